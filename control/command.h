@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A command is data: one row of a table is its parser's entry, its dispatcher and its help. The tables are in
+// commands/, one file per noun; nouns() lists them.
+#pragma once
+
+#include "control/words.h"
+#include "dataplane/net/result.h"
+
+#include <nlohmann/json.hpp>
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace vx
+{
+
+class Transaction;
+
+struct Reply {
+    std::string text; // as ip or bridge prints it, every line ended; empty for a command that changes something
+    nlohmann::ordered_json json; // as `ip -j` prints it; null where there is nothing to say
+    std::vector<std::string> warnings;
+};
+
+using Handler = Result<Reply> (*)(Transaction&, Words&);
+
+struct Command {
+    std::string_view noun, verb, usage, help;
+    Handler handler;
+};
+
+struct Noun {
+    std::string_view name;
+    std::string_view alias; // a longer name that is taken too: "address"
+    std::string_view help;
+    const std::span<const Command>* commands; // a pointer: the tables are defined elsewhere, and initialized any time
+};
+
+std::span<const Noun> nouns();
+std::span<const Command> commands_of(std::string_view noun); // empty for an unknown one
+
+// Runs one command. Nouns and verbs may be abbreviated as with ip(8): an exact match, else the first in table order
+// that the word is a prefix of; "list" and "lst" are "show", "delete" is "del"; no verb is "show". "help" works at
+// every level.
+Result<Reply> dispatch(Transaction& transaction, std::span<const std::string> words);
+Result<Reply> dispatch(Transaction& transaction, std::span<const std::string> words, std::span<const Noun> table);
+
+} // namespace vx

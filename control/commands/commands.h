@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The command tables, one per noun; each is defined in the file of its name in this folder.
+#pragma once
+
+#include "control/command.h"
+
+#include <span>
+
+namespace vx
+{
+
+extern const std::span<const Command> kLinkCommands;
+extern const std::span<const Command> kAddrCommands;
+extern const std::span<const Command> kRouteCommands;
+extern const std::span<const Command> kNeighCommands;
+extern const std::span<const Command> kFdbCommands;
+extern const std::span<const Command> kStatsCommands;
+
+} // namespace vx

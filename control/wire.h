@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The config protocol, the one header that vxd and vxctl share: JSON-RPC 2.0, one JSON text per line, on a UNIX
+// stream socket.
+//
+//   -> {"jsonrpc":"2.0","id":1,"method":"run","params":{"commands":[["link","show"]],"atomic":true,"format":"text"}}
+//   <- {"jsonrpc":"2.0","id":1,"result":{"outputs":["..."],"warnings":[]}}
+//   <- {"jsonrpc":"2.0","id":1,"error":{"code":-32001,"message":"...","data":{"index":0,"kind":"usage",...}}}
+//
+// `run`: an atomic list of commands is one transaction. Without `atomic` every command is one of its own; the first
+// that fails ends the list, those before it stay applied and their outputs come in the error's data; with `force`
+// the list goes on, the outputs of what failed are null and the result lists them in `failures`.
+// `ping` has no params; its result is {"version":"..."}.
+#pragma once
+
+#include "dataplane/net/result.h"
+
+#include <nlohmann/json.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace vx
+{
+
+inline constexpr std::string_view kDefaultSocketPath = "/run/vxd/vxd.sock";
+inline constexpr std::string_view kSocketPathVariable = "VXD_SOCKET"; // environment variable naming another path
+
+// What a peer may send. A batch of a million commands is about 80 MB; nothing else comes near these bounds.
+inline constexpr std::size_t kMaxRequestSize = std::size_t{256} << 20;
+inline constexpr std::size_t kMaxReplySize = std::size_t{1} << 30;
+inline constexpr std::size_t kMaxWordSize = 64 << 10;
+inline constexpr std::size_t kMaxDepth = 8; // of JSON brackets; a run request needs 4
+
+// $VXD_SOCKET, else the default.
+std::string default_socket_path();
+
+using CommandWords = std::vector<std::string>;
+enum class Format : std::uint8_t { kText, kJson };
+enum class Method : std::uint8_t { kRun, kPing };
+// What becomes of a list of commands when one of them fails.
+enum class OnFailure : std::uint8_t {
+    kUndoAll, // "atomic": all or nothing
+    kStop,    // those before it stay applied
+    kGoOn,    // "force": the others are applied
+};
+
+struct Request {
+    nlohmann::ordered_json id; // a number or a string, as the client chose it
+    Method method = Method::kRun;
+    std::vector<CommandWords> commands;
+    OnFailure on_failure = OnFailure::kUndoAll;
+    Format format = Format::kText;
+};
+
+struct Failure {
+    std::size_t index = 0; // of the command
+    Error error;
+};
+
+// What a `run` comes to. With kUndoAll and kStop there is at most one failure.
+struct Response {
+    std::vector<nlohmann::ordered_json> outputs; // one a command: a string, or JSON; null where it failed
+    std::vector<std::string> warnings;
+    std::vector<Failure> failures;
+};
+
+// JSON-RPC 2.0 section 5.1, and from -32000 on our own.
+enum class RpcCode : int {
+    kParseError = -32700,
+    kInvalidRequest = -32600,
+    kMethodNotFound = -32601,
+    kInvalidParams = -32602,
+    kInternalError = -32603,
+    kUsage = -32001,   // a command that could not be understood
+    kRefused = -32002, // a command that was understood and refused
+    kLimit = -32003,   // more of something than vxd takes
+};
+
+// A request that could not even be tried.
+struct RpcError {
+    RpcCode code = RpcCode::kInternalError;
+    std::string message;
+    nlohmann::ordered_json id; // null if it could not be read
+};
+
+// Strict: unknown members and wrong types are errors that name where they are ("params.commands[3][1]: expected a
+// string"). Never recurses, whatever the nesting.
+class DecodedRequest;
+DecodedRequest decode_request(std::string_view line);
+
+class DecodedRequest
+{
+public:
+    DecodedRequest(Request request) : request_(std::move(request)), ok_(true) {}
+    DecodedRequest(RpcError failure) : error_(std::move(failure)) {}
+    explicit operator bool() const { return ok_; }
+    const Request& operator*() const { return request_; }
+    const Request* operator->() const { return &request_; }
+    const RpcError& error() const { return error_; }
+
+private:
+    Request request_;
+    RpcError error_;
+    bool ok_ = false;
+};
+
+// All of these return one line with its '\n'. Bytes that are not UTF-8 become U+FFFD in replies and are an error in requests.
+Result<std::string> encode_request(const Request& request);
+std::string encode_response(const Request& request, const Response& response);
+std::string encode_pong(const Request& request, std::string_view version);
+std::string encode_error(const RpcError& failure);
+
+// vxctl's side: a line from vxd. An RPC error that belongs to no command (index) is this function's error.
+Result<Response> decode_response(std::string_view line);
+
+// Finds the end of a line of JSON in bytes as they come, and refuses early what cannot become a request, so that
+// neither memory nor time is spent on it: what does not start with '{', characters that JSON has only inside
+// strings, nesting, endless words and lines. What it lets pass still has to be decoded.
+class LineScanner
+{
+public:
+    enum class State : std::uint8_t { kMore, kLine, kRefused };
+    // Looks at `bytes`, which follow those of the calls before. `used` is how many of them belong to this line, with
+    // its '\n' when kLine; the next call then starts a new line. On kRefused, refusal() says why.
+    State scan(std::string_view bytes, std::size_t& used);
+    bool at_start() const { return size_ == 0; } // nothing but white space so far
+    const char* refusal() const { return refusal_; }
+    void reset() { *this = LineScanner{}; }
+
+private:
+    State refuse(const char* why);
+
+    std::size_t size_ = 0;  // of the line so far, from its '{'
+    std::size_t depth_ = 0; // of open brackets
+    std::size_t run_ = 0;   // bytes of the string or of the bare word so far
+    bool in_string_ = false;
+    bool escaped_ = false;
+    const char* refusal_ = "";
+};
+
+// The words of one line: separated by blanks; "..." and '...' quote (inside "..." a backslash keeps the next
+// character as it is); a word that starts with '#' begins a comment.
+Result<CommandWords> split_words(std::string_view line);
+
+// A text file of commands, one a line.
+struct Script {
+    std::vector<CommandWords> commands;
+    std::vector<std::size_t> lines; // where each command stands, from 1
+};
+// `name` is for errors: "NAME:7: ...".
+Result<Script> parse_script(std::string_view text, std::string_view name);
+Error at_line(std::string_view name, std::size_t line, Error failure);
+
+} // namespace vx
