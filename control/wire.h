@@ -86,12 +86,8 @@ struct RpcError {
     nlohmann::ordered_json id; // null if it could not be read
 };
 
-// Strict: unknown members and wrong types are errors that name where they are ("params.commands[3][1]: expected a
-// string"). Never recurses, whatever the nesting.
-class DecodedRequest;
-DecodedRequest decode_request(std::string_view line);
-
-class DecodedRequest
+// Like a Result, but its error is one of the protocol.
+class [[nodiscard]] DecodedRequest
 {
 public:
     DecodedRequest(Request request) : request_(std::move(request)), ok_(true) {}
@@ -107,7 +103,12 @@ private:
     bool ok_ = false;
 };
 
-// All of these return one line with its '\n'. Bytes that are not UTF-8 become U+FFFD in replies and are an error in requests.
+// Strict: unknown members and wrong types are errors that name where they are ("params.commands[3][1]: expected a
+// string"). Never recurses, whatever the nesting.
+DecodedRequest decode_request(std::string_view line);
+
+// All of these return one line with its '\n'. Bytes that are not UTF-8 become U+FFFD in replies, and are an error in
+// requests.
 Result<std::string> encode_request(const Request& request);
 std::string encode_response(const Request& request, const Response& response);
 std::string encode_pong(const Request& request, std::string_view version);

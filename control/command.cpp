@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/command.h"
+
+#include "control/commands/commands.h"
+
+#include <algorithm>
+#include <array>
+
+namespace vx
+{
+
+namespace
+{
+
+// The order decides what an abbreviation means: the first that fits.
+constexpr std::array kNouns = {
+    Noun{"link", "", "devices: ports, bridges, VXLAN devices", &kLinkCommands},
+    Noun{"addr", "address", "addresses of devices", &kAddrCommands},
+    Noun{"route", "", "routes", &kRouteCommands},
+    Noun{"neigh", "neighbour", "neighbours: ARP and ND entries", &kNeighCommands},
+    Noun{"fdb", "", "forwarding database: where a MAC address lives", &kFdbCommands},
+    Noun{"stats", "statistics", "what was forwarded, and what was dropped and why", &kStatsCommands},
+};
+
+// Options are vxctl's, but whoever asks for help wants to see them here as well.
+constexpr std::string_view kOptionsHelp =
+    "OPTIONS := { -j[son] | -p[retty] | -b[atch] FILE | -force | --socket PATH | -V[ersion] | -h[elp] }";
+
+bool is_prefix(std::string_view word, std::string_view of) { return !word.empty() && of.starts_with(word); }
+
+const Noun* find_noun(std::span<const Noun> table, std::string_view word)
+{
+    const auto is = [&](const Noun& noun) { return noun.name == word || noun.alias == word; };
+    const auto abbreviates = [&](const Noun& noun) { return is_prefix(word, noun.name) || is_prefix(word, noun.alias); };
+    auto found = std::find_if(table.begin(), table.end(), is);
+    if (found == table.end() || word.empty())
+        found = std::find_if(table.begin(), table.end(), abbreviates);
+    return found == table.end() ? nullptr : &*found;
+}
+
+std::string_view synonym(std::string_view verb)
+{
+    return verb == "show" ? "list" : verb == "del" ? "delete" : std::string_view{};
+}
+
+const Command* find_command(std::span<const Command> commands, std::string_view word)
+{
+    const auto is = [&](const Command& command) { return command.verb == word; };
+    const auto abbreviates = [&](const Command& command) {
+        return is_prefix(word, command.verb) || is_prefix(word, synonym(command.verb)) ||
+               (command.verb == "show" && word == "lst");
+    };
+    auto found = std::find_if(commands.begin(), commands.end(), is);
+    if (found == commands.end())
+        found = std::find_if(commands.begin(), commands.end(), abbreviates);
+    return found == commands.end() ? nullptr : &*found;
+}
+
+std::string line_of(const Command& command)
+{
+    return fmt::format("{} {}{}{}", command.noun, command.verb, command.usage.empty() ? "" : " ", command.usage);
+}
+
+Reply help_for(std::span<const Command> commands)
+{
+    Reply reply;
+    reply.json = nlohmann::ordered_json::array();
+    std::string_view head = "Usage: ";
+    for (const Command& command : commands) {
+        reply.text += fmt::format("{}vxctl {}\n           {}\n", head, line_of(command), command.help);
+        reply.json.push_back({{"object", command.noun},
+                              {"command", command.verb},
+                              {"usage", command.usage},
+                              {"help", command.help}});
+        head = "       ";
+    }
+    return reply;
+}
+
+Reply help_for(std::span<const Noun> table)
+{
+    Reply reply;
+    reply.json = nlohmann::ordered_json::array();
+    reply.text = "Usage: vxctl [ OPTIONS ] OBJECT { COMMAND | help }\n"
+                 "       vxctl [ -force ] -batch FILE\n"
+                 "where  OBJECT :=\n";
+    for (const Noun& noun : table) {
+        std::vector<std::string_view> verbs;
+        for (const Command& command : *noun.commands)
+            verbs.push_back(command.verb);
+        reply.text += fmt::format("         {:<7}{}\n                {}\n", noun.name, noun.help,
+                                  fmt::format("{{ {} }}", fmt::join(verbs, " | ")));
+        reply.json.push_back({{"object", noun.name}, {"help", noun.help}, {"commands", verbs}});
+    }
+    reply.text += fmt::format("       {}\n", kOptionsHelp);
+    return reply;
+}
+
+bool is_help(std::string_view word) { return word == "help" || word == "-h" || word == "--help" || word == "-help"; }
+
+} // namespace
+
+std::span<const Noun> nouns() { return kNouns; }
+
+std::span<const Command> commands_of(std::string_view noun)
+{
+    const Noun* const found = find_noun(kNouns, noun);
+    return found == nullptr ? std::span<const Command>{} : *found->commands;
+}
+
+Result<Reply> dispatch(Transaction& transaction, std::span<const std::string> words)
+{
+    return dispatch(transaction, words, kNouns);
+}
+
+Result<Reply> dispatch(Transaction& transaction, std::span<const std::string> words, std::span<const Noun> table)
+{
+    if (words.empty())
+        return usage_error("an empty command; try \"help\"");
+    if (is_help(words[0]))
+        return help_for(table);
+    const Noun* const noun = find_noun(table, words[0]);
+    if (noun == nullptr) {
+        std::vector<std::string_view> names;
+        for (const Noun& known : table)
+            names.push_back(known.name);
+        return usage_error("{} is not known (word 1; expected one of {}, help)", quoted(words[0]),
+                           fmt::join(names, ", "));
+    }
+    const std::span<const Command> commands = *noun->commands;
+    const bool has_verb = words.size() > 1;
+    if (has_verb && is_help(words[1]))
+        return help_for(commands);
+    const Command* const command = find_command(commands, has_verb ? std::string_view{words[1]} : "show");
+    if (command == nullptr) {
+        std::vector<std::string_view> verbs;
+        for (const Command& known : commands)
+            verbs.push_back(known.verb);
+        const std::string expected = fmt::format("expected one of {}, help", fmt::join(verbs, ", "));
+        if (!has_verb)
+            return usage_error("{}: a command is missing ({})", noun->name, expected);
+        return usage_error("{}: {} is not known (word 2; {})", noun->name, quoted(words[1]), expected);
+    }
+    if (words.size() == 3 && words[2] == "help")
+        return help_for(std::span(command, 1));
+    Words rest(words, has_verb ? 2 : 1, command->noun, command->verb, command->usage);
+    return command->handler(transaction, rest);
+}
+
+} // namespace vx

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// decode_request(): an event parser straight into a Request. No tree is built, so neither a million commands nor a
+// million brackets cost more than the words that they hold.
+#include "control/wire.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+namespace vx
+{
+
+namespace
+{
+
+using Json = nlohmann::ordered_json;
+
+// Where in a request a value stands.
+enum class Place : std::uint8_t {
+    kRequest, kVersion, kId, kMethod, kParams, kCommands, kCommand, kWord, kAtomic, kForce, kFormat, kIgnored,
+};
+
+struct Member {
+    Place object;
+    std::string_view name;
+    Place place;
+};
+
+constexpr std::array kMembers = {
+    Member{Place::kRequest, "jsonrpc", Place::kVersion},  Member{Place::kRequest, "id", Place::kId},
+    Member{Place::kRequest, "method", Place::kMethod},    Member{Place::kRequest, "params", Place::kParams},
+    Member{Place::kParams, "commands", Place::kCommands}, Member{Place::kParams, "atomic", Place::kAtomic},
+    Member{Place::kParams, "force", Place::kForce},       Member{Place::kParams, "format", Place::kFormat},
+};
+
+constexpr std::string_view expected(Place place)
+{
+    switch (place) {
+    case Place::kVersion: return "expected \"2.0\"";
+    case Place::kId: return "expected a string or an integer";
+    case Place::kRequest:
+    case Place::kParams: return "expected an object";
+    case Place::kCommands:
+    case Place::kCommand: return "expected an array";
+    case Place::kAtomic:
+    case Place::kForce: return "expected true or false";
+    case Place::kFormat: return "expected \"text\" or \"json\"";
+    case Place::kMethod:
+    case Place::kWord:
+    case Place::kIgnored: break;
+    }
+    return "expected a string";
+}
+
+class Decoder : public nlohmann::json_sax<Json>
+{
+public:
+    bool null() override { return wrong(); }
+    bool number_float(number_float_t, const string_t&) override { return wrong(); }
+    bool binary(binary_t&) override { return wrong(); }
+    bool number_integer(number_integer_t value) override { return number(Json(value)); }
+    bool number_unsigned(number_unsigned_t value) override { return number(Json(value)); }
+    bool boolean(bool value) override
+    {
+        switch (place()) {
+        case Place::kAtomic: atomic_ = value; return true;
+        case Place::kForce: force_ = value; return true;
+        default: return wrong();
+        }
+    }
+    bool string(string_t& value) override;
+    bool start_object(std::size_t) override
+    {
+        return open(place() == Place::kRequest || place() == Place::kParams);
+    }
+    bool start_array(std::size_t) override
+    {
+        const bool is_command = place() == Place::kCommand;
+        if (is_command)
+            request_.commands.emplace_back();
+        return open(is_command || place() == Place::kCommands);
+    }
+    bool key(string_t& name) override;
+    bool end_object() override { return close(); }
+    bool end_array() override
+    {
+        if (open_.back() == Place::kCommand && request_.commands.back().empty())
+            fail(RpcCode::kInvalidParams, fmt::format("params.commands[{}]: expected at least one word",
+                                                      request_.commands.size() - 1));
+        return close();
+    }
+    bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& exception) override
+    {
+        // "[json.exception.parse_error.101] parse error at line 1, column 3: ...", with the last token in it.
+        constexpr std::size_t kLongest = 200;
+        std::string_view text = exception.what();
+        text.remove_prefix(std::min(text.size(), text.find("] ") == text.npos ? 0 : text.find("] ") + 2));
+        failure_ = RpcError{RpcCode::kParseError, std::string(text.substr(0, kLongest)), {}};
+        return false;
+    }
+
+    DecodedRequest finish(bool is_parsed) &&;
+
+private:
+    Place place() const; // of the value that comes next
+    std::string path() const;
+    bool number(Json value)
+    {
+        if (place() != Place::kId)
+            return wrong();
+        request_.id = std::move(value);
+        return true;
+    }
+    bool open(bool is_expected)
+    {
+        if (open_.size() >= kMaxDepth) {
+            failure_ = RpcError{RpcCode::kLimit, fmt::format("brackets are nested more than {} deep", kMaxDepth), {}};
+            return false;
+        }
+        const Place here = place();
+        if (!is_expected)
+            wrong();
+        open_.push_back(is_expected ? here : Place::kIgnored);
+        return true;
+    }
+    bool close()
+    {
+        open_.pop_back();
+        if (!open_.empty() && open_.back() == Place::kRequest)
+            member_ = Place::kIgnored;
+        return true;
+    }
+    // The first failure stands; the rest is read on for the id that the answer has to carry.
+    bool wrong()
+    {
+        if (const Place here = place(); here != Place::kIgnored)
+            fail(open_.size() < 2 ? RpcCode::kInvalidRequest : RpcCode::kInvalidParams,
+                 fmt::format("{}: {}", path(), expected(here)));
+        return true;
+    }
+    void fail(RpcCode code, std::string message)
+    {
+        if (!failure_)
+            failure_ = RpcError{code, std::move(message), {}};
+    }
+
+    Request request_;
+    std::optional<bool> atomic_, force_;
+    std::vector<Place> open_;         // brackets
+    Place member_ = Place::kIgnored;  // whose value comes next in an object
+    std::uint32_t seen_ = 0;          // members, a bit each
+    std::optional<RpcError> failure_;
+};
+
+Place Decoder::place() const
+{
+    if (open_.empty())
+        return Place::kRequest;
+    switch (open_.back()) {
+    case Place::kCommands: return Place::kCommand;
+    case Place::kCommand: return Place::kWord;
+    case Place::kRequest:
+    case Place::kParams: return member_;
+    default: return Place::kIgnored;
+    }
+}
+
+std::string Decoder::path() const
+{
+    switch (const Place here = place(); here) {
+    case Place::kRequest: return "request";
+    case Place::kCommand: return fmt::format("params.commands[{}]", request_.commands.size());
+    case Place::kWord:
+        return fmt::format("params.commands[{}][{}]", request_.commands.size() - 1, request_.commands.back().size());
+    default:
+        for (const Member& member : kMembers) {
+            if (member.place == here)
+                return fmt::format("{}{}", member.object == Place::kParams ? "params." : "", member.name);
+        }
+        return "request";
+    }
+}
+
+bool Decoder::key(string_t& name)
+{
+    const Place object = open_.back();
+    member_ = Place::kIgnored;
+    if (object == Place::kIgnored)
+        return true;
+    const std::string path = fmt::format("{}{}", object == Place::kParams ? "params." : "", name.substr(0, 64));
+    const RpcCode code = object == Place::kParams ? RpcCode::kInvalidParams : RpcCode::kInvalidRequest;
+    const auto* const found = std::find_if(kMembers.begin(), kMembers.end(), [&](const Member& member) {
+        return member.object == object && member.name == name;
+    });
+    if (found == kMembers.end()) {
+        fail(code, fmt::format("{}: there is no such member", path));
+        return true;
+    }
+    const auto bit = std::uint32_t{1} << (found - kMembers.begin());
+    if ((seen_ & bit) != 0)
+        fail(code, fmt::format("{}: comes twice", path));
+    else
+        member_ = found->place; // a repeated one is not read
+    seen_ |= bit;
+    return true;
+}
+
+bool Decoder::string(string_t& value)
+{
+    switch (place()) {
+    case Place::kVersion:
+        return value == "2.0" ? true : wrong();
+    case Place::kId:
+        request_.id = value;
+        return true;
+    case Place::kMethod:
+        if (value == "run")
+            request_.method = Method::kRun;
+        else if (value == "ping")
+            request_.method = Method::kPing;
+        else
+            fail(RpcCode::kMethodNotFound,
+                 fmt::format("method: there is no \"{}\"; expected \"run\" or \"ping\"", value.substr(0, 64)));
+        return true;
+    case Place::kFormat:
+        if (value != "text" && value != "json")
+            return wrong();
+        request_.format = value == "json" ? Format::kJson : Format::kText;
+        return true;
+    case Place::kWord:
+        if (value.size() > kMaxWordSize)
+            fail(RpcCode::kInvalidParams, fmt::format("{}: longer than {} bytes", path(), kMaxWordSize));
+        else if (value.find('\0') != value.npos)
+            fail(RpcCode::kInvalidParams, fmt::format("{}: contains a NUL", path()));
+        request_.commands.back().push_back(std::move(value));
+        return true;
+    default:
+        return wrong();
+    }
+}
+
+DecodedRequest Decoder::finish(bool is_parsed) &&
+{
+    if (!is_parsed && !failure_)
+        fail(RpcCode::kParseError, "not a JSON text");
+    if (is_parsed) {
+        const auto has = [&](Place place) {
+            const auto* const found = std::find_if(kMembers.begin(), kMembers.end(),
+                                                   [&](const Member& member) { return member.place == place; });
+            return (seen_ & (std::uint32_t{1} << (found - kMembers.begin()))) != 0;
+        };
+        for (const Place place : {Place::kVersion, Place::kId, Place::kMethod}) {
+            if (!has(place))
+                fail(RpcCode::kInvalidRequest,
+                     fmt::format("{}: is missing",
+                                 std::find_if(kMembers.begin(), kMembers.end(),
+                                              [&](const Member& member) { return member.place == place; })->name));
+        }
+        if (request_.method == Method::kRun && !has(Place::kCommands))
+            fail(RpcCode::kInvalidParams, "params.commands: is missing");
+        if (atomic_.value_or(false) && force_.value_or(false))
+            fail(RpcCode::kInvalidParams, "params.force: only where params.atomic is false");
+    }
+    if (failure_) {
+        failure_->id = std::move(request_.id);
+        return std::move(*failure_);
+    }
+    if (force_.value_or(false))
+        request_.on_failure = OnFailure::kGoOn;
+    else
+        request_.on_failure = atomic_.value_or(true) ? OnFailure::kUndoAll : OnFailure::kStop;
+    return std::move(request_);
+}
+
+} // namespace
+
+DecodedRequest decode_request(std::string_view line)
+{
+    Decoder decoder;
+    const bool is_parsed = Json::sax_parse(line, &decoder);
+    return std::move(decoder).finish(is_parsed);
+}
+
+} // namespace vx

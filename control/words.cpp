@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/words.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace vx
+{
+
+namespace
+{
+
+// "an ADDR", "a PREFIX"
+std::string_view article(std::string_view noun)
+{
+    return !noun.empty() && std::string_view("AEIOUaeiou").find(noun.front()) != std::string_view::npos ? "an" : "a";
+}
+
+} // namespace
+
+bool is_device_name(std::string_view name)
+{
+    constexpr std::size_t kLongest = 15; // IFNAMSIZ with its terminating NUL
+    if (name.empty() || name.size() > kLongest || name == "." || name == "..")
+        return false;
+    return std::none_of(name.begin(), name.end(),
+                        [](char c) { return c == '/' || c == ':' || c == ' ' || (c >= '\t' && c <= '\r') || c == '\0'; });
+}
+
+std::string quoted(std::string_view word)
+{
+    constexpr std::size_t kLongest = 64;
+    std::string out = "\"";
+    for (const char c : word.substr(0, kLongest))
+        out += static_cast<unsigned char>(c) < ' ' || c == 0x7f ? '?' : c;
+    return out + (word.size() > kLongest ? "...\"" : "\"");
+}
+
+std::string Words::name() const { return fmt::format("{} {}", noun_, verb_); }
+
+std::string Words::usage() const { return fmt::format("{} {}{}{}", noun_, verb_, usage_.empty() ? "" : " ", usage_); }
+
+bool Words::take_again(std::string_view keyword)
+{
+    if (done() || peek() != keyword)
+        return false;
+    ++next_;
+    keyword_ = keyword;
+    return true;
+}
+
+void Words::remember(std::string_view keyword)
+{
+    if (std::find(taken_.begin(), taken_.end(), keyword) == taken_.end())
+        taken_.push_back(keyword);
+    else if (!duplicate_)
+        duplicate_ = usage_error("{}: \"{}\" comes twice (word {})", name(), keyword, next_);
+}
+
+bool Words::take(std::string_view keyword)
+{
+    if (!take_again(keyword))
+        return false;
+    remember(keyword);
+    return true;
+}
+
+std::optional<bool> Words::take_switch(std::string_view keyword)
+{
+    const std::string_view word = peek();
+    const bool is_negated = word.starts_with("no") && word.substr(2) == keyword;
+    if (done() || (word != keyword && !is_negated))
+        return std::nullopt;
+    ++next_;
+    remember(keyword);
+    return !is_negated;
+}
+
+Result<std::string> Words::value(std::string_view what, std::string_view expected)
+{
+    if (duplicate_)
+        return *duplicate_;
+    if (!done()) {
+        keyword_ = {};
+        return words_[next_++];
+    }
+    const std::string hint = expected.empty() ? "" : fmt::format(" ({})", expected);
+    if (!keyword_.empty())
+        return usage_error("{}: \"{}\" needs {} {} after it{}", name(), keyword_, article(what), what, hint);
+    return usage_error("{}: {} is missing at the end{}; usage: {}", name(), what, hint, usage());
+}
+
+// About the word just read.
+Error Words::wrong(std::string_view is_not, std::string_view expected) const
+{
+    return usage_error("{}: {} is not {} (word {}; expected {})", name(), quoted(words_[next_ - 1]), is_not, next_,
+                       expected);
+}
+
+Result<std::string> Words::text(std::string_view what)
+{
+    auto word = value(what, "");
+    if (word && word->empty())
+        return wrong(fmt::format("{} {}", article(what), what), "a word that is not empty");
+    return word;
+}
+
+Result<Mac> Words::mac(std::string_view what)
+{
+    const auto word = value(what, "");
+    if (!word)
+        return word.error();
+    if (const auto mac = Mac::parse(*word))
+        return *mac;
+    return wrong("a MAC address", fmt::format("{} such as 02:42:ac:12:14:02", what));
+}
+
+Result<IpAddress> Words::address(std::string_view what)
+{
+    const auto word = value(what, "");
+    if (!word)
+        return word.error();
+    if (const auto address = IpAddress::parse(*word))
+        return *address;
+    return wrong("an IP address", fmt::format("{} such as 192.0.2.1 or 2001:db8::1", what));
+}
+
+Result<IpPrefix> Words::prefix(std::string_view what)
+{
+    const auto word = value(what, "");
+    if (!word)
+        return word.error();
+    if (const auto prefix = IpPrefix::parse(*word))
+        return *prefix;
+    return wrong("an IP prefix", fmt::format("{} such as 192.0.2.0/24 or 2001:db8::/64", what));
+}
+
+Result<std::uint32_t> Words::number(std::string_view what, std::uint32_t min, std::uint32_t max)
+{
+    const std::string expected = fmt::format("{}, a number from {} to {}", what, min, max);
+    const auto word = value(what, fmt::format("a number from {} to {}", min, max));
+    if (!word)
+        return word.error();
+    std::string_view digits = *word;
+    const bool is_hex = digits.starts_with("0x") || digits.starts_with("0X");
+    if (is_hex)
+        digits.remove_prefix(2);
+    std::uint64_t number = 0;
+    const auto [end, status] = std::from_chars(digits.data(), digits.data() + digits.size(), number, is_hex ? 16 : 10);
+    if (end != digits.data() + digits.size() || status == std::errc::invalid_argument)
+        return wrong("a number", expected);
+    if (status != std::errc{} || number < min || number > max)
+        return usage_error("{}: {} is out of range (word {}; expected {})", name(), quoted(*word), next_, expected);
+    return static_cast<std::uint32_t>(number);
+}
+
+Result<Vni> Words::vni(std::string_view what)
+{
+    const auto value = number(what, 0, Vni::kMax);
+    if (!value)
+        return value.error();
+    return *Vni::from(*value);
+}
+
+Result<std::string> Words::device_name(std::string_view what)
+{
+    auto word = value(what, "");
+    if (word && !is_device_name(*word))
+        return wrong("a device name", fmt::format("{}, 1 to 15 characters without '/', ':' and blanks", what));
+    return word;
+}
+
+Result<bool> Words::on_off(std::string_view what)
+{
+    const auto word = value(what, "on or off");
+    if (!word)
+        return word.error();
+    if (*word != "on" && *word != "off")
+        return wrong("a switch", "on or off");
+    return *word == "on";
+}
+
+Result<std::size_t> Words::choice(std::string_view what, std::span<const std::string_view> choices)
+{
+    const std::string expected = fmt::format("{}", fmt::join(choices, ", "));
+    const auto word = value(what, expected);
+    if (!word)
+        return word.error();
+    const auto found = std::find(choices.begin(), choices.end(), *word);
+    if (found == choices.end())
+        return wrong(fmt::format("{} {}", article(what), what), fmt::format("one of {}", expected));
+    return static_cast<std::size_t>(found - choices.begin());
+}
+
+Error Words::unexpected() const
+{
+    if (done())
+        return usage_error("{}: more is expected; usage: {}", name(), usage());
+    if (usage_.empty())
+        return usage_error("{}: {} is not expected here (word {}); there are no options", name(), quoted(peek()),
+                           next_ + 1);
+    return usage_error("{}: {} is not expected here (word {}); usage: {}", name(), quoted(peek()), next_ + 1, usage());
+}
+
+Error Words::invalid(std::string_view message) const
+{
+    if (next_ == 0 || next_ > words_.size())
+        return usage_error("{}: {}", name(), message);
+    return usage_error("{}: {} {} (word {})", name(), quoted(words_[next_ - 1]), message, next_);
+}
+
+Error Words::missing(std::string_view keyword) const
+{
+    return usage_error("{}: \"{}\" is missing; usage: {}", name(), keyword, usage());
+}
+
+Result<> Words::finish() const
+{
+    if (duplicate_)
+        return *duplicate_;
+    if (!done())
+        return unexpected();
+    return Ok{};
+}
+
+} // namespace vx
