@@ -124,7 +124,7 @@ Result<Reply> dispatch(Transaction& transaction, std::span<const std::string> wo
         std::vector<std::string_view> names;
         for (const Noun& known : table)
             names.push_back(known.name);
-        return usage_error("{} is not known (word 1; expected one of {}, help)", quoted(words[0]),
+        return usage_error("{} is not known (word 1; expected one of {}, help)", in_quotes(words[0]),
                            fmt::join(names, ", "));
     }
     const std::span<const Command> commands = *noun->commands;
@@ -139,7 +139,7 @@ Result<Reply> dispatch(Transaction& transaction, std::span<const std::string> wo
         const std::string expected = fmt::format("expected one of {}, help", fmt::join(verbs, ", "));
         if (!has_verb)
             return usage_error("{}: a command is missing ({})", noun->name, expected);
-        return usage_error("{}: {} is not known (word 2; {})", noun->name, quoted(words[1]), expected);
+        return usage_error("{}: {} is not known (word 2; {})", noun->name, in_quotes(words[1]), expected);
     }
     if (words.size() == 3 && words[2] == "help")
         return help_for(std::span(command, 1));

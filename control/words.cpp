@@ -27,7 +27,7 @@ bool is_device_name(std::string_view name)
                         [](char c) { return c == '/' || c == ':' || c == ' ' || (c >= '\t' && c <= '\r') || c == '\0'; });
 }
 
-std::string quoted(std::string_view word)
+std::string in_quotes(std::string_view word)
 {
     constexpr std::size_t kLongest = 64;
     std::string out = "\"";
@@ -93,7 +93,7 @@ Result<std::string> Words::value(std::string_view what, std::string_view expecte
 // About the word just read.
 Error Words::wrong(std::string_view is_not, std::string_view expected) const
 {
-    return usage_error("{}: {} is not {} (word {}; expected {})", name(), quoted(words_[next_ - 1]), is_not, next_,
+    return usage_error("{}: {} is not {} (word {}; expected {})", name(), in_quotes(words_[next_ - 1]), is_not, next_,
                        expected);
 }
 
@@ -150,7 +150,7 @@ Result<std::uint32_t> Words::number(std::string_view what, std::uint32_t min, st
     if (end != digits.data() + digits.size() || status == std::errc::invalid_argument)
         return wrong("a number", expected);
     if (status != std::errc{} || number < min || number > max)
-        return usage_error("{}: {} is out of range (word {}; expected {})", name(), quoted(*word), next_, expected);
+        return usage_error("{}: {} is out of range (word {}; expected {})", name(), in_quotes(*word), next_, expected);
     return static_cast<std::uint32_t>(number);
 }
 
@@ -197,16 +197,16 @@ Error Words::unexpected() const
     if (done())
         return usage_error("{}: more is expected; usage: {}", name(), usage());
     if (usage_.empty())
-        return usage_error("{}: {} is not expected here (word {}); there are no options", name(), quoted(peek()),
+        return usage_error("{}: {} is not expected here (word {}); there are no options", name(), in_quotes(peek()),
                            next_ + 1);
-    return usage_error("{}: {} is not expected here (word {}); usage: {}", name(), quoted(peek()), next_ + 1, usage());
+    return usage_error("{}: {} is not expected here (word {}); usage: {}", name(), in_quotes(peek()), next_ + 1, usage());
 }
 
 Error Words::invalid(std::string_view message) const
 {
     if (next_ == 0 || next_ > words_.size())
         return usage_error("{}: {}", name(), message);
-    return usage_error("{}: {} {} (word {})", name(), quoted(words_[next_ - 1]), message, next_);
+    return usage_error("{}: {} {} (word {})", name(), in_quotes(words_[next_ - 1]), message, next_);
 }
 
 Error Words::missing(std::string_view keyword) const

@@ -97,6 +97,6 @@ private:
 bool is_device_name(std::string_view name);
 
 // A word for messages: quoted, without control characters, and not longer than a line.
-std::string quoted(std::string_view word);
+std::string in_quotes(std::string_view word);
 
 } // namespace vx

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/event_loop.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+namespace vx
+{
+
+namespace
+{
+
+timespec to_timespec(std::chrono::nanoseconds duration)
+{
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(duration);
+    return {.tv_sec = seconds.count(), .tv_nsec = (duration - seconds).count()};
+}
+
+} // namespace
+
+Result<std::unique_ptr<EventLoop>> EventLoop::create()
+{
+    Fd epoll(epoll_create1(EPOLL_CLOEXEC));
+    if (!epoll)
+        return vx::error("event loop: epoll_create1: {}", std::strerror(errno));
+    Fd wake_event(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!wake_event)
+        return vx::error("event loop: eventfd: {}", std::strerror(errno));
+    const int wake_fd = wake_event.get();
+    std::unique_ptr<EventLoop> loop(new EventLoop(std::move(epoll), std::move(wake_event)));
+    auto watched = loop->watch(wake_fd, EPOLLIN, [self = loop.get(), wake_fd](std::uint32_t) {
+        std::uint64_t count = 0;
+        if (read(wake_fd, &count, sizeof(count)) == sizeof(count) && self->on_wake_)
+            self->on_wake_();
+    });
+    if (!watched)
+        return std::move(watched).error();
+    return loop;
+}
+
+Result<> EventLoop::watch(int fd, std::uint32_t events, Callback callback)
+{
+    const std::uint64_t number = ++last_number_;
+    epoll_event event{};
+    event.events = events;
+    event.data.u64 = number;
+    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
+        return vx::error("event loop: watch descriptor {}: {}", fd, std::strerror(errno));
+    watches_.emplace(number, Watch{fd, std::make_shared<const Callback>(std::move(callback))});
+    numbers_[fd] = number;
+    return Ok{};
+}
+
+Result<> EventLoop::change(int fd, std::uint32_t events)
+{
+    const auto found = numbers_.find(fd);
+    if (found == numbers_.end())
+        return vx::error("event loop: descriptor {} is not watched", fd);
+    epoll_event event{};
+    event.events = events;
+    event.data.u64 = found->second;
+    if (epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) != 0)
+        return vx::error("event loop: change descriptor {}: {}", fd, std::strerror(errno));
+    return Ok{};
+}
+
+void EventLoop::unwatch(int fd)
+{
+    const auto found = numbers_.find(fd);
+    if (found == numbers_.end())
+        return;
+    epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+    watches_.erase(found->second);
+    numbers_.erase(found);
+}
+
+Result<> EventLoop::own(Fd fd, Callback callback)
+{
+    auto watched = watch(fd.get(), EPOLLIN, std::move(callback));
+    if (watched) {
+        const int number = fd.get();
+        owned_.emplace(number, std::move(fd));
+    }
+    return watched;
+}
+
+void EventLoop::unwatch_and_close(int fd)
+{
+    if (owned_.contains(fd)) {
+        unwatch(fd);
+        owned_.erase(fd);
+    }
+}
+
+Result<int> EventLoop::every(std::chrono::nanoseconds period, std::function<void()> callback)
+{
+    Fd timer(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+    const itimerspec times{.it_interval = to_timespec(period), .it_value = to_timespec(period)};
+    if (!timer || timerfd_settime(timer.get(), 0, &times, nullptr) != 0)
+        return vx::error("event loop: a timer of {} ns: {}", period.count(), std::strerror(errno));
+    const int fd = timer.get();
+    auto watched = own(std::move(timer), [fd, callback = std::move(callback)](std::uint32_t) {
+        std::uint64_t expirations = 0;
+        if (read(fd, &expirations, sizeof(expirations)) == sizeof(expirations))
+            callback();
+    });
+    if (!watched)
+        return std::move(watched).error();
+    return fd;
+}
+
+Result<> EventLoop::on_signals(std::initializer_list<int> signals, std::function<void(int signal)> callback)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : signals)
+        sigaddset(&set, signal);
+    if (const int rc = pthread_sigmask(SIG_BLOCK, &set, nullptr); rc != 0)
+        return vx::error("event loop: block signals: {}", std::strerror(rc));
+    Fd signal_fd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!signal_fd)
+        return vx::error("event loop: signalfd: {}", std::strerror(errno));
+    const int fd = signal_fd.get();
+    return own(std::move(signal_fd), [fd, callback = std::move(callback)](std::uint32_t) {
+        signalfd_siginfo info{};
+        if (read(fd, &info, sizeof(info)) == sizeof(info))
+            callback(static_cast<int>(info.ssi_signo));
+    });
+}
+
+void EventLoop::wake()
+{
+    const std::uint64_t one = 1;
+    // It fails only when the counter is full, and then the loop is awake anyway.
+    [[maybe_unused]] const ssize_t written = write(wake_event_.get(), &one, sizeof(one));
+}
+
+void EventLoop::stop()
+{
+    is_stopping_.store(true, std::memory_order_release);
+    wake();
+}
+
+Result<> EventLoop::run()
+{
+    std::array<epoll_event, 64> events;
+    while (!is_stopping_.load(std::memory_order_acquire)) {
+        const int count = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), -1);
+        if (count < 0 && errno != EINTR)
+            return vx::error("event loop: epoll_wait: {}", std::strerror(errno));
+        for (int i = 0; i < count; ++i) {
+            const epoll_event& event = events[static_cast<std::size_t>(i)];
+            const auto found = watches_.find(event.data.u64);
+            if (found == watches_.end())
+                continue; // ended by a callback of this turn
+            const auto callback = found->second.callback; // lives through its own unwatch()
+            (*callback)(event.events);
+        }
+    }
+    is_stopping_.store(false, std::memory_order_relaxed);
+    return Ok{};
+}
+
+} // namespace vx

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The control thread's loop: file descriptors, periodic timers, signals and wake-ups over one epoll instance.
+//
+// All of it belongs to the thread in run(), but for stop() and wake(), which any thread (not a signal handler) may
+// call. A callback may watch, unwatch, cancel and stop, itself included.
+#pragma once
+
+#include "control/fd.h"
+#include "dataplane/net/result.h"
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <unordered_map>
+
+namespace vx
+{
+
+class EventLoop
+{
+public:
+    using Callback = std::function<void(std::uint32_t events)>; // EPOLLIN | ...
+
+    static Result<std::unique_ptr<EventLoop>> create();
+
+    // `fd` stays the caller's, who calls unwatch() before closing it.
+    Result<> watch(int fd, std::uint32_t events, Callback callback);
+    Result<> change(int fd, std::uint32_t events); // 0: nothing for now
+    void unwatch(int fd);
+
+    // A periodic timer; what is returned is for cancel(). Turns that were missed are not made up for.
+    Result<int> every(std::chrono::nanoseconds period, std::function<void()> callback);
+    void cancel(int timer) { unwatch_and_close(timer); }
+
+    // Blocks the signals in the calling thread and hands them to the loop instead. Threads started later inherit the
+    // block, so call it before any other thread exists. Once per loop.
+    Result<> on_signals(std::initializer_list<int> signals, std::function<void(int signal)> callback);
+
+    // Runs the callback given to on_wake() in the loop's thread, soon and at least once after the last wake().
+    void on_wake(std::function<void()> callback) { on_wake_ = std::move(callback); }
+    void wake();
+
+    Result<> run(); // until stop(), which may come before
+    void stop();
+
+private:
+    struct Watch {
+        int fd;
+        std::shared_ptr<const Callback> callback;
+    };
+
+    EventLoop(Fd epoll, Fd wake_event) : epoll_(std::move(epoll)), wake_event_(std::move(wake_event)) {}
+    Result<> own(Fd fd, Callback callback); // watch for EPOLLIN, and close with the loop
+    void unwatch_and_close(int fd);
+
+    Fd epoll_;
+    Fd wake_event_;
+    std::function<void()> on_wake_;
+    std::atomic<bool> is_stopping_ = false;
+    // By a number that is never used again: an event that was fetched before its watch ended finds nothing, even when
+    // the descriptor has come to mean another file meanwhile.
+    std::unordered_map<std::uint64_t, Watch> watches_;
+    std::unordered_map<int, std::uint64_t> numbers_; // by fd
+    std::unordered_map<int, Fd> owned_;              // timers and the signalfd
+    std::uint64_t last_number_ = 0;
+};
+
+} // namespace vx

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/unix_listener.h"
+
+#include "control/wire.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+
+namespace vx
+{
+
+namespace
+{
+
+constexpr mode_t kSocketMode = 0660;
+constexpr mode_t kDirectoryMode = 0755;
+constexpr int kBacklog = 64;
+
+std::string directory_of(const std::string& path)
+{
+    const std::size_t slash = path.rfind('/');
+    return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+}
+
+std::optional<sockaddr_un> address_of(const std::string& path)
+{
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.empty() || path.size() >= sizeof(address.sun_path) || path.find('\0') != std::string::npos)
+        return std::nullopt;
+    std::copy(path.begin(), path.end(), address.sun_path);
+    return address;
+}
+
+bool is_same_file(const struct stat& a, const struct stat& b) { return a.st_dev == b.st_dev && a.st_ino == b.st_ino; }
+
+} // namespace
+
+Result<UnixListener> UnixListener::open(std::string path)
+{
+    if (!address_of(path))
+        return vx::error("socket {}: a path of 1 to {} bytes is needed", path, sizeof(sockaddr_un::sun_path) - 1);
+    bool has_made_directory = false;
+    if (path == kDefaultSocketPath) {
+        has_made_directory = mkdir(directory_of(path).c_str(), kDirectoryMode) == 0;
+        if (!has_made_directory && errno != EEXIST)
+            return vx::error("socket {}: make its directory: {}{}", path, std::strerror(errno),
+                             errno == EACCES ? " (vxd needs root, or another --socket PATH)" : "");
+    }
+    UnixListener listener(std::move(path), has_made_directory);
+    if (auto locked = listener.lock(); !locked)
+        return std::move(locked).error();
+    if (auto removed = listener.remove_stale(); !removed)
+        return std::move(removed).error();
+    if (auto bound = listener.bind(); !bound)
+        return std::move(bound).error();
+    return listener;
+}
+
+Result<> UnixListener::lock()
+{
+    for (;;) {
+        Fd file(::open(lock_path().c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
+        if (!file)
+            return vx::error("socket {}: open {}: {}", path_, lock_path(), std::strerror(errno));
+        if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+            if (errno != EWOULDBLOCK)
+                return vx::error("socket {}: lock {}: {}", path_, lock_path(), std::strerror(errno));
+            std::array<char, 16> pid{};
+            const ssize_t size = pread(file.get(), pid.data(), pid.size(), 0);
+            return vx::error("socket {}: another vxd{}{} already listens on it", path_, size > 0 ? ", process " : "",
+                             std::string_view(pid.data(), size > 0 ? static_cast<std::size_t>(size) : 0));
+        }
+        // The one who had it before may have removed the file between our open and our lock.
+        struct stat mine, there;
+        if (fstat(file.get(), &mine) != 0 || !S_ISREG(mine.st_mode))
+            return vx::error("socket {}: {} is in the way and not a regular file", path_, lock_path());
+        if (stat(lock_path().c_str(), &there) != 0 || !is_same_file(mine, there))
+            continue;
+        const std::string pid = std::to_string(getpid());
+        if (ftruncate(file.get(), 0) != 0 || pwrite(file.get(), pid.data(), pid.size(), 0) < 0)
+            return vx::error("socket {}: write {}: {}", path_, lock_path(), std::strerror(errno));
+        lock_ = std::move(file);
+        return Ok{};
+    }
+}
+
+Result<> UnixListener::remove_stale() const
+{
+    struct stat there;
+    if (lstat(path_.c_str(), &there) != 0) {
+        if (errno == ENOENT)
+            return Ok{};
+        return vx::error("socket {}: {}", path_, std::strerror(errno));
+    }
+    if (!S_ISSOCK(there.st_mode))
+        return vx::error("socket {}: there is something else with this name, not a socket; remove it, or use another --socket PATH",
+                         path_);
+    // Not one of ours if it is alive, since we hold the lock; but then it is somebody's.
+    const Fd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const sockaddr_un address = *address_of(path_);
+    if (!probe)
+        return vx::error("socket {}: {}", path_, std::strerror(errno));
+    if (connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 || errno != ECONNREFUSED)
+        return vx::error("socket {}: another process listens on it", path_);
+    if (unlink(path_.c_str()) != 0)
+        return vx::error("socket {}: remove the stale socket file: {}", path_, std::strerror(errno));
+    return Ok{};
+}
+
+Result<> UnixListener::bind()
+{
+    Fd listener(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const sockaddr_un address = *address_of(path_);
+    // fchmod first: Linux gives the file the socket's mode, less the umask, so it is at no time open to more.
+    if (!listener || fchmod(listener.get(), kSocketMode) != 0 ||
+        ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
+        return vx::error("socket {}: bind: {}", path_, std::strerror(errno));
+    listener_ = std::move(listener);
+    struct stat there;
+    if (lstat(path_.c_str(), &there) == 0) {
+        device_ = there.st_dev;
+        inode_ = there.st_ino;
+    }
+    if (chmod(path_.c_str(), kSocketMode) != 0)
+        return vx::error("socket {}: set mode {:o}: {}", path_, kSocketMode, std::strerror(errno));
+    if (listen(listener_.get(), kBacklog) != 0)
+        return vx::error("socket {}: listen: {}", path_, std::strerror(errno));
+    return Ok{};
+}
+
+Fd UnixListener::accept() const
+{
+    return Fd(accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+}
+
+UnixListener::~UnixListener()
+{
+    struct stat there;
+    if (listener_ && lstat(path_.c_str(), &there) == 0 && there.st_dev == device_ && there.st_ino == inode_)
+        unlink(path_.c_str());
+    if (lock_)
+        unlink(lock_path().c_str()); // still locked: see lock()
+    if (lock_ && has_made_directory_)
+        rmdir(directory_of(path_).c_str());
+}
+
+} // namespace vx
