@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/state/bucket_table.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <bit>
+#include <new>
+
+namespace vx
+{
+
+namespace
+{
+
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr std::size_t kMinCapacity = 16; // so that a probe never meets a bucket twice
+
+std::size_t round_up(std::size_t size, std::size_t unit)
+{
+    return (size + unit - 1) / unit * unit;
+}
+
+} // namespace
+
+// Zeroed and touched here, so that no reader ever takes a page fault.
+template <typename T>
+BucketTable::Array<T> BucketTable::allocate(std::size_t count)
+{
+    const std::size_t size = count * sizeof(T);
+    const std::size_t alignment = size >= kHugePage ? kHugePage : alignof(Bucket);
+    void* memory = std::aligned_alloc(alignment, round_up(size, alignment));
+    if (memory == nullptr)
+        throw std::bad_alloc();
+    if (alignment == kHugePage)
+        static_cast<void>(madvise(memory, round_up(size, alignment), MADV_HUGEPAGE)); // a hint; 4 KiB pages work too
+    T* const first = static_cast<T*>(memory);
+    std::uninitialized_value_construct_n(first, count);
+    return Array<T>{first};
+}
+
+BucketTable::BucketTable(std::size_t capacity, std::uint64_t seed)
+    : multiplier_(seed | 1), crc_seed_(static_cast<std::uint32_t>(seed >> 32)),
+      capacity_(std::bit_ceil(std::max(capacity, kMinCapacity)))
+{
+    const std::size_t bucket_count = 2 * capacity_ / kSlotsPerBucket;
+    mask_ = static_cast<std::uint32_t>(bucket_count - 1);
+    buckets_ = allocate<Bucket>(bucket_count);
+    last_seen_ = allocate<std::atomic<std::uint32_t>>(slot_count());
+}
+
+BucketTable::Insert BucketTable::insert(std::uint64_t key, std::uint64_t value, std::uint32_t now)
+{
+    std::uint32_t index = home(key);
+    for (std::size_t i = 0; i < kMaxProbe; ++i, index = (index + 1) & mask_) {
+        for (std::size_t place = 0; place < kSlotsPerBucket; ++place) {
+            const std::size_t slot = index * kSlotsPerBucket + place;
+            const std::uint64_t present = key_at(slot).load(std::memory_order_relaxed);
+            if (present == key) {
+                const bool was_erased = value_at(slot).load(std::memory_order_relaxed) == 0;
+                erased_ -= was_erased ? 1 : 0;
+                last_seen_[slot].store(now, std::memory_order_relaxed);
+                value_at(slot).store(value, std::memory_order_release);
+                return was_erased ? Insert::kInserted : Insert::kUpdated;
+            }
+            if (present == 0) {
+                if (is_full())
+                    return Insert::kFull;
+                ++used_;
+                last_seen_[slot].store(now, std::memory_order_relaxed);
+                value_at(slot).store(value, std::memory_order_release);
+                key_at(slot).store(key, std::memory_order_release); // publishes the value
+                return Insert::kInserted;
+            }
+        }
+    }
+    return Insert::kFull;
+}
+
+bool BucketTable::erase(std::uint64_t key)
+{
+    const Found found = find(key);
+    if (found.value == 0)
+        return false;
+    // A reader that has matched the key and not yet loaded the value gets the old one or 0, both of them right.
+    value_at(found.slot).store(0, std::memory_order_release);
+    ++erased_;
+    return true;
+}
+
+} // namespace vx

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The forwarding database as the control thread, its only writer, sees it: (bridging domain, MAC) -> Dest.
+// last_seen counts seconds of a monotonic clock.
+#pragma once
+
+#include "dataplane/state/dest.h"
+#include "dataplane/state/fdb_key.h"
+#include "dataplane/state/word_table.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+namespace vx
+{
+
+class Fdb
+{
+public:
+    static constexpr std::size_t kDefaultMax = std::size_t{4} << 20; // entries
+    using Change = WordTable::Change;
+
+    explicit Fdb(std::size_t max_size = kDefaultMax, WordTable::SeedSource seed_source = WordTable::random_seed);
+
+    const BucketTable& table() const { return words_.table(); } // for the next published config
+    void release_retired() { words_.release_retired(); }        // after publishing and synchronizing
+
+    Dest find(FdbKey key) const;
+    std::optional<std::uint32_t> last_seen(FdbKey key) const;
+    // Precondition: dest is not kNone.
+    Change set(FdbKey key, Dest dest, std::uint32_t now);
+    bool erase(FdbKey key);
+
+    std::size_t size() const { return words_.size(); }
+    std::size_t max_size() const { return words_.max_size(); }
+    std::uint64_t refused() const { return words_.refused(); }
+
+    // function(FdbKey, Dest, last_seen); it may erase and update entries, but not insert.
+    template <typename Function>
+    void for_each(Function&& function) const
+    {
+        words_.for_each([&](std::uint64_t key, std::uint64_t value, std::uint32_t seen) {
+            function(FdbKey::from_word(key), Dest::from_word(value), seen);
+        });
+    }
+
+    // predicate(FdbKey, Dest, last_seen); returns how many were erased.
+    template <typename Predicate>
+    std::size_t erase_if(Predicate&& predicate)
+    {
+        return words_.erase_if([&](std::uint64_t key, std::uint64_t value, std::uint32_t seen) {
+            return predicate(FdbKey::from_word(key), Dest::from_word(value), seen);
+        });
+    }
+
+private:
+    WordTable words_;
+};
+
+} // namespace vx

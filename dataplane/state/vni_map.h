@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// VNI -> VXLAN device, immutable: 4096 chunks of 4096 entries, so that find() is two loads and all 2^24 VNIs are
+// possible. A changed copy shares every chunk that did not change; chunks without a device are one and the same.
+#pragma once
+
+#include "dataplane/net/vni.h"
+#include "dataplane/state/ids.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+
+namespace vx
+{
+
+class VniMap
+{
+public:
+    struct Entry
+    {
+        Vni vni;
+        LinkId link; // kNoLink: the VNI has no device
+    };
+
+    VniMap() { chunks_.fill(&kEmpty); }
+    explicit VniMap(std::span<const Entry> entries) : VniMap() { assign(entries); }
+
+    LinkId find(Vni vni) const noexcept { return (*chunks_[vni.value() >> kBits])[vni.value() & kMask]; }
+
+    // This map with some entries replaced; of two for one VNI the later counts.
+    VniMap with(std::span<const Entry> entries) const;
+    VniMap with(Vni vni, LinkId link) const;
+
+    // function(Vni, LinkId) for every VNI that has a device, in ascending order.
+    template <typename Function>
+    void for_each(Function&& function) const
+    {
+        for (const auto& [index, chunk] : owned_)
+            for (std::uint32_t i = 0; i < kCount; ++i)
+                if (!(*chunk)[i].is_none())
+                    function(*Vni::from((index << kBits) | i), (*chunk)[i]);
+    }
+
+private:
+    static constexpr unsigned kBits = 12;
+    static constexpr std::uint32_t kCount = 1U << kBits;
+    static constexpr std::uint32_t kMask = kCount - 1;
+    using Chunk = std::array<LinkId, kCount>;
+    static const Chunk kEmpty;
+
+    void assign(std::span<const Entry> entries);
+
+    std::array<const Chunk*, kCount> chunks_; // what readers follow; each is kEmpty or in owned_
+    std::map<std::uint32_t, std::shared_ptr<const Chunk>> owned_;
+};
+
+} // namespace vx
