@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a run of the tests must not leave on the machine."""
+
+import os
+
+from .shell import is_so, run
+
+
+def _names(folder):
+    try:
+        return set(os.listdir(folder))
+    except FileNotFoundError:
+        return set()
+
+
+class Leftovers:
+    """Compares the machine with what it was when this was made. Others may use it at the same time, so it looks only
+    for what carries our names or can only be vxd's."""
+
+    def __init__(self, prefix):
+        self._prefix = prefix
+        self._before = self._look()
+
+    def _look(self):
+        return {
+            "namespaces": {name for name in _names("/run/netns") if name.startswith(self._prefix)},
+            "DPDK files": _names("/run/dpdk"),
+            "hugepage files": _names("/dev/hugepages"),
+            "temporary files": {name for name in _names("/tmp") if name.startswith("vxt-")},
+            "interfaces": {line.split(":")[1].strip().split("@")[0] for line in run("ip", "-o", "link").out.splitlines()},
+            "processes": self._processes(),
+        }
+
+    def _processes(self):
+        """Of this run: started from here, in a session of their own."""
+        mine = set()
+        for entry in _names("/proc"):
+            if not entry.isdigit():
+                continue
+            try:
+                with open(f"/proc/{entry}/cmdline", "rb") as file:
+                    words = file.read().split(b"\0")
+            except OSError:
+                continue
+            if os.path.basename(words[0]) == b"vxd" and any(b"/vxt-" in word for word in words):
+                mine.add(entry)
+        return mine
+
+    def found(self):
+        """None, or a sentence."""
+        def new():
+            now = self._look()
+            return {what: now[what] - self._before[what] for what in now if now[what] - self._before[what]}
+        is_so(lambda: not new(), timeout=3)  # the kernel takes a moment to remove a namespace's interfaces
+        left = new()
+        return f"left behind: {left}" if left else None
