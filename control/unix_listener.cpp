@@ -103,14 +103,14 @@ Result<> UnixListener::remove_stale() const
         return vx::error("socket {}: {}", path_, std::strerror(errno));
     }
     if (!S_ISSOCK(there.st_mode))
-        return vx::error("socket {}: there is something else with this name, not a socket; remove it, or use another --socket PATH",
-                         path_);
+        return vx::error("socket {}: what has this name is not a socket; remove it, or use another --socket PATH", path_);
     // Not one of ours if it is alive, since we hold the lock; but then it is somebody's.
     const Fd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     const sockaddr_un address = *address_of(path_);
     if (!probe)
         return vx::error("socket {}: {}", path_, std::strerror(errno));
-    if (connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 || errno != ECONNREFUSED)
+    if (connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 ||
+        errno != ECONNREFUSED)
         return vx::error("socket {}: another process listens on it", path_);
     if (unlink(path_.c_str()) != 0)
         return vx::error("socket {}: remove the stale socket file: {}", path_, std::strerror(errno));

@@ -30,7 +30,7 @@ inline constexpr std::string_view kSocketPathVariable = "VXD_SOCKET"; // environ
 
 // What a peer may send. A batch of a million commands is about 80 MB; nothing else comes near these bounds.
 inline constexpr std::size_t kMaxRequestSize = std::size_t{256} << 20;
-inline constexpr std::size_t kMaxReplySize = std::size_t{1} << 30;
+inline constexpr std::size_t kMaxReplySize = std::size_t{512} << 20;
 inline constexpr std::size_t kMaxWordSize = 64 << 10;
 inline constexpr std::size_t kMaxDepth = 8; // of JSON brackets; a run request needs 4
 

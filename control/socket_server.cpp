@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/socket_server.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <exception>
+#include <vector>
+
+namespace vx
+{
+
+namespace
+{
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kChunk = 64 << 10;
+constexpr std::size_t kWriteChunk = 256 << 10;
+
+} // namespace
+
+struct SocketServer::Client {
+    // What became of the bytes at the front of `input`.
+    enum class Line : std::uint8_t { kNone, kComplete, kSkipped };
+
+    Fd fd;
+    std::string input;        // from the start of a line
+    std::size_t scanned = 0;  // bytes of `input` that the scanner has seen; with kComplete, the line's size
+    LineScanner scanner;
+    Line line = Line::kNone;
+    std::size_t skipped = 0;  // bytes of a refused line
+    std::string output;
+    std::size_t sent = 0;     // bytes of `output` that are gone
+    bool has_ended = false;   // nothing more will be read
+    std::uint32_t events = EPOLLIN;
+    Clock::time_point progress = Clock::now();
+
+    std::size_t pending_output() const { return output.size() - sent; }
+};
+
+Result<std::unique_ptr<SocketServer>> SocketServer::start(EventLoop& loop, std::string path, std::string version,
+                                                          Handler handler, const SocketLimits& limits)
+{
+    auto listener = UnixListener::open(std::move(path));
+    if (!listener)
+        return std::move(listener).error();
+    std::unique_ptr<SocketServer> server(
+        new SocketServer(loop, *std::move(listener), std::move(version), std::move(handler), limits));
+    auto watched = loop.watch(server->listener_.fd(), EPOLLIN, [self = server.get()](std::uint32_t) { self->accept(); });
+    if (!watched)
+        return std::move(watched).error();
+    const auto period = std::clamp<std::chrono::milliseconds>(limits.stall / 4, std::chrono::milliseconds{10},
+                                                              std::chrono::milliseconds{1000});
+    auto timer = loop.every(period, [self = server.get()] { self->check_stalled(); });
+    if (!timer)
+        return std::move(timer).error();
+    server->timer_ = *timer;
+    return server;
+}
+
+SocketServer::SocketServer(EventLoop& loop, UnixListener listener, std::string version, Handler handler,
+                           const SocketLimits& limits)
+    : loop_(loop), listener_(std::move(listener)), version_(std::move(version)), handler_(std::move(handler)),
+      limits_(limits)
+{
+}
+
+SocketServer::~SocketServer()
+{
+    for (const auto& [fd, client] : clients_)
+        loop_.unwatch(fd);
+    loop_.unwatch(listener_.fd());
+    loop_.cancel(timer_);
+}
+
+void SocketServer::accept()
+{
+    Fd fd = listener_.accept();
+    if (!fd) {
+        // Out of descriptors or memory, the connection stays in the backlog and would wake us again at once.
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+            is_accepting_ = !loop_.change(listener_.fd(), 0).has_value();
+        return;
+    }
+    if (clients_.size() >= limits_.client_count) {
+        const std::string line =
+            encode_error({RpcCode::kLimit, fmt::format("vxd serves {} clients already", clients_.size()), {}});
+        send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL);
+        return;
+    }
+    const int number = fd.get();
+    auto client = std::make_unique<Client>();
+    client->fd = std::move(fd);
+    if (loop_.watch(number, EPOLLIN, [this, self = client.get()](std::uint32_t) { turn(*self); }))
+        clients_.emplace(number, std::move(client));
+}
+
+void SocketServer::close(int fd)
+{
+    loop_.unwatch(fd);
+    clients_.erase(fd);
+}
+
+void SocketServer::check_stalled()
+{
+    if (!is_accepting_)
+        is_accepting_ = loop_.change(listener_.fd(), EPOLLIN).has_value();
+    std::vector<int> stalled;
+    for (const auto& [fd, client] : clients_) {
+        const bool is_idle = client->input.empty() && client->pending_output() == 0;
+        if (!is_idle && Clock::now() - client->progress > limits_.stall)
+            stalled.push_back(fd);
+    }
+    for (const int fd : stalled)
+        close(fd);
+}
+
+// One turn of a client; destroys it when it is done.
+void SocketServer::turn(Client& client)
+{
+    const int fd = client.fd.get();
+    // Before anything is read, what is buffered has to be dealt with: this is what bounds the buffer.
+    const auto may_read = [&] {
+        return !client.has_ended && client.line != Client::Line::kComplete &&
+               client.pending_output() <= limits_.pending_output;
+    };
+    if (may_read() && !read(client))
+        return close(fd);
+    if (client.line == Client::Line::kComplete && client.pending_output() <= limits_.pending_output)
+        handle_line(client);
+    if (!write(client))
+        return close(fd);
+    const bool has_work = client.line == Client::Line::kComplete || client.pending_output() > 0;
+    if (client.has_ended && !has_work)
+        return close(fd);
+    // A complete line waits for its turn as a writable socket does.
+    const std::uint32_t events = (may_read() ? EPOLLIN : 0U) | (has_work ? EPOLLOUT : 0U);
+    if (events != client.events && !loop_.change(fd, events))
+        return close(fd);
+    client.events = events;
+}
+
+// False when the connection is broken.
+bool SocketServer::read(Client& client)
+{
+    std::array<char, kChunk> chunk;
+    const ssize_t size = recv(client.fd.get(), chunk.data(), chunk.size(), 0);
+    if (size < 0)
+        return errno == EAGAIN || errno == EINTR;
+    if (size == 0) {
+        client.has_ended = true; // a request without its end has no effect
+        return true;
+    }
+    client.progress = Clock::now();
+    client.input.append(chunk.data(), static_cast<std::size_t>(size));
+    find_line(client);
+    if (client.input.size() > kChunk && buffered() > limits_.buffered) {
+        client.input = {};
+        client.line = Client::Line::kNone;
+        client.has_ended = true;
+        refuse(client, "vxd holds too many unfinished requests; try again later");
+    }
+    return true;
+}
+
+std::size_t SocketServer::buffered() const
+{
+    std::size_t size = 0;
+    for (const auto& [fd, client] : clients_)
+        size += client->input.size() + client->output.size();
+    return size;
+}
+
+void SocketServer::refuse(Client& client, std::string message)
+{
+    client.output += encode_error({RpcCode::kParseError, std::move(message), {}});
+}
+
+// Drops input up to the end of a refused line. False when more has to come for that.
+bool SocketServer::skip(Client& client)
+{
+    const std::size_t end = client.input.find('\n');
+    client.skipped += std::min(end, client.input.size());
+    client.input.erase(0, end == std::string::npos ? end : end + 1);
+    client.scanned = 0;
+    if (end != std::string::npos) {
+        client.line = Client::Line::kNone;
+        return true;
+    }
+    if (client.skipped > limits_.skipped_input)
+        client.has_ended = true;
+    return false;
+}
+
+void SocketServer::find_line(Client& client)
+{
+    if (client.line == Client::Line::kSkipped && !skip(client))
+        return;
+    while (client.line == Client::Line::kNone && client.scanned < client.input.size()) {
+        std::size_t used = 0;
+        const auto state = client.scanner.scan(std::string_view(client.input).substr(client.scanned), used);
+        client.scanned += used;
+        if (state == LineScanner::State::kLine) {
+            client.line = Client::Line::kComplete;
+        } else if (state == LineScanner::State::kRefused) {
+            refuse(client, client.scanner.refusal());
+            client.scanner.reset();
+            client.line = Client::Line::kSkipped;
+            client.skipped = 0;
+            if (!skip(client))
+                return;
+        } else if (client.scanner.at_start()) {
+            client.input.clear(); // blanks between requests
+            client.scanned = 0;
+        }
+    }
+}
+
+void SocketServer::handle_line(Client& client)
+{
+    // Not a copy where the line is all of the input, as a large batch is.
+    std::string rest = client.input.substr(client.scanned);
+    client.input.resize(client.scanned);
+    std::string line = std::move(client.input);
+    client.input = std::move(rest);
+    client.scanned = 0;
+    client.line = Client::Line::kNone;
+    std::string reply = answer(std::move(line));
+    if (reply.size() > kMaxReplySize || buffered() + reply.size() > limits_.buffered)
+        reply = encode_error(
+            {RpcCode::kLimit, fmt::format("the reply has {} bytes, which is too long; ask for less", reply.size()), {}});
+    client.output.erase(0, client.sent);
+    client.sent = 0;
+    if (client.output.empty())
+        client.output = std::move(reply);
+    else
+        client.output += reply;
+    client.progress = Clock::now();
+    find_line(client);
+}
+
+std::string SocketServer::answer(std::string line)
+{
+    const DecodedRequest request = decode_request(line);
+    std::string{}.swap(line); // a large batch need not be held twice
+    if (!request)
+        return encode_error(request.error());
+    if (request->method == Method::kPing)
+        return encode_pong(*request, version_);
+    try {
+        return encode_response(*request, handler_(*request));
+    } catch (const std::exception& exception) {
+        return encode_error({RpcCode::kInternalError, fmt::format("vxd failed: {}", exception.what()), request->id});
+    }
+}
+
+// False when the connection is broken.
+bool SocketServer::write(Client& client)
+{
+    if (client.pending_output() == 0)
+        return true;
+    const ssize_t size = send(client.fd.get(), client.output.data() + client.sent,
+                              std::min(client.pending_output(), kWriteChunk), MSG_NOSIGNAL);
+    if (size < 0)
+        return errno == EAGAIN || errno == EINTR;
+    client.progress = Clock::now();
+    client.sent += static_cast<std::size_t>(size);
+    if (client.pending_output() == 0) {
+        std::string{}.swap(client.output);
+        client.sent = 0;
+    }
+    return true;
+}
+
+} // namespace vx

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The config socket's server: many clients, one request at a time, in the event loop's thread.
+//
+// No client can stop another or make vxd grow without bound. A line that cannot become a request is answered with an
+// error as soon as that is clear, and skipped up to a bound, then the client is closed. A client that does not read
+// its replies is not read from any more, and closed when it makes no progress for a while. A turn of the loop reads
+// one chunk, handles one request and writes one chunk of each client.
+#pragma once
+
+#include "control/event_loop.h"
+#include "control/unix_listener.h"
+#include "control/wire.h"
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+namespace vx
+{
+
+struct SocketLimits {
+    std::size_t client_count = 64;
+    std::size_t pending_output = std::size_t{64} << 10; // above it, no further request of the client is handled
+    std::size_t skipped_input = std::size_t{1} << 20;   // of a line that was refused
+    std::size_t buffered = std::size_t{1} << 30;        // for all clients together
+    std::chrono::milliseconds stall = std::chrono::minutes{1}; // in the middle of a request or a reply
+};
+
+class SocketServer
+{
+public:
+    // Carries out a `run`. Called in the loop's thread; it must not destroy the server.
+    using Handler = std::function<Response(const Request&)>;
+
+    // `loop` must outlive the server.
+    static Result<std::unique_ptr<SocketServer>> start(EventLoop& loop, std::string path, std::string version,
+                                                       Handler handler, const SocketLimits& limits = {});
+    ~SocketServer(); // closes every client, and removes the socket file
+    SocketServer(const SocketServer&) = delete;
+    SocketServer& operator=(const SocketServer&) = delete;
+
+    const std::string& path() const { return listener_.path(); }
+    std::size_t client_count() const { return clients_.size(); }
+
+private:
+    struct Client;
+
+    SocketServer(EventLoop& loop, UnixListener listener, std::string version, Handler handler,
+                 const SocketLimits& limits);
+    void accept();
+    void check_stalled();
+    void turn(Client& client);
+    bool read(Client& client);
+    bool write(Client& client);
+    void find_line(Client& client);
+    void handle_line(Client& client);
+    std::string answer(std::string line);
+    void refuse(Client& client, std::string message);
+    bool skip(Client& client);
+    std::size_t buffered() const;
+    void close(int fd);
+
+    EventLoop& loop_;
+    UnixListener listener_;
+    std::string version_;
+    Handler handler_;
+    SocketLimits limits_;
+    std::unordered_map<int, std::unique_ptr<Client>> clients_; // by descriptor
+    int timer_ = Fd::kNone;
+    bool is_accepting_ = true;
+};
+
+} // namespace vx
