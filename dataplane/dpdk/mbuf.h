@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the stages need of an rte_mbuf, and the notes that vxd keeps in it: work still owed to the packet (a partial
+// L4 checksum), and where a punted or injected frame belongs.
+#pragma once
+
+#include "dataplane/net/parse.h"
+#include "dataplane/net/result.h"
+
+#include <rte_mbuf.h>
+#include <rte_mbuf_dyn.h>
+
+#include <cstdint>
+
+namespace vx
+{
+
+// Travels in the mbuf. Valid parts depend on who made the mbuf: checksum_* only with has_partial_checksum();
+// link and reason only on the punt and inject rings.
+struct MbufNote {
+    std::uint16_t checksum_start = 0;  // first byte of the L4 header, from the start of the frame
+    std::uint16_t checksum_offset = 0; // where in the L4 header the checksum field lies
+    std::uint16_t link = 0;            // LinkId: where the frame came in (punt) or leaves from (inject)
+    std::uint8_t reason = 0;           // PuntReason
+    std::uint8_t reserved = 0;
+};
+static_assert(sizeof(MbufNote) == 8);
+
+// Registers the note in DPDK's dynamic mbuf area; once, after EAL start. Set before any worker runs.
+Result<> register_mbuf_note();
+extern int mbuf_note_offset;
+
+inline MbufNote& note_of(rte_mbuf* mbuf) noexcept
+{
+    return *RTE_MBUF_DYNFIELD(mbuf, mbuf_note_offset, MbufNote*);
+}
+
+// DPDK's own word for it: the L4 checksum in the data is not right, but the integrity of the data is verified (by
+// the sender on this machine, who left the sum for us). TAP and vhost-user ports receive such frames.
+inline bool has_partial_checksum(const rte_mbuf* mbuf) noexcept
+{
+    return (mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE;
+}
+inline void clear_partial_checksum(rte_mbuf* mbuf) noexcept { mbuf->ol_flags &= ~RTE_MBUF_F_RX_L4_CKSUM_MASK; }
+
+// The bytes that may be read at `data()`: the first segment. A header is never assembled from two.
+inline Bytes head_of(const rte_mbuf* mbuf) noexcept
+{
+    return {rte_pktmbuf_mtod(mbuf, const std::byte*), rte_pktmbuf_data_len(mbuf)};
+}
+inline std::byte* data_of(rte_mbuf* mbuf) noexcept { return rte_pktmbuf_mtod(mbuf, std::byte*); }
+
+// Sum of `size` bytes from `offset`, over all segments. Precondition: offset + size <= pkt_len.
+std::uint64_t checksum_of_chain(const rte_mbuf* mbuf, std::size_t offset, std::size_t size) noexcept;
+
+inline std::uint64_t checksum_add(std::uint64_t sum, const rte_mbuf* mbuf, std::size_t offset,
+                                  std::size_t size) noexcept
+{
+    if (offset + size <= rte_pktmbuf_data_len(mbuf)) [[likely]]
+        return checksum_add(sum, rte_pktmbuf_mtod_offset(mbuf, const std::byte*, offset), size);
+    return sum + checksum_of_chain(mbuf, offset, size);
+}
+
+// Takes `size` bytes off the end, over all segments. Precondition: size <= pkt_len.
+void trim_chain(rte_mbuf* mbuf, std::size_t size) noexcept;
+
+inline void trim_tail(rte_mbuf* mbuf, std::size_t size) noexcept
+{
+    if (mbuf->nb_segs == 1) [[likely]]
+        rte_pktmbuf_trim(mbuf, static_cast<std::uint16_t>(size));
+    else
+        trim_chain(mbuf, size);
+}
+
+// Computes the partial checksum that the frame's sender left to us, and clears the flag. False if the note does not
+// fit the frame; the frame is unchanged then.
+inline bool complete_checksum(rte_mbuf* mbuf) noexcept
+{
+    const MbufNote& note = note_of(mbuf);
+    const std::size_t start = note.checksum_start;
+    const std::size_t field = start + note.checksum_offset;
+    if (field + 2 > rte_pktmbuf_data_len(mbuf) || field < start)
+        return false;
+    // The field holds the pseudo header's sum, so summing from `start` includes it.
+    const std::uint64_t sum = checksum_add(0, mbuf, start, rte_pktmbuf_pkt_len(mbuf) - start);
+    const std::uint16_t value = checksum_finish_udp(sum);
+    std::memcpy(data_of(mbuf) + field, &value, 2);
+    clear_partial_checksum(mbuf);
+    return true;
+}
+
+} // namespace vx
