@@ -129,7 +129,7 @@ def test_the_longest_prefix_wins(lab):
 
 REMOVABLE = {
     "fdb": ("fdb del {mac} dev vxlan100 dst {vtep}", "fdb append {mac} dev vxlan100 dst {vtep}"),
-    "neigh": ("neigh del 172.18.20.0 dev vxlan100", "neigh add 172.18.20.0 lladdr {mac} dev vxlan100"),
+    "neigh": ("neigh del 172.18.20.0 dev vxlan100", "neigh replace 172.18.20.0 lladdr {mac} dev vxlan100"),
     "route": ("route del 172.18.20.0/24", "route add 172.18.20.0/24 via 172.18.20.0 dev vxlan100 onlink"),
 }
 

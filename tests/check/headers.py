@@ -1,0 +1,80 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Compiles every header of the project alone, with the flags that the build uses: headers.py [BUILD-FOLDER]."""
+
+import concurrent.futures
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+FOLDERS = ("dataplane", "control", "tools", "tests", "bench")
+
+
+def headers():
+    for folder in FOLDERS:
+        for where, folders, names in os.walk(os.path.join(ROOT, folder)):
+            folders.sort()
+            yield from (os.path.relpath(os.path.join(where, name), ROOT) for name in sorted(names) if name.endswith(".h"))
+
+
+def flags_by_folder(build):
+    """Folder -> (directory to compile in, compiler and flags), from the commands of its own sources."""
+    with open(os.path.join(build, "compile_commands.json")) as file:
+        commands = json.load(file)
+    found = {}
+    for command in commands:
+        words = shlex.split(command["command"])
+        source = os.path.relpath(os.path.join(command["directory"], command["file"]), ROOT)
+        keep, skip = [], False
+        for word in words:
+            if skip or word in ("-c", command["file"]) or word.startswith(("-M", "-W", "-O", "-g")):
+                skip = word in ("-MF", "-MQ", "-MT")
+            elif word == "-o":
+                skip = True
+            else:
+                skip = False
+                keep.append(word)
+        found.setdefault(os.path.dirname(source), (command["directory"], keep))
+    return found
+
+
+def flags_for(header, folders):
+    """Of the nearest folder up the tree that has a source, else of the one with the most flags."""
+    folder = os.path.dirname(header)
+    while folder:
+        if folder in folders:
+            return folders[folder]
+        below = [flags for name, flags in folders.items() if name.startswith(folder + "/")]
+        if below:
+            return max(below, key=lambda flags: len(flags[1]))
+        folder = os.path.dirname(folder)
+    return max(folders.values(), key=lambda flags: len(flags[1]))
+
+
+def compile_alone(header, directory, flags):
+    source = f'#include "{header}"\n'
+    command = [*flags, "-Wall", "-Wextra", "-Wno-unused", "-fsyntax-only", "-I", ROOT, "-x", "c++", "-"]
+    done = subprocess.run(command, cwd=directory, input=source, text=True, capture_output=True)
+    return header, done.returncode, re.sub(r"In file included from <stdin>:1:\n", "", done.stderr)
+
+
+def main():
+    build = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else os.path.join(ROOT, "build"))
+    folders = flags_by_folder(build)
+    names = list(headers())
+    failed = 0
+    with concurrent.futures.ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:
+        for header, status, errors in pool.map(lambda name: compile_alone(name, *flags_for(name, folders)), names):
+            if status != 0:
+                failed += 1
+                print(f"{header}: does not compile alone\n{errors}")
+    print(f"{len(names)} headers, {failed} do not compile alone")
+    return 1 if failed or not names else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
