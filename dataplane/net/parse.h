@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Reading of frames that somebody else made. Every function takes the bytes that may be read (`head`, the first
+// segment) and the frame's whole size, and never looks beyond either.
+#pragma once
+
+#include "dataplane/net/checksum.h"
+#include "dataplane/net/drop_reason.h"
+#include "dataplane/net/flow_hash.h"
+#include "dataplane/net/headers.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace vx
+{
+
+using Bytes = std::span<const std::byte>;
+
+template <typename Header>
+inline const Header& header_at(Bytes head, std::size_t offset) noexcept
+{
+    return *reinterpret_cast<const Header*>(head.data() + offset);
+}
+
+// ---- inner frame -----------------------------------------------------------------------------------------------
+
+struct InnerFrame {
+    std::uint32_t flow_hash = 0;
+    std::uint16_t ether_type = 0;
+    std::uint8_t ecn = 0; // the two ECN bits of an IP header, else 0
+    bool is_ip = false;
+};
+
+// RFC 8200 extension headers in front of the ports; what lies deeper is hashed without its ports.
+struct Ipv6Payload {
+    std::size_t offset;    // of the upper layer, from the start of the frame
+    std::uint8_t protocol; // of the upper layer, or of the header where the walk ended
+    bool has_ports;
+};
+
+inline Ipv6Payload skip_ipv6_extensions(Bytes head, std::size_t offset, std::uint8_t protocol) noexcept
+{
+    for (int depth = 0; depth < 4; ++depth) {
+        if (protocol != ip_protocol::kHopByHop && protocol != ip_protocol::kRouting &&
+            protocol != ip_protocol::kDestinationOptions)
+            break;
+        if (offset + 8 > head.size())
+            return {offset, protocol, false};
+        protocol = std::to_integer<std::uint8_t>(head[offset]);
+        offset += (std::to_integer<std::size_t>(head[offset + 1]) + 1) * 8;
+    }
+    const bool has_ports =
+        (protocol == ip_protocol::kTcp || protocol == ip_protocol::kUdp) && offset + 4 <= head.size();
+    return {offset, protocol, has_ports};
+}
+
+// Precondition: head holds an Ethernet header. A malformed IP header is no error here, a bridge forwards it all the
+// same; it is hashed by its MACs.
+inline InnerFrame parse_inner(Bytes head) noexcept
+{
+    const auto& ethernet = header_at<EthernetHeader>(head, 0);
+    constexpr std::size_t l3 = sizeof(EthernetHeader);
+    InnerFrame frame;
+    frame.ether_type = ethernet.type.host();
+    if (frame.ether_type == ether_type::kIpv4 && head.size() >= l3 + sizeof(Ipv4Header)) [[likely]] {
+        const auto& ip = header_at<Ipv4Header>(head, l3);
+        const std::size_t l4 = l3 + ip.size();
+        if (ip.version() == 4 && ip.size() >= sizeof(Ipv4Header)) [[likely]] {
+            const bool has_ports = (ip.protocol == ip_protocol::kTcp || ip.protocol == ip_protocol::kUdp) &&
+                                   !ip.is_fragment() && l4 + 4 <= head.size();
+            frame.flow_hash = flow_hash_v4(ip, has_ports ? load<std::uint32_t>(head.data() + l4) : 0);
+            frame.ecn = ip.tos & 3;
+            frame.is_ip = true;
+            return frame;
+        }
+    }
+    if (frame.ether_type == ether_type::kIpv6 && head.size() >= l3 + sizeof(Ipv6Header)) {
+        const auto& ip = header_at<Ipv6Header>(head, l3);
+        if (ip.version() == 6) {
+            const Ipv6Payload payload = skip_ipv6_extensions(head, l3 + sizeof(Ipv6Header), ip.next_header);
+            frame.flow_hash = flow_hash_v6(ip, payload.protocol,
+                                           payload.has_ports ? load<std::uint32_t>(head.data() + payload.offset) : 0);
+            frame.ecn = ip.traffic_class() & 3;
+            frame.is_ip = true;
+            return frame;
+        }
+    }
+    frame.flow_hash = flow_hash_l2(ethernet);
+    return frame;
+}
+
+// ---- outer headers ---------------------------------------------------------------------------------------------
+
+struct OuterHeaders {
+    enum class Kind : std::uint8_t {
+        kDrop,  // reason
+        kArp,   // for the control thread
+        kLocal, // IP that is not UDP: for the control thread if the destination is ours
+        kUdp,   // UDP; VXLAN if a device listens on destination_port
+    };
+    Kind kind = Kind::kDrop;
+    DropReason reason = DropReason::outer_truncated;
+    bool is_v6 = false;
+    std::uint8_t ecn = 0;
+    std::uint8_t protocol = 0;
+    std::uint16_t l4_offset = 0;        // from the start of the frame
+    std::uint16_t destination_port = 0; // kUdp
+    std::uint16_t udp_length = 0;       // kUdp: header and payload, bytes
+    bool has_udp_checksum = false;      // kUdp: a checksum was sent and has to be verified over the payload
+
+    std::size_t inner_offset() const { return l4_offset + sizeof(UdpHeader) + sizeof(VxlanHeader); }
+    static OuterHeaders drop(DropReason why)
+    {
+        OuterHeaders outer;
+        outer.reason = why;
+        return outer;
+    }
+};
+
+// Shared end of both families: head[l4..] begins the transport header of a packet that ends at `end` (<= frame size).
+inline OuterHeaders parse_outer_l4(Bytes head, OuterHeaders outer, std::size_t end) noexcept
+{
+    if (outer.protocol != ip_protocol::kUdp) {
+        outer.kind = OuterHeaders::Kind::kLocal;
+        return outer;
+    }
+    if (outer.l4_offset + sizeof(UdpHeader) > end || outer.l4_offset + sizeof(UdpHeader) > head.size())
+        return OuterHeaders::drop(DropReason::outer_truncated);
+    const auto& udp = header_at<UdpHeader>(head, outer.l4_offset);
+    outer.udp_length = udp.length.host();
+    if (outer.udp_length < sizeof(UdpHeader) || outer.l4_offset + std::size_t{outer.udp_length} > end)
+        return OuterHeaders::drop(DropReason::outer_udp_length);
+    outer.destination_port = udp.destination_port.host();
+    outer.has_udp_checksum = udp.checksum != Be16{0};
+    outer.kind = OuterHeaders::Kind::kUdp;
+    return outer;
+}
+
+// Ethernet, IP and UDP of a frame from the underlay, with every length checked and the IPv4 header checksum verified.
+// `frame_size` counts all segments. Whose addresses they are and what the payload holds is for the caller.
+inline OuterHeaders parse_outer(Bytes head, std::size_t frame_size) noexcept
+{
+    constexpr std::size_t l3 = sizeof(EthernetHeader);
+    if (head.size() < l3)
+        return OuterHeaders::drop(DropReason::outer_truncated);
+    OuterHeaders outer;
+    switch (header_at<EthernetHeader>(head, 0).type.host()) {
+    case ether_type::kIpv4: {
+        if (head.size() < l3 + sizeof(Ipv4Header))
+            return OuterHeaders::drop(DropReason::outer_truncated);
+        const auto& ip = header_at<Ipv4Header>(head, l3);
+        const std::size_t total = ip.total_length.host();
+        if (ip.version() != 4 || ip.size() < sizeof(Ipv4Header) || total < ip.size())
+            return OuterHeaders::drop(DropReason::outer_ip_malformed);
+        if (l3 + ip.size() > head.size() || l3 + total > frame_size)
+            return OuterHeaders::drop(DropReason::outer_truncated);
+        if (!checksum_is_right(checksum_add(0, &ip, ip.size())))
+            return OuterHeaders::drop(DropReason::outer_ip_checksum);
+        if (ip.is_fragment())
+            return OuterHeaders::drop(DropReason::outer_fragment);
+        outer.ecn = ip.tos & 3;
+        outer.protocol = ip.protocol;
+        outer.l4_offset = static_cast<std::uint16_t>(l3 + ip.size());
+        return parse_outer_l4(head, outer, l3 + total);
+    }
+    case ether_type::kIpv6: {
+        if (head.size() < l3 + sizeof(Ipv6Header))
+            return OuterHeaders::drop(DropReason::outer_truncated);
+        const auto& ip = header_at<Ipv6Header>(head, l3);
+        if (ip.version() != 6)
+            return OuterHeaders::drop(DropReason::outer_ip_malformed);
+        const std::size_t end = l3 + sizeof(Ipv6Header) + ip.payload_length.host();
+        if (end > frame_size)
+            return OuterHeaders::drop(DropReason::outer_truncated);
+        if (ip.next_header == ip_protocol::kFragment)
+            return OuterHeaders::drop(DropReason::outer_fragment);
+        outer.is_v6 = true;
+        outer.ecn = ip.traffic_class() & 3;
+        outer.protocol = ip.next_header;
+        outer.l4_offset = l3 + sizeof(Ipv6Header);
+        return parse_outer_l4(head, outer, end);
+    }
+    case ether_type::kArp:
+        outer.kind = OuterHeaders::Kind::kArp;
+        return outer;
+    default:
+        return OuterHeaders::drop(DropReason::outer_not_ip);
+    }
+}
+
+// RFC 6040 section 4.2, default mode: what the inner ECN field becomes. kDrop where the combination says that a
+// congested packet was not ECN capable inside.
+enum class EcnAction : std::uint8_t { kKeep, kSetCe, kSetEct1, kDrop };
+
+inline EcnAction ecn_decapsulate(std::uint8_t outer, std::uint8_t inner) noexcept
+{
+    constexpr std::uint8_t kNotEct = 0, kEct1 = 1, kEct0 = 2, kCe = 3;
+    if (outer == kCe)
+        return inner == kNotEct ? EcnAction::kDrop : inner == kCe ? EcnAction::kKeep : EcnAction::kSetCe;
+    if (outer == kEct1 && inner == kEct0)
+        return EcnAction::kSetEct1;
+    return EcnAction::kKeep;
+}
+
+} // namespace vx

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Result<T>: a value, or an Error that says what was attempted and with what. The subset of std::expected that
+// C++20 lacks; set-up and control code return it, the packet path never does.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <string>
+#include <utility>
+#include <variant>
+
+namespace vx
+{
+
+// What went wrong, in a sentence for the person who reads it. `kind` decides vxctl's exit status, as in ip(8):
+// a command that could not be understood (1), or one that was understood and refused (2).
+struct Error {
+    enum class Kind { kUsage, kRefused };
+    std::string message;
+    Kind kind = Kind::kRefused;
+};
+
+template <typename... Args>
+Error error(fmt::format_string<Args...> format, Args&&... args)
+{
+    return Error{fmt::format(format, std::forward<Args>(args)...), Error::Kind::kRefused};
+}
+
+template <typename... Args>
+Error usage_error(fmt::format_string<Args...> format, Args&&... args)
+{
+    return Error{fmt::format(format, std::forward<Args>(args)...), Error::Kind::kUsage};
+}
+
+struct Ok {};
+
+template <typename T = Ok>
+class [[nodiscard]] Result
+{
+public:
+    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
+    Result(Error failure) : state_(std::in_place_index<1>, std::move(failure)) {}
+
+    bool has_value() const { return state_.index() == 0; }
+    explicit operator bool() const { return has_value(); }
+
+    // Precondition: has_value().
+    T& value() & { return *std::get_if<0>(&state_); }
+    const T& value() const& { return *std::get_if<0>(&state_); }
+    T&& value() && { return std::move(*std::get_if<0>(&state_)); }
+    T& operator*() & { return value(); }
+    const T& operator*() const& { return value(); }
+    T&& operator*() && { return std::move(*this).value(); }
+    T* operator->() { return &value(); }
+    const T* operator->() const { return &value(); }
+
+    // Precondition: !has_value().
+    const Error& error() const& { return *std::get_if<1>(&state_); }
+    Error&& error() && { return std::move(*std::get_if<1>(&state_)); }
+
+private:
+    std::variant<T, Error> state_;
+};
+
+} // namespace vx
