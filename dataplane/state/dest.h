@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Where a packet goes: one word, so that a table holds it, a reader sees it whole, and a packet has exactly one.
+//
+//   bits 63..56  kind      55..48  flags (FDB entries only)      47..32  link      31..0  index
+#pragma once
+
+#include "dataplane/net/drop_reason.h"
+#include "dataplane/state/ids.h"
+
+#include <cstdint>
+
+namespace vx
+{
+
+class Dest
+{
+public:
+    enum class Kind : std::uint8_t {
+        kNone,      // not found: unknown destination
+        kDrop,      // reason()
+        kPort,      // link()
+        kVtep,      // vtep(), by VXLAN device link()
+        kReplicate, // replication(): each VTEP of the list, by VXLAN device link()
+        kFlood,     // the bridge's flood list
+        kLocal,     // the bridging domain's own interface: a gateway, routed from there
+        kPunt,      // to the control thread; index() is a PuntReason
+    };
+
+    // What an FDB entry says about itself. Forwarding ignores it.
+    enum Flag : std::uint8_t {
+        kStatic = 1 << 0,    // never ages, never moves ("static" in bridge(8))
+        kPermanent = 1 << 1, // static, and set by configuration for an address ("permanent")
+        kLearned = 1 << 2,   // learned from traffic; ages
+    };
+
+    constexpr Dest() = default;
+    static constexpr Dest drop(DropReason reason)
+    {
+        return Dest{Kind::kDrop, kNoLink, static_cast<std::uint32_t>(reason)};
+    }
+    static constexpr Dest port(LinkId link) { return Dest{Kind::kPort, link, 0}; }
+    static constexpr Dest vtep(LinkId vxlan, VtepId vtep) { return Dest{Kind::kVtep, vxlan, vtep.value}; }
+    static constexpr Dest replicate(LinkId vxlan, ReplicationId list)
+    {
+        return Dest{Kind::kReplicate, vxlan, list.value};
+    }
+    static constexpr Dest flood() { return Dest{Kind::kFlood, kNoLink, 0}; }
+    static constexpr Dest local(LinkId link) { return Dest{Kind::kLocal, link, 0}; }
+    static constexpr Dest punt(std::uint32_t reason) { return Dest{Kind::kPunt, kNoLink, reason}; }
+    static constexpr Dest from_word(std::uint64_t word)
+    {
+        Dest dest;
+        dest.word_ = word;
+        return dest;
+    }
+
+    constexpr Kind kind() const { return static_cast<Kind>(word_ >> 56); }
+    constexpr LinkId link() const { return LinkId{static_cast<std::uint16_t>(word_ >> 32)}; }
+    constexpr std::uint32_t index() const { return static_cast<std::uint32_t>(word_); }
+    constexpr VtepId vtep() const { return VtepId{index()}; }
+    constexpr ReplicationId replication() const { return ReplicationId{index()}; }
+    constexpr DropReason reason() const { return static_cast<DropReason>(index()); }
+
+    constexpr std::uint8_t flags() const { return static_cast<std::uint8_t>(word_ >> 48); }
+    constexpr bool has(Flag flag) const { return (flags() & flag) != 0; }
+    constexpr bool is_fixed() const { return (flags() & (kStatic | kPermanent)) != 0; }
+    constexpr Dest with(std::uint8_t flags) const
+    {
+        return from_word((word_ & ~(std::uint64_t{0xff} << 48)) | (std::uint64_t{flags} << 48));
+    }
+
+    constexpr std::uint64_t word() const { return word_; }
+    friend constexpr bool operator==(const Dest&, const Dest&) = default;
+
+private:
+    constexpr Dest(Kind kind, LinkId link, std::uint32_t index)
+        : word_((std::uint64_t{static_cast<std::uint8_t>(kind)} << 56) | (std::uint64_t{link.value} << 32) | index)
+    {
+    }
+    std::uint64_t word_ = 0;
+};
+
+static_assert(sizeof(Dest) == 8);
+
+} // namespace vx

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/state/encap_template.h"
+
+namespace vx
+{
+
+namespace
+{
+
+template <typename Header>
+void put(std::array<std::byte, 72>& out, std::size_t offset, const Header& header)
+{
+    std::memcpy(out.data() + offset, &header, sizeof(header));
+}
+
+} // namespace
+
+EncapTemplate EncapTemplate::build(LinkId vxlan, LinkId out, const Tunnel& tunnel)
+{
+    EncapTemplate made;
+    made.vxlan_ = vxlan;
+    made.out_ = out;
+    made.remote_ = tunnel.remote;
+    made.udp_checksum_ = tunnel.remote.is_v6() || tunnel.udp_checksum == Tunnel::UdpChecksum::kComputed;
+    const auto dscp = static_cast<std::uint8_t>(tunnel.tos & ~3U);
+    const bool is_v4 = tunnel.remote.is_v4();
+    put(made.header_, 0,
+        EthernetHeader{tunnel.next_hop_mac, tunnel.source_mac, is_v4 ? ether_type::kIpv4 : ether_type::kIpv6});
+
+    std::size_t at = sizeof(EthernetHeader);
+    if (is_v4) {
+        Ipv4Header ip{};
+        ip.version_ihl = 0x45;
+        ip.tos = dscp;
+        ip.fragment = Ipv4Header::kDontFragment; // RFC 7348 section 4.3: a VTEP must not fragment
+        ip.ttl = tunnel.ttl;
+        ip.protocol = ip_protocol::kUdp;
+        std::memcpy(&ip.source, tunnel.local.bytes().data(), 4);
+        std::memcpy(&ip.destination, tunnel.remote.bytes().data(), 4);
+        made.ip_sum_ = checksum_fold(checksum_add(0, &ip, sizeof(ip)));
+        made.udp_sum_ = pseudo_sum_v4(ip, ip_protocol::kUdp, 0);
+        put(made.header_, at, ip);
+        at += sizeof(ip);
+    } else {
+        Ipv6Header ip{};
+        ip.version_class_label = (6U << 28) | (std::uint32_t{dscp} << 20);
+        ip.next_header = ip_protocol::kUdp;
+        ip.hop_limit = tunnel.ttl;
+        ip.source = tunnel.local.bytes();
+        ip.destination = tunnel.remote.bytes();
+        made.udp_sum_ = pseudo_sum_v6(ip, ip_protocol::kUdp, 0);
+        put(made.header_, at, ip);
+        at += sizeof(ip);
+    }
+    UdpHeader udp{};
+    udp.destination_port = tunnel.destination_port;
+    put(made.header_, at, udp);
+    at += sizeof(udp);
+    VxlanHeader header{};
+    header.flags = VxlanHeader::kFlagI;
+    header.vni_reserved = tunnel.vni.value() << 8;
+    put(made.header_, at, header);
+    at += sizeof(header);
+    made.udp_sum_ = checksum_add(made.udp_sum_, &udp, sizeof(udp));
+    made.udp_sum_ = checksum_fold(checksum_add(made.udp_sum_, &header, sizeof(header)));
+    made.size_ = static_cast<std::uint8_t>(at);
+    return made;
+}
+
+} // namespace vx

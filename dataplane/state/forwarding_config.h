@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Everything that can be known before a packet comes: compiled from the control thread's Model, immutable, published
+// through one RCU pointer. A worker reads the pointer once per loop turn. The tables that change under traffic (FDB,
+// neighbours) are pointed to; they live longer than every config that names them.
+#pragma once
+
+#include "dataplane/net/ip.h"
+#include "dataplane/net/mac.h"
+#include "dataplane/state/bucket_table.h"
+#include "dataplane/state/encap_template.h"
+#include "dataplane/state/ids.h"
+#include "dataplane/state/route_table.h"
+#include "dataplane/state/vni_map.h"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace vx
+{
+
+class Port;
+
+// A device. Index: LinkId.
+struct LinkState {
+    enum class Role : std::uint8_t {
+        kNone,     // no such link
+        kOverlay,  // a port in a bridge: its frames are bridged
+        kUnderlay, // a port with addresses of its own, or in no bridge: its frames are decapsulated
+        kBridge,
+        kVxlan,
+    };
+    Role role = Role::kNone;
+    bool learns = false;     // source MACs that come in here
+    BridgeId bridge;         // the domain its frames belong to
+    std::uint16_t slot = 0;  // kOverlay, kUnderlay: index of the transmit buffer
+    std::uint16_t mtu = 0;   // largest payload behind the (inner) Ethernet header, bytes
+    Mac mac;
+    Port* port = nullptr;    // kOverlay, kUnderlay
+};
+
+// A bridging domain. Index: BridgeId.
+struct BridgeState {
+    LinkId interface;                // what routes for it: the bridge itself, or the VXLAN device that stands alone
+    bool answers = false;            // has an address: ARP and ND that are flooded are also read here
+    std::vector<LinkId> ports;       // flood: local ports
+    std::vector<VtepId> vteps;       // flood: head-end replication, the all-zero FDB entries
+};
+
+// The VXLAN devices that listen on one UDP port.
+struct VxlanListener {
+    std::uint16_t udp_port = 0;
+    VniMap vnis;
+};
+
+// What a route leads to. Index: the route table's result.
+struct Adjacency {
+    enum class Kind : std::uint8_t {
+        kNone,
+        kLocal,     // one of our own addresses
+        kConnected, // the destination itself is a neighbour on `interface`
+        kVia,       // the neighbour `via` on `interface`
+        kUnderlay,  // out of an underlay port
+        kBroadcast, // a subnet's broadcast address; not routed (RFC 2644)
+    };
+    Kind kind = Kind::kNone;
+    LinkId interface;      // a bridge or VXLAN device
+    std::uint32_t via = 0; // host order
+};
+
+// One receive queue of one port, polled by one worker.
+struct PollEntry {
+    LinkId link;
+    std::uint16_t queue = 0;
+    Port* port = nullptr;
+};
+
+struct ForwardingConfig {
+    std::vector<LinkState> links{1};
+    std::vector<BridgeState> bridges{1};
+    std::vector<EncapTemplate> vteps{1};
+    std::vector<std::vector<VtepId>> replication{1};
+    std::vector<VxlanListener> listeners;
+    std::vector<std::uint32_t> local_v4;                  // own underlay addresses, as they lie on the wire
+    std::vector<std::array<std::uint8_t, 16>> local_v6;
+    std::shared_ptr<const RouteTable> routes;
+    std::vector<Adjacency> adjacencies{1};
+    const BucketTable* fdb = nullptr;       // FdbKey -> Dest
+    const BucketTable* neighbors = nullptr; // LinkId and IPv4 address -> MAC
+    std::vector<std::vector<PollEntry>> polls; // by worker
+
+    const LinkState& link(LinkId id) const { return links[id.value]; }
+    const BridgeState& bridge(BridgeId id) const { return bridges[id.value]; }
+    const EncapTemplate& vtep(VtepId id) const { return vteps[id.value]; }
+};
+
+} // namespace vx
