@@ -82,8 +82,7 @@ inline bool complete_checksum(rte_mbuf* mbuf) noexcept
         return false;
     // The field holds the pseudo header's sum, so summing from `start` includes it.
     const std::uint64_t sum = checksum_add(0, mbuf, start, rte_pktmbuf_pkt_len(mbuf) - start);
-    const std::uint16_t value = checksum_finish_udp(sum);
-    std::memcpy(data_of(mbuf) + field, &value, 2);
+    store(data_of(mbuf) + field, checksum_finish_udp(sum));
     clear_partial_checksum(mbuf);
     return true;
 }

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The data plane as the control thread sees it: owns ports, tables and workers. Every function is for the control
+// thread alone.
+#pragma once
+
+#include "dataplane/dpdk/eal.h"
+#include "dataplane/net/parse.h"
+#include "dataplane/net/result.h"
+#include "dataplane/port/port_kind.h"
+#include "dataplane/state/counters.h"
+#include "dataplane/state/fdb.h"
+#include "dataplane/state/forwarding_config.h"
+#include "dataplane/state/learn_event.h"
+#include "dataplane/state/neighbor_table.h"
+#include "dataplane/state/punt.h"
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace vx
+{
+
+struct DataplaneOptions {
+    std::vector<unsigned> worker_cpus; // one worker each; at least one
+    int numa_node = -1;                // of the packet buffers; -1: no preference
+    std::size_t mbuf_count = 16383;
+    std::size_t fdb_max = std::size_t{4} << 20;
+};
+
+struct AddedPort {
+    Mac mac;
+    std::uint16_t mtu = 0;
+    std::string warning;
+};
+
+struct LinkTotals {
+    std::uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;
+    std::array<std::uint64_t, kDropReasonCount> drops{};
+
+    LinkTotals since(const LinkTotals& baseline) const;
+    std::uint64_t dropped() const;
+};
+
+struct WorkerTotals {
+    unsigned cpu = 0;
+    std::uint64_t packets = 0, bursts = 0, busy_ticks = 0, idle_ticks = 0, sleeps = 0, learn_lost = 0;
+};
+
+class Dataplane
+{
+public:
+    // The Eal has to outlive it.
+    static Result<std::unique_ptr<Dataplane>> create(const Eal& eal, const DataplaneOptions& options);
+    ~Dataplane();
+    Dataplane(const Dataplane&) = delete;
+    Dataplane& operator=(const Dataplane&) = delete;
+
+    void start(); // the workers' threads
+    void stop();
+    bool run_once(); // instead of start(): one turn of every worker on this thread; for tests
+
+    // Opens a port. No worker sees it before a config that names it is published.
+    Result<AddedPort> add_port(LinkId link, const PortSpec& spec);
+    // Closes a port. Precondition: the published config does not name it any more.
+    void remove_port(LinkId link);
+    bool is_up(LinkId link) const;
+    Result<> set_mtu(LinkId link, std::uint16_t mtu);
+    Result<> set_mac(LinkId link, const Mac& mac);
+
+    Fdb& fdb();
+    NeighborTable& neighbors();
+
+    // Completes the config with ports, queues and tables, makes it what workers read, and returns when no worker
+    // reads the one before.
+    void publish(std::unique_ptr<ForwardingConfig> config);
+    // Publishes the same config with the FDB's and the neighbours' present tables, after one of them was rebuilt.
+    void refresh_tables();
+    // Returns when every worker has ended the loop turn that it was in; a word taken from a table is not used after.
+    void synchronize();
+
+    void set_now(std::uint32_t seconds); // the clock that stamps FDB entries
+
+    // Readable when a worker has learned or punted something; acknowledge() first, then take.
+    int event_fd() const;
+    void acknowledge();
+    std::size_t take_learned(const std::function<void(const LearnEvent&)>& consume);
+    // The bytes are valid during the call; partial checksums are completed.
+    std::size_t take_punted(const std::function<void(LinkId in, PuntReason reason, Bytes frame)>& consume);
+    // Sends a frame from a bridge or VXLAN device as its own interface, from an overlay port as if it had come in
+    // there, or out of an underlay port as it is. False if there is no room for it.
+    bool inject(LinkId link, Bytes frame);
+
+    LinkTotals link_totals(LinkId link) const;
+    void reset_totals(LinkId link); // a new device begins at zero
+    std::vector<WorkerTotals> worker_totals() const;
+    std::uint64_t tsc_hz() const;
+    // A drop that the control thread decided.
+    void count_drop(LinkId link, DropReason reason);
+
+private:
+    struct State;
+    explicit Dataplane(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+} // namespace vx

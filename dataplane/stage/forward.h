@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Stage: the bridge's decision, from what the FDB said of the destination. As Linux's br_handle_frame_finish() and
+// vxlan_xmit(), but with one table for both, and with split horizon between all tunnels of a bridge.
+#pragma once
+
+#include "dataplane/stage/parse.h"
+
+namespace vx
+{
+
+// 01:80:c2:00:00:00 to :0f, IEEE 802.1Q table 8-1: bridges do not forward these.
+inline bool is_reserved_group(FdbKey destination) noexcept
+{
+    return (destination.word() & 0xfffffffffff0ULL) == 0x0180c2000000ULL;
+}
+
+inline bool is_frame_too_big(const Packet& packet, LinkId egress, const Context& context) noexcept
+{
+    const std::size_t header = sizeof(EthernetHeader) + (has_vlan_tag(packet) ? 4U : 0U);
+    return rte_pktmbuf_pkt_len(packet.mbuf) > header + context.config.link(egress).mtu;
+}
+
+inline void forward(Packet& packet, Context& context) noexcept
+{
+    switch (packet.dest.kind()) {
+    case Dest::Kind::kNone:
+        if (packet.destination.is_group() && is_reserved_group(packet.destination))
+            return drop(packet, DropReason::reserved_group);
+        packet.dest = Dest::flood();
+        return;
+    case Dest::Kind::kPort:
+        if (packet.dest.link() == packet.in) [[unlikely]]
+            return drop(packet, DropReason::same_port);
+        if (is_frame_too_big(packet, packet.dest.link(), context)) [[unlikely]]
+            return drop(packet, DropReason::frame_too_big);
+        return;
+    case Dest::Kind::kVtep:
+    case Dest::Kind::kReplicate:
+        if (packet.outer_size != 0) [[unlikely]]
+            return drop(packet, DropReason::split_horizon);
+        if (has_vlan_tag(packet)) [[unlikely]]
+            return drop(packet, DropReason::inner_vlan);
+        if (is_frame_too_big(packet, packet.dest.link(), context)) [[unlikely]]
+            return drop(packet, DropReason::frame_too_big);
+        return;
+    default:
+        return;
+    }
+}
+
+} // namespace vx

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Stage: is the source where the FDB says it is? Known and unmoved: note that it was seen. Unknown or moved: tell the
+// control thread, which alone writes the FDB. As the kernel's vxlan_snoop() and br_fdb_update().
+#pragma once
+
+#include "dataplane/stage/packet.h"
+
+#include <cstring>
+
+namespace vx
+{
+
+// Where the outer source address lies in front of the inner frame; decap only moved the data pointer. The IP header
+// may have had options, so it is found from the front of the stripped bytes.
+inline const std::byte* outer_source(const Packet& packet, Family family) noexcept
+{
+    const std::byte* l3 = head_of(packet.mbuf).data() - packet.outer_size + sizeof(EthernetHeader);
+    return l3 + (family == Family::kIpv4 ? offsetof(Ipv4Header, source) : offsetof(Ipv6Header, source));
+}
+
+inline Family outer_family(const Packet& packet) noexcept
+{
+    const std::byte* l2 = head_of(packet.mbuf).data() - packet.outer_size;
+    return reinterpret_cast<const EthernetHeader*>(l2)->type == Be16{ether_type::kIpv4} ? Family::kIpv4 : Family::kIpv6;
+}
+
+// True if the FDB's entry for the source names the place that this packet came from.
+inline bool is_at_home(const Packet& packet, const Context& context) noexcept
+{
+    const Dest known = packet.known_source;
+    if (packet.outer_size == 0)
+        return known.kind() == Dest::Kind::kPort && known.link() == packet.in;
+    if (known.kind() != Dest::Kind::kVtep || known.link() != packet.in)
+        return false;
+    const Family family = outer_family(packet);
+    return context.config.vtep(known.vtep()).is_from(outer_source(packet, family), family);
+}
+
+inline void report_source(const Packet& packet, Context& context) noexcept
+{
+    LearnEvent event;
+    event.key = packet.source;
+    event.link = packet.in;
+    std::uint64_t place = packet.in.value;
+    if (packet.outer_size != 0) {
+        const Family family = outer_family(packet);
+        const std::size_t size = family == Family::kIpv4 ? 4 : 16;
+        std::memcpy(event.vtep.data(), outer_source(packet, family), size);
+        event.vtep_family = static_cast<std::uint8_t>(family);
+        place ^= load<std::uint64_t>(event.vtep.data()) ^ (load<std::uint64_t>(event.vtep.data() + 8) << 1);
+    }
+    if (context.learn.admit(packet.source.word(), place, context.now) && !context.learn.push(event))
+        context.worker.learn_lost.add(1);
+}
+
+inline void learn(Packet& packet, Context& context) noexcept
+{
+    if (packet.dest.kind() == Dest::Kind::kDrop)
+        return;
+    const Dest known = packet.known_source;
+    if (known.kind() == Dest::Kind::kLocal) [[unlikely]]
+        return drop(packet, DropReason::source_mac_own);
+    if (!context.config.link(packet.in).learns)
+        return;
+    if (is_at_home(packet, context)) [[likely]] {
+        if (known.has(Dest::kLearned))
+            context.config.fdb->stamp(packet.source_slot, context.now);
+        return;
+    }
+    if (!known.is_fixed())
+        return report_source(packet, context);
+    if (packet.outer_size != 0 && known.kind() != Dest::Kind::kReplicate) [[unlikely]]
+        drop(packet, DropReason::source_mac_static);
+}
+
+} // namespace vx

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The end of the pipeline: where a packet's Dest is carried out. Frames wait in one buffer per port and leave in
+// bursts; copies of flooded frames are made here; what is dropped is counted and freed.
+#pragma once
+
+#include "dataplane/port/port.h"
+#include "dataplane/stage/packet.h"
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace vx
+{
+
+inline constexpr std::size_t kMaxPorts = 1024;
+
+class Transmitter
+{
+public:
+    // `worker` chooses the transmit queue. `copies` is the pool for flooded frames.
+    Transmitter(std::uint16_t worker, rte_mempool* copies) : worker_(worker), copies_(copies), buffers_(kMaxPorts)
+    {
+        dirty_.reserve(kMaxPorts);
+    }
+
+    // Carries out every packet's Dest. Frames may still wait in a buffer until flush().
+    void transmit(std::span<Packet> packets, Context& context) noexcept;
+    void flush(Context& context) noexcept;
+
+    // Frames for the control thread, in the order in which they came; the worker hands them over at the turn's end.
+    std::span<rte_mbuf*> punted() noexcept { return {punted_.data(), punted_count_}; }
+    void clear_punted() noexcept { punted_count_ = 0; }
+
+    // Sends one frame out of a port as it is; completes its checksum if the port cannot. Takes the frame.
+    void send(rte_mbuf* mbuf, LinkId link, Context& context) noexcept;
+
+private:
+    struct Buffer {
+        std::array<rte_mbuf*, kBurst> frames;
+        std::uint16_t count = 0;
+    };
+
+    void flush(LinkId link, Buffer& buffer, Context& context) noexcept;
+    void discard(rte_mbuf* mbuf, LinkId link, DropReason reason, Context& context) noexcept;
+    void punt_frame(rte_mbuf* mbuf, LinkId in, PuntReason reason, Context& context) noexcept;
+    void flood(Packet& packet, Context& context) noexcept;
+    void replicate(const Packet& packet, std::span<const VtepId> vteps, Context& context) noexcept;
+
+    std::uint16_t worker_;
+    rte_mempool* copies_;
+    std::vector<Buffer> buffers_; // by LinkState::slot
+    std::vector<LinkId> dirty_;   // ports with waiting frames; never grows beyond its reserve
+    std::array<rte_mbuf*, 8 * kBurst> punted_{};
+    std::size_t punted_count_ = 0;
+};
+
+} // namespace vx

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/worker.h"
+
+#include "dataplane/pipeline.h"
+
+#include <rte_cycles.h>
+#include <rte_lcore.h>
+
+#include <fmt/format.h>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace vx
+{
+
+namespace
+{
+
+constexpr std::size_t kRingSize = 4096;      // frames or events between a worker and the control thread
+constexpr unsigned kSpinMicroseconds = 200;  // without a packet, before a worker sleeps
+constexpr int kIdlePollMilliseconds = 1;     // between looks at a port that cannot wake anybody
+
+// Counters of every possible link: zero pages that cost nothing until they are written.
+LinkCounters* map_link_counters()
+{
+    void* pages = mmap(nullptr, kMaxLinks * sizeof(LinkCounters), PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return pages == MAP_FAILED ? nullptr : static_cast<LinkCounters*>(pages);
+}
+
+} // namespace
+
+Result<std::unique_ptr<Worker>> Worker::create(std::uint16_t index, unsigned cpu, const WorkerShared& shared)
+{
+    auto inject = SpscRing<rte_mbuf*>::create(fmt::format("vx_inject_{}", index), kRingSize);
+    if (!inject)
+        return std::move(inject).error();
+    auto punt = SpscRing<rte_mbuf*>::create(fmt::format("vx_punt_{}", index), kRingSize);
+    if (!punt)
+        return std::move(punt).error();
+    auto learn = SpscRing<LearnEvent>::create(fmt::format("vx_learn_{}", index), kRingSize);
+    if (!learn)
+        return std::move(learn).error();
+    LinkCounters* counters = map_link_counters();
+    const int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    const int event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (counters == nullptr || epoll_fd < 0 || event_fd < 0)
+        return error("worker {}: {}", index, std::strerror(errno));
+    std::unique_ptr<Worker> worker{new Worker(index, cpu, shared, std::move(*inject), std::move(*punt),
+                                              std::move(*learn), counters, epoll_fd, event_fd)};
+    if (auto watched = worker->watch(event_fd); !watched)
+        return std::move(watched).error();
+    return worker;
+}
+
+Worker::Worker(std::uint16_t index, unsigned cpu, const WorkerShared& shared, SpscRing<rte_mbuf*> inject,
+               SpscRing<rte_mbuf*> punt, SpscRing<LearnEvent> learn, LinkCounters* link_counters, int epoll_fd,
+               int event_fd)
+    : index_(index), cpu_(cpu), shared_(shared), inject_(std::move(inject)), punt_(std::move(punt)),
+      learn_(std::move(learn)), link_counters_(link_counters), epoll_fd_(epoll_fd), event_fd_(event_fd),
+      transmitter_(index, shared.pool.raw())
+{
+    shared_.qsbr.register_worker(index_);
+}
+
+Worker::~Worker()
+{
+    stop();
+    std::array<rte_mbuf*, kBurst> frames;
+    for (auto* ring : {&inject_, &punt_})
+        while (const std::size_t count = ring->pop(frames))
+            rte_pktmbuf_free_bulk(frames.data(), static_cast<unsigned>(count));
+    shared_.qsbr.unregister_worker(index_);
+    close(event_fd_);
+    close(epoll_fd_);
+    munmap(link_counters_, kMaxLinks * sizeof(LinkCounters));
+}
+
+void Worker::start()
+{
+    thread_ = std::thread([this] { run(); });
+}
+
+void Worker::stop()
+{
+    if (!thread_.joinable())
+        return;
+    stopping_.store(true, std::memory_order_seq_cst);
+    wake();
+    thread_.join();
+    stopping_.store(false, std::memory_order_relaxed);
+}
+
+void Worker::wake() noexcept
+{
+    // Pairs with the fence in sleep(): either we see it asleep, or it sees what we did before.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (!sleeping_.load(std::memory_order_relaxed))
+        return;
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = write(event_fd_, &one, sizeof(one));
+}
+
+Result<> Worker::watch(int fd)
+{
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.fd = fd;
+    if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) != 0)
+        return error("worker {}: epoll_ctl: {}", index_, std::strerror(errno));
+    return Ok{};
+}
+
+void Worker::unwatch(int fd) noexcept { epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr); }
+
+void Worker::run()
+{
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    CPU_SET(cpu_, &cpus);
+    pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
+    pthread_setname_np(pthread_self(), fmt::format("vxd-worker-{}", index_).c_str());
+    rte_thread_register(); // an lcore id of its own, so that the mbuf pool gives it a cache
+
+    const std::uint64_t spin_ticks = rte_get_tsc_hz() / 1'000'000 * kSpinMicroseconds;
+    shared_.qsbr.online(index_);
+    std::uint64_t then = rte_rdtsc();
+    std::uint64_t last_busy = then;
+    while (!stopping_.load(std::memory_order_relaxed)) {
+        const ForwardingConfig& config = shared_.config.read();
+        const std::size_t packets = turn(config);
+        const bool is_idle = packets == 0 && then - last_busy > spin_ticks;
+        if (is_idle)
+            sleep(config); // offline meanwhile; `config` is not used after
+        shared_.qsbr.quiescent(index_);
+        const std::uint64_t now = rte_rdtsc();
+        if (packets != 0) {
+            counters_.busy_ticks.add(now - then);
+            last_busy = now;
+        } else {
+            counters_.idle_ticks.add(now - then);
+        }
+        if (is_idle)
+            last_busy = now; // spin again after every awakening: what woke us seldom comes alone
+        then = now;
+    }
+    shared_.qsbr.offline(index_);
+    rte_thread_unregister();
+}
+
+bool Worker::run_once()
+{
+    shared_.qsbr.online(index_);
+    const std::size_t packets = turn(shared_.config.read());
+    shared_.qsbr.quiescent(index_);
+    shared_.qsbr.offline(index_);
+    return packets != 0;
+}
+
+std::size_t Worker::turn(const ForwardingConfig& config) noexcept
+{
+    Context context{config, link_counters_, counters_, learn_filter_, shared_.now.load(std::memory_order_relaxed)};
+    std::size_t packets = take_injected(context);
+    if (index_ < config.polls.size())
+        for (const PollEntry& entry : config.polls[index_])
+            packets += poll(entry, context);
+    if (packets == 0)
+        return 0;
+    transmitter_.flush(context);
+    hand_over(context);
+    counters_.packets.add(packets);
+    return packets;
+}
+
+std::size_t Worker::poll(const PollEntry& entry, Context& context) noexcept
+{
+    std::array<rte_mbuf*, kBurst> frames;
+    const std::uint16_t count = entry.port->rx(entry.queue, frames);
+    if (count == 0)
+        return 0;
+    std::array<Packet, kBurst> burst;
+    std::uint64_t bytes = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        burst[i].mbuf = frames[i];
+        burst[i].in = entry.link;
+        bytes += rte_pktmbuf_pkt_len(frames[i]);
+    }
+    LinkCounters& counters = link_counters_[entry.link.value];
+    counters.rx_packets.add(count);
+    counters.rx_bytes.add(bytes);
+    counters_.bursts.add(1);
+    const std::span<Packet> packets{burst.data(), count};
+    if (context.config.link(entry.link).role == LinkState::Role::kOverlay)
+        overlay_rx(packets, context, transmitter_);
+    else
+        underlay_rx(packets, context, transmitter_);
+    return count;
+}
+
+std::size_t Worker::take_injected(Context& context) noexcept
+{
+    std::array<rte_mbuf*, kBurst> frames;
+    const std::size_t count = inject_.pop(frames);
+    for (std::size_t i = 0; i < count; ++i) {
+        const LinkId link{note_of(frames[i]).link};
+        switch (context.config.links.size() > link.value ? context.config.link(link).role : LinkState::Role::kNone) {
+        case LinkState::Role::kNone: // deleted since
+            context.count_drop(link, DropReason::no_destination);
+            rte_pktmbuf_free(frames[i]);
+            break;
+        case LinkState::Role::kUnderlay:
+            transmitter_.send(frames[i], link, context);
+            break;
+        default: {
+            Packet packet;
+            packet.mbuf = frames[i];
+            packet.in = link;
+            local_tx({&packet, 1}, context, transmitter_);
+            break;
+        }
+        }
+    }
+    return count;
+}
+
+// What the turn learned and punted goes to the control thread, which is woken at most once for all of it.
+void Worker::hand_over(Context& context) noexcept
+{
+    if (learn_filter_.events().empty() && transmitter_.punted().empty())
+        return;
+    for (const LearnEvent& event : learn_filter_.events())
+        if (!learn_.push(event))
+            counters_.learn_lost.add(1);
+    learn_filter_.clear();
+    for (rte_mbuf* mbuf : transmitter_.punted()) {
+        const LinkId in{note_of(mbuf).link};
+        if (punt_.push(mbuf))
+            continue;
+        context.count_drop(in, DropReason::punt_full);
+        rte_pktmbuf_free(mbuf);
+    }
+    transmitter_.clear_punted();
+    if (!shared_.control_notified.exchange(true, std::memory_order_seq_cst)) {
+        const std::uint64_t one = 1;
+        [[maybe_unused]] const auto written = write(shared_.control_event_fd, &one, sizeof(one));
+    }
+}
+
+// Sleeps until a port or the control thread has something. The epoll set is level-triggered, so a frame that came
+// before the call ends it at once.
+void Worker::sleep(const ForwardingConfig& config) noexcept
+{
+    int timeout = -1;
+    if (index_ < config.polls.size() &&
+        std::any_of(config.polls[index_].begin(), config.polls[index_].end(),
+                    [](const PollEntry& entry) { return entry.port->wake_fd(entry.queue) < 0; }))
+        timeout = kIdlePollMilliseconds;
+    shared_.qsbr.offline(index_);
+    sleeping_.store(true, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_seq_cst); // pairs with wake()
+    if (inject_.is_empty() && !stopping_.load(std::memory_order_relaxed)) {
+        std::array<epoll_event, 16> events;
+        const int count = epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()), timeout);
+        counters_.sleeps.add(1);
+        for (int i = 0; i < count; ++i) {
+            const auto& event = events[static_cast<std::size_t>(i)];
+            std::uint64_t drained = 0;
+            if (event.data.fd == event_fd_) {
+                [[maybe_unused]] const auto size = read(event_fd_, &drained, sizeof(drained));
+            } else if ((event.events & (EPOLLERR | EPOLLHUP)) != 0) {
+                unwatch(event.data.fd); // its other end is gone; it would wake us for ever
+            }
+        }
+    }
+    sleeping_.store(false, std::memory_order_relaxed);
+    shared_.qsbr.online(index_);
+}
+
+} // namespace vx
