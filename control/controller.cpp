@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/controller.h"
+
+#include "control/command.h"
+#include "control/compile.h"
+
+namespace vx
+{
+
+Controller::Controller(Dataplane& dataplane, Options options)
+    : dataplane_(dataplane), options_(std::move(options)),
+      resolver_({
+          .solicit = [this](LinkId link, const IpAddress& address,
+                            std::optional<Mac> known) { host_stack_.solicit(link, address, known); },
+          .changed =
+              [this](const NeighborKey& key, std::optional<Mac>) {
+                  const Link* link = model_.find(key.first);
+                  if (link != nullptr && model_.is_underlay(*link))
+                      needs_publish_ = true;
+                  else
+                      update_neighbors();
+              },
+          .release = [this](LinkId in, Bytes frame) { send(in, frame); },
+          .dropped = [this](LinkId in) { dataplane_.count_drop(in, DropReason::neighbor_unresolved); },
+      }),
+      host_stack_(model_, resolver_,
+                  [this](LinkId link, const std::vector<std::byte>& frame) { send(link, frame); })
+{
+    dataplane_.set_now(now_seconds());
+}
+
+Controller::~Controller()
+{
+    dataplane_.publish(std::make_unique<ForwardingConfig>());
+    for (const auto& [id, link] : model_.links)
+        if (link.port() != nullptr)
+            dataplane_.remove_port(id);
+}
+
+std::uint32_t Controller::now_seconds() const { return static_cast<std::uint32_t>(options_.clock_ms() / 1000); }
+
+void Controller::send(LinkId link, Bytes frame)
+{
+    if (!dataplane_.inject(link, frame))
+        dataplane_.count_drop(link, DropReason::punt_full);
+}
+
+// ---- transactions ----------------------------------------------------------------------------------------------
+
+std::unique_ptr<Transaction> Controller::begin()
+{
+    auto transaction =
+        std::make_unique<Transaction>(model_, vteps_, dataplane_, resolver_, options_.mac_seed);
+    transaction->set_now_seconds(now_seconds());
+    return transaction;
+}
+
+Response Controller::run(const Request& request)
+{
+    Response response;
+    std::unique_ptr<Transaction> transaction;
+    for (std::size_t index = 0; index < request.commands.size(); ++index) {
+        if (transaction == nullptr)
+            transaction = begin();
+        auto reply = dispatch(*transaction, request.commands[index]);
+        if (!reply) {
+            response.failures.push_back({index, std::move(reply).error()});
+            transaction.reset(); // takes back what the transaction did so far
+            if (request.on_failure != OnFailure::kGoOn)
+                return response;
+            response.outputs.emplace_back(nullptr);
+            continue;
+        }
+        for (std::string& warning : reply->warnings)
+            response.warnings.push_back(std::move(warning));
+        if (request.format == Format::kJson)
+            response.outputs.push_back(std::move(reply->json));
+        else
+            response.outputs.emplace_back(std::move(reply->text));
+        if (request.on_failure != OnFailure::kUndoAll || index + 1 == request.commands.size()) {
+            if (auto fits = check_fdb_size(*transaction); !fits) {
+                response.failures.push_back({index, std::move(fits).error()});
+                return response;
+            }
+            commit(*transaction);
+            for (std::string& warning : transaction->take_warnings())
+                response.warnings.push_back(std::move(warning));
+            transaction.reset();
+        }
+    }
+    return response;
+}
+
+Result<> Controller::check_fdb_size(const Transaction& transaction) const
+{
+    const Fdb& fdb = dataplane_.fdb();
+    std::size_t added = 0;
+    for (const auto& [key, dest] : transaction.fdb_changes_)
+        added += dest.kind() != Dest::Kind::kNone && fdb.find(key).kind() == Dest::Kind::kNone ? 1 : 0;
+    if (fdb.size() + added > fdb.max_size())
+        return error("the FDB holds {} of at most {} entries; there is no room for {} more", fdb.size(),
+                     fdb.max_size(), added);
+    return Ok{};
+}
+
+// The order keeps every worker from meeting a number that its snapshot lacks: FDB deletes, publish, synchronize, FDB
+// inserts, and only then is freed what nothing names any more.
+void Controller::commit(Transaction& transaction)
+{
+    const bool is_model_changed = transaction.before_ != nullptr;
+    if (is_model_changed) {
+        count_flood_references(model_, +1);
+        count_flood_references(*transaction.before_, -1);
+        update_own_macs(transaction);
+        for (const auto& [id, link] : transaction.before_->links)
+            if (model_.find(id) == nullptr) {
+                resolver_.forget_link(id);
+                dataplane_.reset_totals(id);
+            }
+    }
+    for (const NeighborKey& key : transaction.forgotten_)
+        resolver_.forget(key);
+    for (const auto& [key, dest] : transaction.fdb_changes_)
+        if (dest.kind() == Dest::Kind::kNone)
+            set_fdb(key, dest);
+    needs_publish_ |= vteps_.take_is_new() || is_model_changed;
+    publish_if_needed();
+    bool is_erased = false;
+    for (const auto& [key, dest] : transaction.fdb_changes_) {
+        if (dest.kind() == Dest::Kind::kNone)
+            is_erased = true;
+        else
+            set_fdb(key, dest);
+    }
+    publish_if_needed();
+    if (!transaction.fdb_changes_.empty() && (is_erased || !is_model_changed))
+        dataplane_.synchronize();
+    if (is_model_changed || !transaction.forgotten_.empty())
+        update_neighbors();
+    for (const LinkId link : transaction.closed_)
+        dataplane_.remove_port(link);
+    vteps_.collect();
+    if (is_model_changed)
+        for (const auto& [key, nothing] : model_.addresses)
+            if (!transaction.before_->addresses.contains(key))
+                host_stack_.announce(key.first, key.second.address());
+    transaction.is_done_ = true;
+}
+
+void Controller::publish()
+{
+    needs_publish_ = needs_refresh_ = false;
+    Compiled compiled = compile(model_, vteps_, [this](const NeighborKey& key) -> std::optional<Mac> {
+        if (const auto fixed = model_.neighbors.find(key); fixed != model_.neighbors.end())
+            return fixed->second;
+        return resolver_.find(key);
+    });
+    std::erase_if(compiled.next_hops, [this](const NeighborKey& key) { return model_.neighbors.contains(key); });
+    dataplane_.publish(std::move(compiled.config));
+    dataplane_.fdb().release_retired();
+    dataplane_.neighbors().release_retired();
+    resolver_.want_next_hops(compiled.next_hops, options_.clock_ms());
+}
+
+void Controller::publish_if_needed()
+{
+    if (needs_publish_)
+        publish();
+    if (needs_refresh_) {
+        needs_refresh_ = false;
+        dataplane_.refresh_tables();
+    }
+}
+
+// Flood lists refer to their VTEPs for as long as the VXLAN device has them.
+void Controller::count_flood_references(const Model& model, int change)
+{
+    for (const auto& [id, link] : model.links) {
+        const VxlanSettings* vxlan = link.vxlan();
+        if (vxlan == nullptr)
+            continue;
+        for (const Remote& remote : vxlan->flood) {
+            const VtepId vtep = vteps_.intern({id, remote});
+            if (change > 0)
+                vteps_.acquire(vtep);
+            else
+                vteps_.release(vtep);
+        }
+    }
+}
+
+// The MACs of bridges and VXLAN devices are permanent entries of their domain, so that they never age out or move.
+void Controller::update_own_macs(Transaction& transaction)
+{
+    std::map<FdbKey, Dest> wanted;
+    for (const auto& [id, link] : model_.links)
+        if (const Link* interface = model_.interface_of(link); interface != nullptr && link.port() == nullptr)
+            wanted.emplace(FdbKey{model_.domain_of(link), link.mac},
+                           Dest::local(interface->id).with(Dest::kStatic | Dest::kPermanent));
+    for (const auto& [key, dest] : own_macs_)
+        if (!wanted.contains(key) && transaction.fdb_find(key) == dest)
+            transaction.fdb_erase(key);
+    for (const auto& [key, dest] : wanted)
+        transaction.fdb_set(key, dest);
+    own_macs_ = std::move(wanted);
+}
+
+// Brings the data plane's neighbour table in line with static entries and what was resolved; for bridges and routed
+// VXLAN devices, whose neighbours workers look up.
+void Controller::update_neighbors()
+{
+    std::map<NeighborKey, Mac> wanted;
+    const auto add = [&](const NeighborKey& key, const Mac& mac) {
+        const Link* link = model_.find(key.first);
+        if (link != nullptr && !model_.is_underlay(*link) && key.second.is_v4())
+            wanted.emplace(key, mac);
+    };
+    for (const auto& [key, mac] : model_.neighbors)
+        add(key, mac);
+    for (const auto& [key, neighbor] : resolver_.all())
+        if (const auto mac = resolver_.find(key))
+            add(key, *mac);
+    for (const auto& [key, mac] : routed_neighbors_)
+        if (!wanted.contains(key))
+            dataplane_.neighbors().erase(key.first, key.second.v4_host());
+    for (const auto& [key, mac] : wanted)
+        if (const auto old = routed_neighbors_.find(key); old == routed_neighbors_.end() || old->second != mac)
+            needs_refresh_ |= dataplane_.neighbors().set(key.first, key.second.v4_host(), mac, now_seconds()) ==
+                              NeighborTable::Change::kRebuilt;
+    routed_neighbors_ = std::move(wanted);
+    if (needs_refresh_)
+        publish_if_needed();
+}
+
+// Stores or erases one entry, and moves the references that it holds.
+void Controller::set_fdb(FdbKey key, Dest dest)
+{
+    Fdb& fdb = dataplane_.fdb();
+    const Dest old = fdb.find(key);
+    if (dest.kind() == Dest::Kind::kNone) {
+        fdb.erase(key);
+    } else {
+        const Fdb::Change change = fdb.set(key, dest, now_seconds());
+        if (change == Fdb::Change::kRefused)
+            return;
+        needs_refresh_ |= change == Fdb::Change::kRebuilt;
+    }
+    if (dest.kind() == Dest::Kind::kVtep)
+        vteps_.acquire(dest.vtep());
+    if (dest.kind() == Dest::Kind::kReplicate)
+        vteps_.acquire(dest.replication());
+    if (old.kind() == Dest::Kind::kVtep)
+        vteps_.release(old.vtep());
+    if (old.kind() == Dest::Kind::kReplicate)
+        vteps_.release(old.replication());
+}
+
+// ---- what workers report -----------------------------------------------------------------------------------------
+
+bool Controller::poll()
+{
+    dataplane_.acknowledge();
+    std::size_t count = 0;
+    {
+        auto transaction = begin();
+        count = dataplane_.take_learned([&](const LearnEvent& event) { learn(*transaction, event); });
+        if (count != 0)
+            commit(*transaction);
+    }
+    const std::int64_t now = options_.clock_ms();
+    std::size_t punted = 0;
+    while (const std::size_t taken = dataplane_.take_punted([&](LinkId in, PuntReason reason, Bytes frame) {
+        if (const auto dropped = host_stack_.receive(in, reason, frame, now))
+            dataplane_.count_drop(in, *dropped);
+    })) {
+        punted += taken;
+        if (punted > 4096)
+            break; // let the config socket have a turn; the rest is taken by the next tick
+    }
+    publish_if_needed();
+    return count + punted != 0;
+}
+
+void Controller::learn(Transaction& transaction, const LearnEvent& event)
+{
+    const Link* link = model_.find(event.link);
+    if (link == nullptr || model_.domain_of(*link) != event.key.bridge())
+        return; // deleted or moved since
+    const auto known = transaction.fdb_find(event.key);
+    if (known && known->is_fixed())
+        return;
+    if (event.vtep_family == 0) {
+        transaction.fdb_set(event.key, Dest::port(link->id).with(Dest::kLearned));
+        return;
+    }
+    const VxlanSettings* vxlan = link->vxlan();
+    if (vxlan == nullptr || !vxlan->learning)
+        return;
+    const IpAddress vtep = event.vtep_family == 4 ? IpAddress::v4_from_wire(event.vtep.data())
+                                                  : IpAddress::v6_from_wire(event.vtep.data());
+    if (vtep.family() != vxlan->local.family())
+        return; // it could not be answered from this device's address
+    transaction.fdb_set(event.key, transaction.dest_for(link->id, {Remote{vtep, vxlan->udp_port, vxlan->vni}})
+                                       .with(Dest::kLearned));
+}
+
+void Controller::tick()
+{
+    dataplane_.set_now(now_seconds());
+    resolver_.tick(options_.clock_ms());
+    publish_if_needed();
+    poll();
+    if (options_.clock_ms() - last_age_ms_ >= 1000)
+        age();
+}
+
+void Controller::age()
+{
+    last_age_ms_ = options_.clock_ms();
+    const std::uint32_t now = now_seconds();
+    auto transaction = begin();
+    bool any = false;
+    dataplane_.fdb().for_each([&](FdbKey key, Dest dest, std::uint32_t last_seen) {
+        if (!dest.has(Dest::kLearned))
+            return;
+        const Link* link = model_.find(dest.link());
+        std::uint32_t limit = 0;
+        if (link != nullptr && link->vxlan() != nullptr)
+            limit = link->vxlan()->ageing_seconds;
+        else if (link != nullptr && model_.find(link->master) != nullptr)
+            limit = model_.find(link->master)->bridge()->ageing_seconds;
+        if (limit == 0 || now - last_seen <= limit)
+            return;
+        transaction->fdb_erase(key);
+        any = true;
+    });
+    if (any)
+        commit(*transaction);
+}
+
+} // namespace vx

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The control thread's centre: runs commands as transactions, compiles and publishes what they changed, puts learned
+// MACs into the FDB and ages them, and serves what workers punt. Every function is for the control thread alone.
+#pragma once
+
+#include "control/host_stack.h"
+#include "control/model.h"
+#include "control/resolver.h"
+#include "control/transaction.h"
+#include "control/vteps.h"
+#include "control/wire.h"
+#include "dataplane/dataplane.h"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace vx
+{
+
+class Controller
+{
+public:
+    struct Options {
+        std::string mac_seed;                     // of MACs that nobody chose; the same over restarts
+        std::function<std::int64_t()> clock_ms;   // monotonic
+    };
+    // The Dataplane has to outlive it.
+    Controller(Dataplane& dataplane, Options options);
+    ~Controller(); // removes every port
+
+    // Carries out a list of commands: one transaction, or one for each command. A change is visible to the next
+    // packet after this returns.
+    Response run(const Request& request);
+
+    // When Dataplane::event_fd() is readable: what workers learned and punted. True if there was anything.
+    bool poll();
+    // At least every 100 ms: retries, refreshes, ageing.
+    void tick();
+
+    const Model& model() const { return model_; }
+
+private:
+    std::unique_ptr<Transaction> begin();
+    Result<> check_fdb_size(const Transaction& transaction) const;
+    void commit(Transaction& transaction);
+    void send(LinkId link, Bytes frame);
+    void publish();
+    void publish_if_needed();
+    void count_flood_references(const Model& model, int change);
+    void update_own_macs(Transaction& transaction);
+    void update_neighbors();
+    bool apply_fdb_changes(Transaction& transaction);
+    void set_fdb(FdbKey key, Dest dest);
+    void learn(Transaction& transaction, const LearnEvent& event);
+    void age();
+    std::uint32_t now_seconds() const;
+
+    Dataplane& dataplane_;
+    const Options options_;
+    Model model_;
+    VtepRegistry vteps_;
+    Resolver resolver_;
+    HostStack host_stack_;
+    std::map<FdbKey, Dest> own_macs_;                // kLocal entries that are in the FDB
+    std::map<NeighborKey, Mac> routed_neighbors_;    // what is in the data plane's neighbour table
+    bool needs_publish_ = false;
+    bool needs_refresh_ = false;                     // a table was rebuilt
+    std::int64_t last_age_ms_ = 0;
+};
+
+} // namespace vx

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// vxd: set up, run the control loop until SIGTERM or SIGINT, take everything down again.
+#include "control/config_file.h"
+#include "control/controller.h"
+#include "control/event_loop.h"
+#include "control/log.h"
+#include "control/options.h"
+#include "control/placement.h"
+#include "control/socket_server.h"
+#include "control/version.h"
+#include "dataplane/dataplane.h"
+
+#include <fmt/ranges.h>
+#include <sys/epoll.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+
+namespace vx
+{
+
+namespace
+{
+
+using namespace std::chrono_literals;
+
+std::int64_t monotonic_ms()
+{
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+}
+
+// What tells this daemon from others: the machine, and the socket on it.
+std::string mac_seed(const std::string& socket_path)
+{
+    std::string machine;
+    std::ifstream{"/etc/machine-id"} >> machine;
+    return machine + socket_path;
+}
+
+Result<> apply(Controller& controller, const ConfigFile& file)
+{
+    Request request;
+    request.commands = file.commands();
+    const Response response = controller.run(request);
+    for (const std::string& warning : response.warnings)
+        log_warning("{}", warning);
+    if (!response.failures.empty())
+        return file.error_at(response.failures.front().index, response.failures.front().error);
+    log_info("{}: {} commands applied", file.path(), file.commands().size());
+    return Ok{};
+}
+
+Result<> run(const Options& options)
+{
+    auto loop = EventLoop::create();
+    if (!loop)
+        return std::move(loop).error();
+    // Blocks the signals, so before any thread is started.
+    auto signals = (*loop)->on_signals({SIGTERM, SIGINT}, [&](int signal) {
+        log_info("{}: stopping", signal == SIGINT ? "SIGINT" : "SIGTERM");
+        (*loop)->stop();
+    });
+    if (!signals)
+        return signals;
+    std::optional<ConfigFile> config;
+    if (options.config_path) {
+        auto file = ConfigFile::read(*options.config_path);
+        if (!file)
+            return std::move(file).error();
+        config = std::move(*file);
+    }
+    const Affinity affinity;
+    const auto placement = place(options.worker_cpus, options.control_cpu,
+                                 config ? config->commands() : std::vector<CommandWords>{});
+    if (!placement)
+        return placement.error();
+
+    // Whoever starts a second vxd learns it here, before anything was touched.
+    Controller* target = nullptr;
+    auto server = SocketServer::start(**loop, options.socket_path, std::string{kVersion},
+                                      [&](const Request& request) { return target->run(request); });
+    if (!server)
+        return std::move(server).error();
+
+    EalOptions eal_options;
+    eal_options.control_cpu = placement->control_cpu;
+    eal_options.extra_arguments = options.eal_arguments;
+    auto eal = Eal::start(eal_options);
+    if (!eal)
+        return std::move(eal).error();
+    log_info("{}", eal->memory_note());
+    DataplaneOptions dataplane_options;
+    dataplane_options.worker_cpus = placement->worker_cpus;
+    dataplane_options.numa_node = placement->numa_node;
+    auto dataplane = Dataplane::create(*eal, dataplane_options);
+    if (!dataplane)
+        return std::move(dataplane).error();
+    if (!options.control_cpu)
+        affinity.restore_without(placement->worker_cpus);
+
+    Controller controller{**dataplane, {.mac_seed = mac_seed((*server)->path()), .clock_ms = monotonic_ms}};
+    target = &controller;
+    if (config)
+        if (auto applied = apply(controller, *config); !applied)
+            return applied;
+    (*dataplane)->start();
+    if (auto watched = (*loop)->watch((*dataplane)->event_fd(), EPOLLIN, [&](std::uint32_t) { controller.poll(); });
+        !watched)
+        return watched;
+    if (auto timer = (*loop)->every(100ms, [&] { controller.tick(); }); !timer)
+        return std::move(timer).error();
+    log_info("listening on {}; worker{} on CPU {}", (*server)->path(), placement->worker_cpus.size() > 1 ? "s" : "",
+             fmt::join(placement->worker_cpus, ","));
+    auto ran = (*loop)->run();
+    (*loop)->unwatch((*dataplane)->event_fd());
+    (*dataplane)->stop();
+    return ran;
+}
+
+} // namespace
+
+} // namespace vx
+
+int main(int argc, char** argv)
+{
+    using namespace vx;
+    const auto parsed = parse_options(argc, argv, allowed_cpus(), kVersion);
+    if (!parsed) {
+        std::fprintf(stderr, "vxd: %s\n", parsed.error().message.c_str());
+        return 1;
+    }
+    if (const auto* answer = std::get_if<Answer>(&*parsed)) {
+        std::fputs(answer->text.c_str(), stdout);
+        return 0;
+    }
+    const auto& options = std::get<Options>(*parsed);
+    set_log_level(options.log_level);
+    if (const auto ran = run(options); !ran) {
+        log_error("{}", ran.error().message);
+        return ran.error().kind == Error::Kind::kUsage ? 1 : 2;
+    }
+    return 0;
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a command handler works with: the Model as it will be, the FDB as it will be, and the ports. Either everything
+// that was done through it takes effect (Controller::commit), or, when it is destroyed before, nothing.
+#pragma once
+
+#include "control/model.h"
+#include "control/resolver.h"
+#include "control/vteps.h"
+#include "dataplane/dataplane.h"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace vx
+{
+
+// An FDB entry as `bridge fdb show` knows it.
+struct FdbEntry {
+    FdbKey key;
+    Dest dest;
+    std::uint32_t last_seen = 0; // seconds of the data plane's clock
+};
+
+class Transaction
+{
+public:
+    Transaction(Model& model, VtepRegistry& vteps, Dataplane& dataplane, Resolver& resolver, std::string mac_seed);
+    ~Transaction(); // rolls back, unless committed
+    Transaction(const Transaction&) = delete;
+    Transaction& operator=(const Transaction&) = delete;
+
+    // ---- reading ----
+    const Model& model() const { return model_; }
+    const Resolver& resolver() const { return resolver_; }
+    const Dataplane& dataplane() const { return dataplane_; }
+    const VtepRegistry& vteps() const { return vteps_; }
+    // The device of this name; a kRefused error "Cannot find device "x"" if there is none.
+    Result<const Link*> link(const std::string& name) const;
+    std::optional<Dest> fdb_find(FdbKey key) const;
+    std::vector<FdbEntry> fdb_entries() const; // ordered by key; own MACs included, all-zero entries not (VxlanSettings::flood)
+    std::uint32_t now_seconds() const { return now_seconds_; }
+    void set_now_seconds(std::uint32_t now) { now_seconds_ = now; }
+
+    // ---- changing; handlers have checked that it makes sense ----
+    Model& change(); // the Model, to be changed at will (links by the functions below); taken back on rollback
+
+    // Adds a link: gives it ids, a stable MAC where it has none, opens its port. Errors are the port's.
+    Result<const Link*> add_link(Link link);
+    // Removes a link and everything that names it: members' master, addresses, routes, neighbours, FDB entries.
+    void remove_link(LinkId id);
+    // `master` none: out of its bridge. FDB entries of a VXLAN device move with it, learned ones are forgotten.
+    Result<> set_master(LinkId id, LinkId master);
+    Result<> set_mac(LinkId id, const Mac& mac);
+    Result<> set_mtu(LinkId id, std::uint16_t mtu);
+
+    void fdb_set(FdbKey key, Dest dest);
+    void fdb_erase(FdbKey key);
+    // The Dest for a list of remotes of a VXLAN device: one VTEP, or a replication list. Precondition: not empty.
+    Dest dest_for(LinkId vxlan, const std::vector<Remote>& remotes);
+    // The remotes behind a Dest of kind kVtep or kReplicate.
+    std::vector<Remote> remotes_of(Dest dest) const;
+
+    // Dynamic neighbours to be forgotten at commit (neigh del, flush).
+    void forget_neighbor(const NeighborKey& key) { forgotten_.push_back(key); }
+
+    void warn(std::string warning) { warnings_.push_back(std::move(warning)); }
+
+    std::vector<std::string> take_warnings() { return std::move(warnings_); }
+
+private:
+    friend class Controller;
+
+    Model& model_;
+    VtepRegistry& vteps_;
+    Dataplane& dataplane_;
+    Resolver& resolver_;
+    const std::string mac_seed_;
+    std::uint32_t now_seconds_ = 0;
+
+    std::unique_ptr<Model> before_;                        // null: the Model was not touched
+    std::map<FdbKey, Dest> fdb_changes_;                   // kNone: erase
+    std::vector<LinkId> opened_, closed_;                  // ports
+    std::vector<std::function<void()>> undo_;              // other side effects, in order
+    std::vector<NeighborKey> forgotten_;
+    std::vector<std::string> warnings_;
+    bool is_done_ = false;
+};
+
+} // namespace vx
