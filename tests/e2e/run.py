@@ -29,6 +29,7 @@ def arguments():
     parser.add_argument("-k", dest="words", action="append", default=[], help="only tests whose name contains this")
     parser.add_argument("-v", dest="verbose", action="store_true", help="show what failed at once, with its trace")
     parser.add_argument("-x", dest="stop", action="store_true", help="stop at the first failure")
+    parser.add_argument("--quick", action="store_true", help="only the first case of each test")
     parser.add_argument("--list", action="store_true", help="print the names of the tests")
     parser.add_argument("--build", default=os.path.join(root, "build"), help="the folder with vxd and vxctl")
     parser.add_argument("--port", default="af_packet", choices=("af_packet", "af_xdp"), help="kind of the underlay port")
@@ -67,6 +68,8 @@ def main():
     tests = collect(FOLDER)
     if options.words:
         tests = [test for test in tests if any(word in test.name for word in options.words)]
+    if options.quick:
+        tests = list({test.function: test for test in reversed(tests)}.values())[::-1]
     if options.kernel_only:
         tests = [test for test in tests if not getattr(test.function, "needs_vxd", False)]
     if options.list:

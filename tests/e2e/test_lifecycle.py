@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""vxd itself: how it starts, idles, wakes and ends."""
+
+import os
+import signal
+import subprocess
+import time
+
+from lib.host import mac_of
+from lib.lab import Lab
+from lib.shell import expect, run, wait_until
+from lib.testcase import cases, needs_vxd
+from lib.traffic import Stream, tcp_both_ways
+
+
+def with_network(lab, port=None):
+    """A vxd with everything that it can make, and traffic through it."""
+    near, far = lab.underlay("vxd", "kernel", port=port)
+    lab.bridged([near, far])
+    c1 = lab.container(near, "c1", "172.18.20.1/16", mac=mac_of(1))
+    c2 = lab.container(far, "c2", "172.18.20.2/16", mac=mac_of(2))
+    c1.ping(c2)
+    return near, far, c1, c2
+
+
+def rejected(lab, *arguments, namespace=None, socket="other.sock", config=None):
+    """What a vxd says that must not start."""
+    namespace = namespace or lab.namespaces[0]
+    path = os.path.join(lab.directory, socket)
+    if config is not None:
+        with open(os.path.join(lab.directory, "config"), "w") as file:
+            file.write(config)
+        arguments += ("--config", os.path.join(lab.directory, "config"))
+    result = namespace.run(os.path.join(lab.settings.build, "vxd"), "--socket", path, *arguments, check=False, timeout=20)
+    expect(result.status not in (0, 124, -6, -11, 134, 139), f"it should have been refused: {result}")
+    return result.out + result.err
+
+
+@needs_vxd
+@cases(by=["SIGTERM", "SIGINT"])
+def test_a_signal_ends_it_and_nothing_is_left(lab, by):
+    near, far, c1, c2 = with_network(lab)
+    before = set(os.listdir("/run/dpdk")) if os.path.isdir("/run/dpdk") else set()
+    pid = near.pid
+    with Stream(c1, c2) as stream:
+        stream.flows()
+        started = time.monotonic()
+        near.stop(by=getattr(signal, by))
+        expect(time.monotonic() - started < 3, f"it took {time.monotonic() - started:.1f} s to end")
+    expect("eth0" not in c1.namespace.links(), "the container still has its interface")
+    expect(set(near.namespace.links()) == {"lo", "eth1"}, f"interfaces: {set(near.namespace.links())}")
+    expect(sorted(os.listdir(lab.directory)) == ["h1.log"], f"files: {os.listdir(lab.directory)}")
+    expect(not near.namespace.processes(), "processes in its namespace")
+    expect(not os.path.exists(f"/proc/{pid}"), "the process is there")
+    after = set(os.listdir("/run/dpdk")) if os.path.isdir("/run/dpdk") else set()
+    expect(len(after) <= len(before), f"DPDK's run-time files: {after - before}")
+
+
+@needs_vxd
+def test_af_xdp_leaves_no_program_on_the_interface(lab):
+    near, far, c1, c2 = with_network(lab, port="af_xdp")
+    expect("prog" in str(near.namespace.links()["eth1"].get("xdp")), "there is no XDP program while it runs")
+    near.stop()
+    expect(not near.namespace.links()["eth1"].get("xdp"), f"left behind: {near.namespace.links()['eth1'].get('xdp')}")
+
+
+@needs_vxd
+def test_it_starts_again_after_it_was_killed(lab):
+    near, far, c1, c2 = with_network(lab)
+    near.kill()
+    expect(os.path.exists(near.socket), "a killed vxd cannot remove its socket")
+    near.start()
+    expect(near.json("link", "show") == [] or all(link["ifname"] == "lo" for link in near.json("link", "show")),
+           f"a new vxd knows nothing: {near.json('link', 'show')}")
+    lab.uplink(near, near.address, 24)
+    lab.bridged([near])
+    near.do(f"fdb append 00:00:00:00:00:00 dev vxlan100 dst {far.address}")
+    c1.attach("br0", mac_of(1))
+    c1.add_address("172.18.20.1/16")
+    c1.wait_ping(c2)
+
+
+@needs_vxd
+def test_an_idle_vxd_sleeps_and_wakes_at_the_first_frame(lab):
+    near, far, c1, c2 = with_network(lab)
+    c1.know(c2)
+    c2.know(c1)
+    time.sleep(1)
+    seconds = 3
+    start = near.processor_seconds()
+    time.sleep(seconds)
+    share = (near.processor_seconds() - start) / seconds
+    expect(share < 0.02, f"idle, it uses {share:.1%} of a core")
+    slowest = 0
+    for one, other in ((c1, c2), (c2, c1)) * 3:
+        time.sleep(0.3)
+        slowest = max(slowest, one.round_trip_ms(other))
+    expect(slowest < 100, f"a first frame took {slowest} ms to come back")
+
+
+@needs_vxd
+def test_an_idle_vxd_without_any_port_sleeps(lab):
+    near = lab.endpoint("vxd", lab.namespace("h1"), 1)
+    time.sleep(0.5)
+    start = near.processor_seconds()
+    time.sleep(2)
+    expect(near.processor_seconds() - start < 0.04, f"{near.processor_seconds() - start:.3f} s in 2 s")
+
+
+@needs_vxd
+def test_a_second_vxd_on_the_same_socket_is_refused(lab):
+    near, far, c1, c2 = with_network(lab)
+    with Stream(c1, c2) as stream:
+        said = rejected(lab, socket="h1.sock")
+        expect("h1.sock" in said, f"it does not name the socket: {said}")
+        stream.flows()
+    expect(near.json("link", "show"), "the first still answers")
+
+
+@needs_vxd
+def test_two_vxd_in_one_namespace_run_side_by_side(lab):
+    namespace = lab.namespace("h1")
+    first = lab.endpoint("vxd", namespace, 1)
+    second = lab.endpoint("vxd", namespace, 2)
+    for number, host in enumerate((first, second), 1):
+        host.do("link add br0 type bridge")
+        lab.container(host, f"a{number}", f"10.0.{number}.1/24").ping(
+            lab.container(host, f"b{number}", f"10.0.{number}.2/24"))
+    first.stop()
+    lab.containers["a2"].ping("10.0.2.2")
+    second.stop()
+
+
+@needs_vxd
+def test_it_starts_without_arguments(lab):
+    """With the default socket, and whatever memory there is."""
+    namespace = lab.namespace("h1")
+    if os.path.exists("/run/vxd/vxd.sock"):
+        expect(run(os.path.join(lab.settings.build, "vxctl"), "link", "show", check=False).status != 0,
+               "another vxd runs on the default socket; it would disturb this test")
+    log = os.path.join(lab.directory, "default.log")
+    with open(log, "wb") as file:
+        process = subprocess.Popen(namespace.argv(os.path.join(lab.settings.build, "vxd")), stdin=subprocess.DEVNULL,
+                                   stdout=file, stderr=file, start_new_session=True)
+    try:
+        vxctl = os.path.join(lab.settings.build, "vxctl")
+        wait_until("vxctl reaches it without --socket", lambda: run(vxctl, "link", "show", check=False).status == 0, 20)
+        process.send_signal(signal.SIGTERM)
+        expect(process.wait(10) == 0, f"status {process.returncode}")
+    finally:
+        process.kill()
+        process.wait()
+    with open(log) as file:
+        said = file.read()
+    with open("/proc/meminfo") as file:
+        has_hugepages = "HugePages_Free:        0" not in file.read()
+    expect(has_hugepages or "hugepage" in said.lower(), f"without hugepages it should say what that costs: {said}")
+    expect(not os.path.exists("/run/vxd/vxd.sock"), "it left its socket")
+    left = os.listdir("/run/vxd") if os.path.isdir("/run/vxd") else []
+    expect(not left, f"in /run/vxd: {left}")
+
+
+CONFIG = """# the near end of scheme 2
+link add uplink type af_packet dev eth1
+addr add 192.0.2.1/24 dev uplink
+
+link add br0 type bridge
+link add vxlan100 type vxlan id 100 local 192.0.2.1 dstport 4789 nolearning
+link set vxlan100 master br0
+fdb append 00:00:00:00:00:00 dev vxlan100 dst 192.0.2.2
+"""
+
+
+@needs_vxd
+def test_a_config_file_sets_everything_up(lab):
+    one, other = lab.switch(2)
+    near = lab.endpoint("vxd", one, 1, config=CONFIG)
+    near.address = "192.0.2.1"
+    far = lab.endpoint("kernel", other, 2)
+    lab.uplink(far, "192.0.2.2", 24)
+    lab.bridged([far], flood=False)
+    far.do("fdb append 00:00:00:00:00:00 dev vxlan100 dst 192.0.2.1")
+    c1 = lab.container(near, "c1", "172.18.20.1/16")
+    c2 = lab.container(far, "c2", "172.18.20.2/16")
+    c1.ping(c2)
+    tcp_both_ways(c1, c2)
+
+
+@needs_vxd
+def test_an_error_in_line_7_of_the_config_file_is_named(lab):
+    namespace, _ = lab.switch(2)
+    lines = CONFIG.splitlines()
+    lines[6] = "link set vxlan100 mastre br0"
+    said = rejected(lab, namespace=namespace, config="\n".join(lines) + "\n")
+    for word in ("config:7", "mastre", "master"):
+        expect(word in said, f"{word!r} is not in what it said: {said}")
+    expect(set(namespace.links()) == {"lo", "eth1"}, f"it left {set(namespace.links())}")
+    said = rejected(lab, "--config", "/nonexistent/file")
+    expect("/nonexistent/file" in said, said)
+
+
+@needs_vxd
+@cases(dict(arguments="--frobnicate", word="frobnicate"), dict(arguments="--workers 9999", word="9999"),
+       dict(arguments="--workers x", word="x"), dict(arguments="--socket /nonexistent/x.sock", word="/nonexistent"))
+def test_a_wrong_option_is_named(lab, arguments, word):
+    namespace = lab.namespace("h1")
+    result = namespace.run(os.path.join(lab.settings.build, "vxd"), *arguments.split(), check=False, timeout=20)
+    expect(result.status != 0 and result.status > 0 and word in result.out + result.err, str(result))
+
+
+@needs_vxd
+def test_the_end_of_one_test_kills_what_it_left(lab):
+    """The lab itself: a vxd that a test forgot is stopped, and its namespace goes."""
+    with Lab(lab.settings, lab.name) as inner:
+        host = inner.endpoint("vxd", inner.namespace("inner"), 9)
+        pid = host.pid
+    expect(not os.path.exists(f"/proc/{pid}"), "it still runs")
+
+
+@needs_vxd
+@cases(far=["kernel"])
+def test_a_hundred_ports_come_and_go(lab, far):
+    near, other = lab.underlay("vxd", far)
+    lab.bridged([near, other])
+    c1 = lab.container(near, "c1", "172.18.20.1/16")
+    c2 = lab.container(other, "c2", "172.18.20.2/16")
+    inside = lab.namespace("inside")
+    with Stream(c1, c2) as stream:
+        for number in range(100):
+            near.do(f"link add t{number} type tap netns {inside.name} ifname t{number}", f"link set t{number} master br0")
+        stream.flows()
+        for number in range(100):
+            near.do(f"link del t{number}")
+        stream.flows()
+    expect(set(inside.links()) == {"lo"}, f"left: {set(inside.links())}")
