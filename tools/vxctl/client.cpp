@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tools/vxctl/client.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace vx
+{
+
+namespace
+{
+
+Error connect_error(const std::string& path, int reason)
+{
+    const std::string option = path == kDefaultSocketPath ? "" : fmt::format(" --socket {}", path);
+    switch (reason) {
+    case ENOENT:
+    case ENOTDIR:
+    case ECONNREFUSED:
+        return error("no vxd is listening on {} (start it with: vxd{})", path, option);
+    case EACCES:
+    case EPERM:
+        return error("{} may not be opened by this user; it is for root and for the members of the socket's group "
+                     "(try sudo)",
+                     path);
+    default:
+        return error("connect to {}: {}", path, std::strerror(reason));
+    }
+}
+
+} // namespace
+
+Result<Client> Client::connect(const std::string& path)
+{
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.empty() || path.size() >= sizeof(address.sun_path))
+        return Error{fmt::format("socket {}: a path of 1 to {} bytes is needed", path, sizeof(address.sun_path) - 1),
+                     Error::Kind::kUsage};
+    std::copy(path.begin(), path.end(), address.sun_path);
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return error("make a socket: {}", std::strerror(errno));
+    Client client(fd);
+    int status = 0;
+    do
+        status = ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+    while (status != 0 && errno == EINTR);
+    if (status != 0)
+        return connect_error(path, errno);
+    return client;
+}
+
+Client::Client(Client&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+
+Client::~Client()
+{
+    if (fd_ >= 0)
+        close(fd_);
+}
+
+bool Client::send(std::string_view bytes)
+{
+    while (!bytes.empty()) {
+        const ssize_t size = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (size < 0 && errno == EINTR)
+            continue;
+        if (size < 0)
+            return false;
+        bytes.remove_prefix(static_cast<std::size_t>(size));
+    }
+    return true;
+}
+
+Result<std::string> Client::receive_line()
+{
+    std::string line;
+    std::array<char, 256 << 10> chunk;
+    for (;;) {
+        const ssize_t size = recv(fd_, chunk.data(), chunk.size(), 0);
+        if (size < 0 && errno == EINTR)
+            continue;
+        if (size < 0)
+            return error("the connection to vxd broke: {}", std::strerror(errno));
+        if (size == 0)
+            return error("vxd closed the connection without an answer");
+        const std::string_view bytes(chunk.data(), static_cast<std::size_t>(size));
+        const std::size_t end = bytes.find('\n');
+        line += bytes.substr(0, end);
+        if (end != bytes.npos)
+            return line;
+    }
+}
+
+Result<Response> Client::run(const Request& request)
+{
+    auto bytes = encode_request(request);
+    if (!bytes)
+        return std::move(bytes).error();
+    // Whether it could be sent or not, vxd says what it made of it.
+    const bool is_sent = send(*bytes);
+    bytes->clear();
+    auto line = receive_line();
+    if (!line && !is_sent)
+        return error("vxd closed the connection while the request was sent");
+    if (!line)
+        return std::move(line).error();
+    return decode_response(*line);
+}
+
+} // namespace vx

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// vxctl: sends commands to vxd and prints what it answers. It knows no command itself: words go out as they are, and
+// vxd's command table is the grammar and the help.
+//
+// Exit status, as ip(8): 0 done; 1 a command or option that could not be understood; 2 one that was refused, or no vxd.
+#include "tools/vxctl/client.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+
+namespace
+{
+
+using vx::Error;
+using vx::Result;
+
+constexpr int kDone = 0;
+constexpr int kUsage = 1;
+constexpr int kRefused = 2;
+
+constexpr std::string_view kUsageText =
+    "Usage: vxctl [ OPTIONS ] OBJECT { COMMAND | help }\n"
+    "       vxctl [ OPTIONS ] -batch FILE\n";
+constexpr std::string_view kOptionsText =
+    "Options:\n"
+    "  -j[son]        print JSON\n"
+    "  -p[retty]      print JSON for people to read\n"
+    "  -b[atch] FILE  run the commands in FILE (\"-\" is stdin), one a line, as one transaction: all or nothing\n"
+    "  -force         with -batch: each command on its own, going on after one that fails\n"
+    "  --socket PATH  vxd's socket (default: $VXD_SOCKET, else /run/vxd/vxd.sock)\n"
+    "  -V[ersion]     print the version\n"
+    "  -h[elp]        print this, and what vxd understands\n";
+
+enum class Output : std::uint8_t { kText, kJson, kPrettyJson };
+
+struct Invocation {
+    enum class Action : std::uint8_t { kRun, kBatch, kHelp, kVersion };
+    Action action = Action::kRun;
+    Output output = Output::kText;
+    bool goes_on = false; // -force
+    std::string socket_path = vx::default_socket_path();
+    std::string batch_path;
+    vx::CommandWords words;
+};
+
+// Output that cannot be written ends the program: quietly for a reader that had enough, as `| head` has.
+int print(int fd, std::string_view text)
+{
+    while (!text.empty()) {
+        const ssize_t size = write(fd, text.data(), text.size());
+        if (size < 0 && errno == EINTR)
+            continue;
+        if (size < 0) {
+            if (errno != EPIPE && fd != STDERR_FILENO)
+                print(STDERR_FILENO, fmt::format("vxctl: write: {}\n", std::strerror(errno)));
+            return kRefused;
+        }
+        text.remove_prefix(static_cast<std::size_t>(size));
+    }
+    return kDone;
+}
+
+int fail(const Error& failure)
+{
+    print(STDERR_FILENO, fmt::format("vxctl: {}\n", failure.message));
+    return failure.kind == Error::Kind::kUsage ? kUsage : kRefused;
+}
+
+// Any abbreviation, as ip(8) has it.
+bool is_option(std::string_view word, std::string_view name) { return !word.empty() && name.starts_with(word); }
+
+Result<Invocation> parse_arguments(int argc, char** argv)
+{
+    using Action = Invocation::Action;
+    Invocation invocation;
+    bool is_json = false;
+    bool is_pretty = false;
+    int at = 1;
+    for (; at < argc && argv[at][0] == '-' && argv[at][1] != '\0'; ++at) {
+        std::string_view name = argv[at];
+        name.remove_prefix(name.starts_with("--") ? 2 : 1);
+        if (name.empty()) { // "--": what follows are words
+            ++at;
+            break;
+        }
+        std::optional<std::string> value;
+        if (const std::size_t equals = name.find('='); equals != name.npos) {
+            value = name.substr(equals + 1);
+            name = name.substr(0, equals);
+        }
+        const bool takes_value = is_option(name, "batch") || is_option(name, "socket");
+        if (takes_value && !value) {
+            if (++at >= argc)
+                return vx::usage_error("option \"{}\" needs a value", argv[at - 1]);
+            value = argv[at];
+        }
+        if (value && !takes_value)
+            return vx::usage_error("option \"{}\" takes no value (try vxctl -help)", argv[at]);
+        if (is_option(name, "json"))
+            is_json = true;
+        else if (is_option(name, "pretty"))
+            is_pretty = true;
+        else if (is_option(name, "batch")) {
+            invocation.batch_path = *value;
+            invocation.action = Action::kBatch;
+        } else if (is_option(name, "force"))
+            invocation.goes_on = true;
+        else if (is_option(name, "socket"))
+            invocation.socket_path = *value;
+        else if (is_option(name, "Version") || name == "version")
+            invocation.action = Action::kVersion;
+        else if (is_option(name, "help"))
+            invocation.action = Action::kHelp;
+        else
+            return vx::usage_error("option \"{}\" is unknown (try vxctl -help)", argv[at]);
+    }
+    invocation.output = !is_json ? Output::kText : is_pretty ? Output::kPrettyJson : Output::kJson;
+    invocation.words.assign(argv + at, argv + argc);
+    if (invocation.action == Action::kBatch && !invocation.words.empty())
+        return vx::usage_error("\"{}\" after -batch FILE: the commands come from the file", invocation.words.front());
+    if (invocation.words.size() == 1 && invocation.words.front() == "help")
+        invocation.action = Action::kHelp;
+    return invocation;
+}
+
+Result<std::string> read_all(const std::string& path)
+{
+    const bool is_stdin = path == "-";
+    const int fd = is_stdin ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return vx::error("open {}: {}", path, std::strerror(errno));
+    std::string text;
+    std::array<char, 256 << 10> chunk;
+    ssize_t size = 0;
+    do {
+        size = read(fd, chunk.data(), chunk.size());
+        if (size > 0)
+            text.append(chunk.data(), static_cast<std::size_t>(size));
+    } while (size > 0 || (size < 0 && errno == EINTR));
+    const int reason = errno;
+    if (!is_stdin)
+        close(fd);
+    if (size < 0)
+        return vx::error("read {}: {}", path, std::strerror(reason));
+    return text;
+}
+
+Result<vx::Response> ask(const Invocation& invocation, const vx::Request& request)
+{
+    auto client = vx::Client::connect(invocation.socket_path);
+    if (!client)
+        return std::move(client).error();
+    return client->run(request);
+}
+
+// Everything that vxd printed, and everything that it complained of. `place` is "FILE:7: " or "vxctl: " for a command.
+template <typename Place>
+int report(const Invocation& invocation, const vx::Response& response, Place place)
+{
+    std::string text;
+    for (const auto& output : response.outputs) {
+        if (output.is_string() && invocation.output == Output::kText)
+            text += output.get_ref<const std::string&>();
+        else if (!output.is_null() && invocation.output != Output::kText)
+            text += output.dump(invocation.output == Output::kPrettyJson ? 4 : -1) + '\n';
+    }
+    std::string complaints;
+    int status = kDone;
+    for (const std::string& warning : response.warnings)
+        complaints += fmt::format("vxctl: warning: {}\n", warning);
+    for (const vx::Failure& failure : response.failures) {
+        complaints += fmt::format("{}{}\n", place(failure.index), failure.error.message);
+        status = std::max(status, failure.error.kind == Error::Kind::kUsage ? kUsage : kRefused);
+    }
+    const int printed = print(STDOUT_FILENO, text);
+    print(STDERR_FILENO, complaints);
+    return std::max(status, printed);
+}
+
+vx::Request request_of(const Invocation& invocation)
+{
+    vx::Request request;
+    request.id = 1;
+    request.format = invocation.output == Output::kText ? vx::Format::kText : vx::Format::kJson;
+    return request;
+}
+
+int run_command(const Invocation& invocation)
+{
+    vx::Request request = request_of(invocation);
+    request.commands = {invocation.words};
+    const auto response = ask(invocation, request);
+    if (!response) {
+        // Somebody who asks for help before vxd runs gets what there is.
+        if (invocation.words.back() == "help")
+            print(STDOUT_FILENO, fmt::format("{}{}", kUsageText, kOptionsText));
+        return fail(response.error());
+    }
+    return report(invocation, *response, [](std::size_t) { return "vxctl: "; });
+}
+
+int run_batch(const Invocation& invocation)
+{
+    auto text = read_all(invocation.batch_path);
+    if (!text)
+        return fail(text.error());
+    const std::string name = invocation.batch_path == "-" ? "stdin" : invocation.batch_path;
+    auto script = vx::parse_script(*text, name);
+    if (!script) {
+        print(STDERR_FILENO, script.error().message + '\n');
+        return kUsage;
+    }
+    vx::Request request = request_of(invocation);
+    request.commands = std::move(script->commands);
+    request.on_failure = invocation.goes_on ? vx::OnFailure::kGoOn : vx::OnFailure::kUndoAll;
+    const auto response = ask(invocation, request);
+    if (!response)
+        return fail(response.error());
+    return report(invocation, *response, [&](std::size_t index) {
+        return index < script->lines.size() ? fmt::format("{}:{}: ", name, script->lines[index])
+                                            : fmt::format("{}: ", name);
+    });
+}
+
+int help(const Invocation& invocation)
+{
+    vx::Request request = request_of(invocation);
+    request.format = vx::Format::kText;
+    request.commands = {{"help"}};
+    const auto response = ask(invocation, request);
+    if (response && response->failures.empty() && response->outputs.size() == 1 && response->outputs[0].is_string())
+        return print(STDOUT_FILENO,
+                     fmt::format("{}{}", response->outputs[0].get_ref<const std::string&>(), kOptionsText));
+    return print(STDOUT_FILENO,
+                 fmt::format("{}{}The objects and their commands are vxd's to tell, and it does not answer on {}.\n",
+                             kUsageText, kOptionsText, invocation.socket_path));
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    const auto invocation = parse_arguments(argc, argv);
+    if (!invocation)
+        return fail(invocation.error());
+    switch (invocation->action) {
+    case Invocation::Action::kHelp: return help(*invocation);
+    case Invocation::Action::kVersion: return print(STDOUT_FILENO, "vxctl " VXD_VERSION "\n");
+    case Invocation::Action::kBatch: return run_batch(*invocation);
+    case Invocation::Action::kRun: break;
+    }
+    if (invocation->words.empty()) {
+        print(STDERR_FILENO, fmt::format("{}{}", kUsageText, kOptionsText));
+        return kUsage;
+    }
+    return run_command(*invocation);
+}
