@@ -209,16 +209,29 @@ void Dataplane::publish(std::unique_ptr<ForwardingConfig> config)
             config->polls[record.worker_of_queue[queue]].push_back({link, queue, record.port.get()});
     }
     state_->config.publish(std::move(config));
-    for (auto& [link, record] : state_->ports) {
-        if (record.is_watched || state_->config.read().links.size() <= link.value)
-            continue;
-        record.is_watched = true;
-        for (std::uint16_t queue = 0; queue < record.worker_of_queue.size(); ++queue)
-            if (const int fd = record.port->wake_fd(queue); fd >= 0)
-                (void)state_->workers[record.worker_of_queue[queue]]->watch(fd);
-    }
+    watch_polled();
     for (const auto& worker : state_->workers)
         worker->wake();
+}
+
+// A worker sleeps on exactly the descriptors of the ports that it polls: one that nobody drains would wake it for ever.
+void Dataplane::watch_polled()
+{
+    const ForwardingConfig& config = state_->config.read();
+    for (auto& [link, record] : state_->ports) {
+        const bool is_polled = link.value < config.links.size() && config.link(link).port != nullptr;
+        if (is_polled == record.is_watched)
+            continue;
+        record.is_watched = is_polled;
+        for (std::uint16_t queue = 0; queue < record.worker_of_queue.size(); ++queue) {
+            const int fd = record.port->wake_fd(queue);
+            Worker& worker = *state_->workers[record.worker_of_queue[queue]];
+            if (fd >= 0 && is_polled)
+                (void)worker.watch(fd); // at worst the queue waits for the next look at it
+            else if (fd >= 0)
+                worker.unwatch(fd);
+        }
+    }
 }
 
 void Dataplane::refresh_tables()

@@ -102,6 +102,8 @@ public:
     void count_drop(LinkId link, DropReason reason);
 
 private:
+    void watch_polled();
+
     struct State;
     explicit Dataplane(std::unique_ptr<State> state);
     std::unique_ptr<State> state_;

@@ -25,7 +25,7 @@ namespace
 {
 
 constexpr std::size_t kRingSize = 4096;      // frames or events between a worker and the control thread
-constexpr unsigned kSpinMicroseconds = 200;  // without a packet, before a worker sleeps
+constexpr unsigned kSpinMicroseconds = 50;   // without a packet, before a worker sleeps
 constexpr int kIdlePollMilliseconds = 1;     // between looks at a port that cannot wake anybody
 
 // Counters of every possible link: zero pages that cost nothing until they are written.
@@ -148,8 +148,6 @@ void Worker::run()
         } else {
             counters_.idle_ticks.add(now - then);
         }
-        if (is_idle)
-            last_busy = now; // spin again after every awakening: what woke us seldom comes alone
         then = now;
     }
     shared_.qsbr.offline(index_);
