@@ -34,8 +34,7 @@ public:
     // With every bucket half full, the longest probe of a million keys is 11-14 buckets, and 4% look at a second.
     static constexpr std::size_t kMaxProbe = 16;
 
-    struct Found
-    {
+    struct Found {
         std::uint64_t value = 0; // 0: absent
         std::uint32_t slot = kNoSlot;
     };
@@ -81,12 +80,7 @@ public:
 
     // ---- the writer ----
 
-    enum class Insert
-    {
-        kInserted,
-        kUpdated,
-        kFull
-    };
+    enum class Insert { kInserted, kUpdated, kFull };
 
     // kFull: no slot is left, or none within kMaxProbe buckets; nothing changed. Precondition: key and value not 0.
     Insert insert(std::uint64_t key, std::uint64_t value, std::uint32_t now);
@@ -111,15 +105,13 @@ public:
 
 private:
     using Word = std::atomic<std::uint64_t>;
-    struct alignas(64) Bucket
-    {
+    struct alignas(64) Bucket {
         Word keys[kSlotsPerBucket];
         Word values[kSlotsPerBucket];
     };
     static_assert(sizeof(Bucket) == 64 && Word::is_always_lock_free);
 
-    struct Free
-    {
+    struct Free {
         void operator()(void* memory) const { std::free(memory); }
     };
     template <typename T>

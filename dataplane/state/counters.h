@@ -28,8 +28,7 @@ private:
 static_assert(sizeof(Counter) == 8 && std::atomic<std::uint64_t>::is_always_lock_free);
 
 // One device, one worker. Zero bytes are a valid, zero state: workers map them as zero pages.
-struct alignas(64) LinkCounters
-{
+struct alignas(64) LinkCounters {
     Counter rx_packets;
     Counter rx_bytes;
     Counter tx_packets;
@@ -37,8 +36,7 @@ struct alignas(64) LinkCounters
     Counter drops[kDropReasonCount]; // by DropReason
 };
 
-struct alignas(64) WorkerCounters
-{
+struct alignas(64) WorkerCounters {
     Counter packets;
     Counter bursts;
     Counter busy_ticks; // TSC ticks of loop turns that found packets

@@ -17,8 +17,7 @@ class RouteTable
 public:
     static constexpr std::uint32_t kMaxResult = 0x7fffffff;
 
-    struct Route
-    {
+    struct Route {
         std::uint32_t prefix = 0; // host order; bits beyond the length are ignored
         unsigned length = 0;      // 0-32
         std::uint32_t result = 0; // 1-kMaxResult

@@ -19,8 +19,7 @@ namespace vx
 class VniMap
 {
 public:
-    struct Entry
-    {
+    struct Entry {
         Vni vni;
         LinkId link; // kNoLink: the VNI has no device
     };

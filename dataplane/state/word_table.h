@@ -30,8 +30,7 @@ public:
     const BucketTable& table() const { return *table_; }
     void release_retired() { retired_.clear(); }
 
-    enum class Change
-    {
+    enum class Change {
         kInPlace,
         kRebuilt,
         kRefused, // max_size is reached, or no seed and size tried gives the key a place; nothing changed
