@@ -29,9 +29,10 @@ public:
     rte_mbuf* alloc() noexcept { return rte_pktmbuf_alloc(pool_); } // nullptr: none left
     rte_mempool* raw() const { return pool_; }
     // Bytes that a fresh buffer takes behind its headroom.
-    std::uint16_t room() const
+    std::uint16_t room() const { return room(pool_); }
+    static std::uint16_t room(rte_mempool* pool)
     {
-        return static_cast<std::uint16_t>(rte_pktmbuf_data_room_size(pool_) - RTE_PKTMBUF_HEADROOM);
+        return static_cast<std::uint16_t>(rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM);
     }
     std::uint32_t size() const { return pool_->size; }
     std::uint32_t in_use_count() const { return rte_mempool_in_use_count(pool_); } // a snapshot, workers go on

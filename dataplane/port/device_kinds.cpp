@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Kinds that need little more than a DPDK device: tap (ours), pci, null, vdev.
+#include "dataplane/port/port_kinds.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+
+namespace vx
+{
+
+Result<OpenedPort> open_tap(const PortSpec& spec, const PortContext& context)
+{
+    TapSetup setup;
+    setup.ifname = spec.has("ifname") ? spec.option("ifname") : std::string_view{spec.name};
+    setup.netns = spec.option("netns");
+    setup.queues = static_cast<std::uint16_t>(count_of(spec, "queues", 1));
+    setup.mac = spec.mac;
+    setup.mtu = spec.mtu;
+    auto port = TapPort::create(setup, context.pool);
+    if (!port)
+        return std::move(port).error();
+    return OpenedPort{std::make_unique<Port>(std::move(*port)), {}};
+}
+
+Result<OpenedPort> open_pci(const PortSpec& spec, const PortContext& context)
+{
+    std::string address{spec.option("")};
+    if (address.size() == std::string_view{"81:00.0"}.size())
+        address.insert(0, "0000:");
+    unsigned domain = 0, bus = 0, device = 0, function = 0;
+    int end = 0;
+    if (std::sscanf(address.c_str(), "%4x:%2x:%2x.%1u%n", &domain, &bus, &device, &function, &end) != 4 ||
+        static_cast<std::size_t>(end) != address.size())
+        return usage_error("\"{}\" is no PCI address such as 0000:81:00.0", address);
+    if (std::error_code failure; !std::filesystem::exists("/sys/bus/pci/devices/" + address, failure))
+        return error("there is no PCI device {}; 'lspci -D' lists them", address);
+    auto opened = open_eth(eth_setup(spec, context, address), context);
+    if (!opened)
+        return error("{}; is it bound to vfio-pci (dpdk-devbind.py --status), or a NIC whose driver shares it with the "
+                     "kernel?",
+                     opened.error().message);
+    return opened;
+}
+
+Result<OpenedPort> open_null(const PortSpec& spec, const PortContext& context)
+{
+    return open_eth(eth_setup(spec, context, fmt::format("net_null_{},no-rx=1", spec.name)), context);
+}
+
+Result<OpenedPort> open_vdev(const PortSpec& spec, const PortContext& context)
+{
+    return open_eth(eth_setup(spec, context, std::string{spec.option("args")}), context);
+}
+
+} // namespace vx

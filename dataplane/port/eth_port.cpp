@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/port/eth_port.h"
+
+#include "dataplane/net/headers.h"
+
+#include <rte_errno.h>
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+namespace vx
+{
+
+// ---- set-up ----------------------------------------------------------------------------------------------------
+
+namespace
+{
+
+constexpr std::uint16_t kDescriptors = 1024; // where the driver has no wish of its own
+constexpr std::uint64_t kRssFields = RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_TCP;
+
+rte_eth_conf configuration(const EthSetup& setup, const rte_eth_dev_info& info, std::uint16_t rx_queues,
+                           std::uint16_t room)
+{
+    rte_eth_conf conf{};
+    std::uint64_t rx_wanted = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
+    // virtio would hand over unfinished checksums for it, which its driver does not describe.
+    if (!std::string_view{info.driver_name}.starts_with("net_virtio"))
+        rx_wanted |= RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
+    if (setup.mtu.value_or(RTE_ETHER_MTU) + sizeof(EthernetHeader) + 4U > room)
+        rx_wanted |= RTE_ETH_RX_OFFLOAD_SCATTER;
+    conf.rxmode.offloads = rx_wanted & info.rx_offload_capa;
+    conf.txmode.offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS & info.tx_offload_capa;
+    if (rx_queues > 1 && (info.flow_type_rss_offloads & kRssFields) != 0) {
+        conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+        conf.rx_adv_conf.rss_conf.rss_hf = kRssFields & info.flow_type_rss_offloads;
+    }
+    // The drivers behind which the kernel keeps the MTU, and those without any, admit less than they carry.
+    const std::uint32_t overhead = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+    if (setup.mtu && !setup.interface && *setup.mtu + overhead <= info.max_rx_pktlen && *setup.mtu <= info.max_mtu)
+        conf.rxmode.mtu = *setup.mtu;
+    return conf;
+}
+
+} // namespace
+
+Result<EthPort> EthPort::start(EthSetup setup, MbufPool& pool)
+{
+    auto device = EthDevice::take(setup.devargs);
+    if (!device)
+        return std::move(device).error();
+    std::unique_ptr<MbufPool> own_pool = std::move(setup.own_pool);
+    EthPort port{std::move(*device), std::move(own_pool), pool};
+    if (auto configured = port.configure(setup); !configured)
+        return std::move(configured).error();
+    port.interface_ = std::move(setup.interface);
+    return port;
+}
+
+EthPort::EthPort(EthDevice device, std::unique_ptr<MbufPool> own_pool, MbufPool& pool)
+    : own_pool_(std::move(own_pool)), device_(std::move(device)), pool_(pool.raw())
+{
+}
+
+Result<> EthPort::configure(const EthSetup& setup)
+{
+    const std::uint16_t id = device_.id();
+    rte_eth_dev_info info{};
+    if (const int rc = rte_eth_dev_info_get(id, &info); rc != 0)
+        return error("DPDK device \"{}\": asking for its abilities: {}", setup.devargs, rte_strerror(-rc));
+
+    rx_queue_count_ = std::min(setup.rx_queues, info.max_rx_queues);
+    const std::uint16_t wanted = setup.tx_queues == EthSetup::TxQueues::kAsRx  ? rx_queue_count_
+                                 : setup.tx_queues == EthSetup::TxQueues::kOne ? std::uint16_t{1}
+                                                                               : setup.worker_count;
+    tx_queue_count_ = std::min(wanted, info.max_tx_queues);
+    if (rx_queue_count_ == 0 || tx_queue_count_ == 0)
+        return error("DPDK device \"{}\" has no queues", setup.devargs);
+    if (tx_queue_count_ < setup.worker_count)
+        shared_queues_ = std::make_unique<SharedQueueLock[]>(tx_queue_count_);
+
+    const rte_eth_conf conf =
+        configuration(setup, info, rx_queue_count_, own_pool_ == nullptr ? MbufPool::room(pool_) : own_pool_->room());
+    takes_chains_ = setup.chains == EthSetup::Chains::kTaken || conf.txmode.offloads != 0;
+    if (const int rc = rte_eth_dev_configure(id, rx_queue_count_, tx_queue_count_, &conf); rc != 0)
+        return error("DPDK device \"{}\": configuring {} receive and {} transmit queues: {}", setup.devargs,
+                     rx_queue_count_, tx_queue_count_, rte_strerror(-rc));
+    if (auto made = set_up_queues(setup, info, conf); !made)
+        return made;
+    if (setup.mac)
+        if (auto set = set_mac(*setup.mac); !set)
+            return set;
+    if (const int rc = rte_eth_dev_start(id); rc != 0)
+        return error("DPDK device \"{}\": starting it: {}", setup.devargs, rte_strerror(-rc));
+    if (!setup.interface)
+        rte_eth_allmulticast_enable(id); // neighbour solicitations; a device that cannot filter refuses, and is right
+
+    rte_ether_addr address{};
+    if (!setup.mac && rte_eth_macaddr_get(id, &address) == 0)
+        mac_ = Mac{std::to_array(address.addr_bytes)};
+    std::uint16_t mtu = RTE_ETHER_MTU;
+    rte_eth_dev_get_mtu(id, &mtu);
+    ring_limit_ = setup.max_frame;
+    apply_mtu(setup.mtu.value_or(mtu));
+    return Ok{};
+}
+
+Result<> EthPort::set_up_queues(const EthSetup& setup, const rte_eth_dev_info& info, const rte_eth_conf& conf)
+{
+    const std::uint16_t id = device_.id();
+    std::uint16_t rx_count = info.default_rxportconf.ring_size == 0 ? kDescriptors : info.default_rxportconf.ring_size;
+    std::uint16_t tx_count = info.default_txportconf.ring_size == 0 ? kDescriptors : info.default_txportconf.ring_size;
+    rte_eth_dev_adjust_nb_rx_tx_desc(id, &rx_count, &tx_count);
+    const auto node = static_cast<unsigned>(rte_eth_dev_socket_id(id));
+    rte_mempool* const rx_pool = own_pool_ == nullptr ? pool_ : own_pool_->raw();
+
+    adopt_sockets(setup); // net_af_packet has opened its own when it was plugged in
+    rte_eth_rxconf rx_conf = info.default_rxconf;
+    rx_conf.offloads = conf.rxmode.offloads;
+    for (std::uint16_t queue = 0; queue < rx_queue_count_; ++queue) {
+        if (const int rc = rte_eth_rx_queue_setup(id, queue, rx_count, node, &rx_conf, rx_pool); rc != 0)
+            return error("DPDK device \"{}\": receive queue {}: {}", setup.devargs, queue, rte_strerror(-rc));
+        adopt_sockets(setup); // net_af_xdp opens one a queue, here
+    }
+    rte_eth_txconf tx_conf = info.default_txconf;
+    tx_conf.offloads = conf.txmode.offloads;
+    for (std::uint16_t queue = 0; queue < tx_queue_count_; ++queue)
+        if (const int rc = rte_eth_tx_queue_setup(id, queue, tx_count, node, &tx_conf); rc != 0)
+            return error("DPDK device \"{}\": transmit queue {}: {}", setup.devargs, queue, rte_strerror(-rc));
+    return Ok{};
+}
+
+void EthPort::adopt_sockets(const EthSetup& setup)
+{
+    for (const PacketSocket& socket : device_.new_sockets()) {
+        wake_fds_.push_back(socket.fd);
+        if (socket.domain == AF_PACKET)
+            tune_af_packet(socket, setup.ring_bytes);
+    }
+}
+
+EthPort::~EthPort()
+{
+    // Another port may still hold frames that were received here, and net_af_xdp does not return its own. Then the
+    // pool stays until the process ends.
+    device_.remove();
+    if (own_pool_ != nullptr && own_pool_->in_use_count() != 0)
+        (void)own_pool_.release();
+}
+
+// ---- settings --------------------------------------------------------------------------------------------------
+
+bool EthPort::is_up() const
+{
+    if (interface_) // its drivers say "up" whatever happens
+        return interface_->has_carrier();
+    rte_eth_link link{};
+    return rte_eth_link_get_nowait(device_.id(), &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+}
+
+void EthPort::apply_mtu(std::uint16_t mtu)
+{
+    mtu_ = mtu;
+    const auto frame = static_cast<std::uint32_t>(mtu + sizeof(EthernetHeader));
+    limits_->max_frame.store(std::min(frame, ring_limit_), std::memory_order_relaxed);
+}
+
+Result<> EthPort::set_mtu(std::uint16_t mtu)
+{
+    if (mtu + sizeof(EthernetHeader) > ring_limit_)
+        return error("an MTU of {} is too large here: {} at most, unless the link is added anew with that MTU", mtu,
+                     ring_limit_ - sizeof(EthernetHeader));
+    if (interface_) {
+        if (auto set = interface_->set_mtu(mtu); !set)
+            return set;
+    } else if (const int rc = rte_eth_dev_set_mtu(device_.id(), mtu); rc != 0 && rc != -ENOTSUP) {
+        return error("setting the MTU to {}: {}", mtu, rte_strerror(-rc));
+    }
+    apply_mtu(mtu);
+    return Ok{};
+}
+
+Result<> EthPort::set_mac(const Mac& mac)
+{
+    rte_ether_addr address;
+    std::memcpy(address.addr_bytes, mac.bytes().data(), sizeof(address.addr_bytes));
+    const int rc = rte_eth_dev_default_mac_addr_set(device_.id(), &address);
+    if (rc == -ENOTSUP && interface_) {
+        if (auto set = interface_->set_mac(mac); !set)
+            return set;
+    } else if (rc != 0 && rc != -ENOTSUP) { // where no hardware filters, an address is only what we answer to
+        return error("setting the MAC address to {}: {}", mac.to_string(), rte_strerror(-rc));
+    }
+    mac_ = mac;
+    return Ok{};
+}
+
+// ---- packet path -----------------------------------------------------------------------------------------------
+
+std::uint16_t EthPort::prepare(std::span<rte_mbuf*> frames) noexcept
+{
+    const std::uint32_t max_frame = limits_->max_frame.load(std::memory_order_relaxed);
+    std::size_t ready = 0;
+    for (std::size_t i = 0; i < frames.size(); ++i)
+        if (make_sendable(frames[i], max_frame)) [[likely]]
+            std::swap(frames[ready++], frames[i]);
+    return static_cast<std::uint16_t>(ready);
+}
+
+namespace
+{
+
+bool has_tag(const rte_mbuf* frame) noexcept
+{
+    return rte_pktmbuf_data_len(frame) >= sizeof(EthernetHeader) &&
+           rte_pktmbuf_mtod(frame, const EthernetHeader*)->type == Be16{ether_type::kVlan};
+}
+
+// One direct segment, which drivers without MULTI_SEGS require: they copy or post the first segment, and read on.
+rte_mbuf* make_contiguous(const rte_mbuf* frame, rte_mempool* pool) noexcept
+{
+    if (rte_pktmbuf_pkt_len(frame) > MbufPool::room(pool))
+        return nullptr;
+    return rte_pktmbuf_copy(frame, pool, 0, UINT32_MAX);
+}
+
+} // namespace
+
+bool EthPort::make_sendable(rte_mbuf*& frame, std::uint32_t max_frame) noexcept
+{
+    const std::uint32_t size = rte_pktmbuf_pkt_len(frame);
+    if (size > max_frame && (size > max_frame + 4 || size > ring_limit_ || !has_tag(frame))) [[unlikely]]
+        return false; // the kernel's drivers lose it without a word
+    if (!takes_chains_ && (frame->nb_segs > 1 || !RTE_MBUF_DIRECT(frame))) [[unlikely]] {
+        rte_mbuf* const copy = make_contiguous(frame, pool_);
+        if (copy == nullptr)
+            return false;
+        rte_pktmbuf_free(frame);
+        frame = copy;
+    }
+    frame->ol_flags &= ~RTE_MBUF_F_TX_OFFLOAD_MASK; // nothing is left to the device, whoever made the frame
+    return true;
+}
+
+} // namespace vx

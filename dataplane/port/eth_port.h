@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A port that a DPDK driver serves. The drivers differ in what they do with a frame that they cannot send: some lose it
+// and say that it was sent. So what a driver cannot take is kept from it here, and stays with the caller.
+#pragma once
+
+#include "dataplane/dpdk/mbuf_pool.h"
+#include "dataplane/net/mac.h"
+#include "dataplane/port/eth_device.h"
+#include "dataplane/port/kernel_interface.h"
+
+#include <rte_ethdev.h>
+#include <rte_spinlock.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace vx
+{
+
+// Guards a transmit queue that several workers share, because the device has fewer queues than there are workers.
+class SharedQueueLock
+{
+public:
+    class Guard
+    {
+    public:
+        explicit Guard(SharedQueueLock& lock) noexcept : lock_(lock) { rte_spinlock_lock(&lock_.lock_); }
+        Guard(const Guard&) = delete;
+        ~Guard() { rte_spinlock_unlock(&lock_.lock_); }
+
+    private:
+        SharedQueueLock& lock_;
+    };
+
+private:
+    alignas(RTE_CACHE_LINE_SIZE) rte_spinlock_t lock_ = RTE_SPINLOCK_INITIALIZER;
+};
+
+struct EthSetup {
+    // Where the number of transmit queues comes from.
+    enum class TxQueues : std::uint8_t { kOnePerWorker, kAsRx, kOne };
+    // Which frames the driver's transmit function takes.
+    enum class Chains : std::uint8_t { kIfOffered, kTaken };
+
+    std::string devargs;
+    std::uint16_t rx_queues = 1;
+    std::uint16_t worker_count = 1;
+    TxQueues tx_queues = TxQueues::kOnePerWorker;
+    Chains chains = Chains::kIfOffered;
+    std::optional<Mac> mac;
+    std::optional<std::uint16_t> mtu;
+    std::uint32_t max_frame = 0xffff;                 // bytes that the driver's rings take, whatever the MTU
+    int ring_bytes = 0;                               // of net_af_packet's transmit ring
+    std::optional<KernelInterface> interface;         // what the driver attaches to, if the kernel knows it
+    std::unique_ptr<MbufPool> own_pool;               // to receive into, where the common buffers are too small
+};
+
+class EthPort
+{
+public:
+    static Result<EthPort> start(EthSetup setup, MbufPool& pool);
+
+    EthPort(EthPort&&) noexcept = default;
+    ~EthPort(); // stops and removes the device
+
+    std::uint16_t rx(std::uint16_t queue, std::span<rte_mbuf*> out) noexcept
+    {
+        return rte_eth_rx_burst(device_.id(), queue, out.data(), static_cast<std::uint16_t>(out.size()));
+    }
+
+    // What was not taken lies at the end; it is otherwise in order.
+    std::uint16_t tx(std::uint16_t worker, std::span<rte_mbuf*> frames) noexcept
+    {
+        const std::uint16_t ready = prepare(frames);
+        const auto queue = static_cast<std::uint16_t>(worker < tx_queue_count_ ? worker : worker % tx_queue_count_);
+        if (shared_queues_ == nullptr)
+            return rte_eth_tx_burst(device_.id(), queue, frames.data(), ready);
+        const SharedQueueLock::Guard guard{shared_queues_[queue]};
+        return rte_eth_tx_burst(device_.id(), queue, frames.data(), ready);
+    }
+
+    std::uint16_t rx_queue_count() const { return rx_queue_count_; }
+    int wake_fd(std::uint16_t queue) const { return queue < wake_fds_.size() ? wake_fds_[queue] : -1; }
+    Mac mac() const { return mac_; }
+    std::uint16_t mtu() const { return mtu_; }
+    bool is_up() const;
+    Result<> set_mtu(std::uint16_t mtu);
+    Result<> set_mac(const Mac& mac);
+
+private:
+    // Shared with workers, so it stays where it is when the port is moved.
+    struct Limits {
+        std::atomic<std::uint32_t> max_frame{0}; // bytes without a VLAN tag
+    };
+
+    EthPort(EthDevice device, std::unique_ptr<MbufPool> own_pool, MbufPool& pool);
+    Result<> configure(const EthSetup& setup);
+    Result<> set_up_queues(const EthSetup& setup, const rte_eth_dev_info& info, const rte_eth_conf& conf);
+    void adopt_sockets(const EthSetup& setup);
+    void apply_mtu(std::uint16_t mtu);
+
+    std::uint16_t prepare(std::span<rte_mbuf*> frames) noexcept;
+    bool make_sendable(rte_mbuf*& frame, std::uint32_t max_frame) noexcept;
+
+    std::unique_ptr<MbufPool> own_pool_; // outlives the device
+    EthDevice device_;
+    rte_mempool* pool_;
+    std::unique_ptr<Limits> limits_ = std::make_unique<Limits>();
+    std::unique_ptr<SharedQueueLock[]> shared_queues_; // none: every worker has a queue of its own
+    std::uint16_t rx_queue_count_ = 0;
+    std::uint16_t tx_queue_count_ = 0;
+    bool takes_chains_ = false;
+    std::uint16_t mtu_ = 1500;
+    std::uint32_t ring_limit_ = 0;
+    Mac mac_;
+    std::optional<KernelInterface> interface_;
+    std::vector<int> wake_fds_; // by receive queue
+};
+
+} // namespace vx

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Kinds that meet the world in the file system: pcap and memif.
+#include "dataplane/net/headers.h"
+#include "dataplane/port/port_kinds.h"
+
+#include <fmt/format.h>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace vx
+{
+
+// ---- pcap ------------------------------------------------------------------------------------------------------
+
+namespace
+{
+
+Result<> check_file(std::string_view option, const std::string& path, int flags)
+{
+    if (auto checked = check_devargs_value(option, path); !checked)
+        return checked;
+    const FileDescriptor file{open(path.c_str(), flags | O_CLOEXEC, 0666)};
+    if (!file)
+        return error("{} \"{}\": {}", option, path, std::strerror(errno));
+    return Ok{};
+}
+
+} // namespace
+
+// The driver flushes after every burst and closes at the end. Without "tx" it takes frames and forgets them.
+Result<OpenedPort> open_pcap(const PortSpec& spec, const PortContext& context)
+{
+    const std::string rx{spec.option("rx")};
+    const std::string tx{spec.option("tx")};
+    if (!spec.has("rx") && !spec.has("tx"))
+        return usage_error("pcap needs rx FILE, tx FILE or both");
+    if (spec.has("loop") && !spec.has("rx"))
+        return usage_error("loop repeats the frames of rx FILE, which was not given");
+    if (rx == tx)
+        return usage_error("rx and tx are the same file \"{}\"", rx);
+
+    std::string devargs = "net_pcap_" + spec.name;
+    if (spec.has("rx")) {
+        if (auto checked = check_file("rx", rx, O_RDONLY); !checked)
+            return std::move(checked).error();
+        devargs += fmt::format(",rx_pcap={}{}", rx, spec.has("loop") ? ",infinite_rx=1" : "");
+    }
+    if (spec.has("tx")) {
+        if (auto checked = check_file("tx", tx, O_WRONLY | O_CREAT); !checked)
+            return std::move(checked).error();
+        devargs += ",tx_pcap=" + tx;
+    }
+    EthSetup setup = eth_setup(spec, context, devargs);
+    setup.tx_queues = EthSetup::TxQueues::kOne;
+    setup.chains = EthSetup::Chains::kTaken;
+    setup.max_frame = 9728; // of a chain, the driver writes no more
+    return open_eth(std::move(setup), context);
+}
+
+// ---- memif -----------------------------------------------------------------------------------------------------
+
+namespace
+{
+
+// A server that was killed leaves its socket file, and binding to it again fails.
+void remove_stale_socket(const std::string& path)
+{
+    struct stat status;
+    if (lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode))
+        return;
+    const FileDescriptor socket{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+    if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 &&
+        errno == ECONNREFUSED)
+        unlink(path.c_str());
+}
+
+Result<> check_socket_path(const std::string& path)
+{
+    if (auto checked = check_devargs_value("path", path); !checked)
+        return checked;
+    if (path.size() >= sizeof(sockaddr_un{}.sun_path))
+        return error("path \"{}\" is longer than the {} bytes that a socket's may have", path,
+                     sizeof(sockaddr_un{}.sun_path) - 1);
+    if (path.front() != '/')
+        return error("path \"{}\" does not start with '/'", path);
+    const std::string directory = path.substr(0, path.rfind('/') + 1);
+    if (faccessat(AT_FDCWD, directory.c_str(), R_OK | W_OK | X_OK, AT_EACCESS) != 0)
+        return error("path \"{}\": directory {}: {}", path, directory, std::strerror(errno));
+    return Ok{};
+}
+
+} // namespace
+
+// One queue each way: the driver sends into a ring whether or not its peer has made it.
+Result<OpenedPort> open_memif(const PortSpec& spec, const PortContext& context)
+{
+    constexpr std::uint32_t kDefaultBuffer = 2048;
+    constexpr std::uint32_t kMaxBuffer = 0xffc0; // the ring's length field has 16 bits
+    const std::string path{spec.option("path")};
+    if (auto checked = check_socket_path(path); !checked)
+        return std::move(checked).error();
+    const bool is_client = spec.option("role") == "client";
+    if (!is_client)
+        remove_stale_socket(path);
+    // A buffer holds a whole frame, so that neither end has to know about chains.
+    const std::uint32_t frame = spec.mtu.value_or(1500) + static_cast<std::uint32_t>(sizeof(EthernetHeader)) + 4;
+    const std::uint32_t buffer = std::min(kMaxBuffer, std::max(kDefaultBuffer, (frame + 63) & ~63U));
+    EthSetup setup = eth_setup(
+        spec, context,
+        fmt::format("net_memif_{},socket={},socket-abstract=no,id={},role={},rsize={},bsize={}", spec.name, path,
+                    count_of(spec, "id", 0), is_client ? "client" : "server", count_of(spec, "rsize", 10), buffer));
+    setup.tx_queues = EthSetup::TxQueues::kOne;
+    return open_eth(std::move(setup), context);
+}
+
+} // namespace vx

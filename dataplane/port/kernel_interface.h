@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A network interface of the kernel, wherever it lives: control-thread questions and settings. The socket that carries
+// them belongs to the interface's namespace, so every thread may ask.
+#pragma once
+
+#include "dataplane/net/mac.h"
+#include "dataplane/net/result.h"
+#include "dataplane/port/file_descriptor.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+struct ifreq;
+
+namespace vx
+{
+
+// As the kernel's dev_valid_name, and without what would confuse those who read it.
+Result<> check_interface_name(std::string_view name);
+
+class KernelInterface
+{
+public:
+    // In the network namespace of the calling thread.
+    static Result<KernelInterface> find(std::string_view name);
+    static bool exists(std::string_view name);
+
+    const std::string& name() const { return name_; }
+    unsigned index() const { return index_; }
+    Result<std::uint16_t> mtu() const;
+    Result<Mac> mac() const;
+    bool is_up() const;      // administratively; false if it is gone
+    bool has_carrier() const; // up, and somebody at the other end
+    std::string driver() const; // "veth"; empty if it does not say
+    Result<> set_mtu(std::uint16_t mtu);
+    Result<> set_mac(const Mac& mac);
+    Result<> bring_up();
+
+private:
+    KernelInterface(FileDescriptor socket, std::string name, unsigned index)
+        : socket_(std::move(socket)), name_(std::move(name)), index_(index)
+    {
+    }
+    bool request(unsigned long code, ifreq& argument) const;
+    short flags() const; // 0 if it is gone
+
+    FileDescriptor socket_;
+    std::string name_;
+    unsigned index_;
+};
+
+} // namespace vx

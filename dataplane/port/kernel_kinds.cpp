@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Kinds that attach to an interface of the kernel: af_packet and af_xdp.
+#include "dataplane/net/headers.h"
+#include "dataplane/port/port_kinds.h"
+
+#include <fmt/format.h>
+
+#include <linux/if_packet.h>
+
+#include <algorithm>
+#include <bit>
+
+namespace vx
+{
+
+namespace
+{
+
+constexpr std::uint32_t kTaggedHeader = sizeof(EthernetHeader) + 4;
+
+struct Attachment {
+    KernelInterface interface;
+    std::uint16_t mtu;
+    std::string warning;
+};
+
+std::string warning_about(const KernelInterface& interface)
+{
+    std::string warning;
+    if (!interface.is_up())
+        warning = fmt::format("interface \"{0}\" is down: ip link set {0} up", interface.name());
+    if (interface.driver() == "veth")
+        warning += fmt::format(
+            "{}interface \"{}\" is a veth, whose other end hands over unfinished checksums and frames larger than the "
+            "MTU, which arrive corrupt; there: ethtool -K PEER tx off",
+            warning.empty() ? "" : "\n", interface.name());
+    return warning;
+}
+
+Result<Attachment> attach(const PortSpec& spec)
+{
+    if (auto checked = check_interface_name(spec.option("dev")); !checked)
+        return std::move(checked).error();
+    auto interface = KernelInterface::find(spec.option("dev"));
+    if (!interface)
+        return std::move(interface).error();
+    if (spec.mtu)
+        if (auto set = interface->set_mtu(*spec.mtu); !set)
+            return std::move(set).error();
+    const auto mtu = interface->mtu();
+    if (!mtu)
+        return mtu.error();
+    std::string warning = warning_about(*interface);
+    return Attachment{std::move(*interface), *mtu, std::move(warning)};
+}
+
+// Buffers of its own for a port whose frames or ring slots the common ones cannot hold.
+Result<std::unique_ptr<MbufPool>> pool_for(const PortSpec& spec, const PortContext& context, std::uint32_t room,
+                                           std::uint32_t count)
+{
+    if (room <= context.pool.room())
+        return std::unique_ptr<MbufPool>{};
+    auto pool = MbufPool::create("vx_rx_" + spec.name, count, MbufPool::kAnyNode,
+                                 static_cast<std::uint16_t>(room + RTE_PKTMBUF_HEADROOM));
+    if (!pool)
+        return std::move(pool).error();
+    return std::make_unique<MbufPool>(std::move(*pool));
+}
+
+} // namespace
+
+// net_af_packet cuts what it receives to the slots of its ring, loses silently what it cannot send, and takes slots for
+// contiguous: so a slot holds the largest frame and is a power of two.
+Result<OpenedPort> open_af_packet(const PortSpec& spec, const PortContext& context)
+{
+    constexpr std::uint32_t kRingBytes = 4U << 20; // each way
+    constexpr std::uint32_t kRxOverhead = 66;      // TPACKET2_HDRLEN, aligned so that the IP header is
+    constexpr std::uint32_t kTxOverhead = TPACKET2_HDRLEN - sizeof(sockaddr_ll);
+    constexpr std::uint32_t kMaxSlot = 32768; // a buffer's size has 16 bits
+
+    auto attached = attach(spec);
+    if (!attached)
+        return std::move(attached).error();
+    const std::uint32_t slot = std::bit_ceil(std::max<std::uint32_t>(2048, attached->mtu + kTaggedHeader + kRxOverhead));
+    if (slot > kMaxSlot)
+        return error("interface \"{}\" has an MTU of {}; af_packet takes {} at most", attached->interface.name(),
+                     attached->mtu, kMaxSlot - kTaggedHeader - kRxOverhead);
+    const std::uint32_t slots = std::clamp<std::uint32_t>(kRingBytes / slot, 256, 2048);
+    auto own_pool = pool_for(spec, context, slot - kTxOverhead, 2048);
+    if (!own_pool)
+        return std::move(own_pool).error();
+
+    // A qdisc keeps what the device cannot take at once; bypassing it would mean losing that.
+    EthSetup setup = eth_setup(spec, context,
+                               fmt::format("net_af_packet_{},iface={},framesz={},blocksz={},framecnt={},qdisc_bypass=0",
+                                           spec.name, attached->interface.name(), slot,
+                                           std::max<std::uint32_t>(slot, 4096), slots));
+    setup.mtu = attached->mtu;
+    setup.max_frame = slot - kRxOverhead;
+    setup.ring_bytes = static_cast<int>(slot * slots);
+    setup.interface = std::move(attached->interface);
+    setup.own_pool = std::move(*own_pool);
+    return open_eth(std::move(setup), context, std::move(attached->warning));
+}
+
+// net_af_xdp lays the kernel's view over the buffers themselves: a frame that arrived here, or is to leave here, is
+// not copied if it lies in the port's pool.
+Result<OpenedPort> open_af_xdp(const PortSpec& spec, const PortContext& context)
+{
+    constexpr std::uint32_t kXdpHeadroom = 256;
+    // A buffer with all its headers has to fit in a page, in whole cache lines of an odd number.
+    constexpr std::uint32_t kPageRoom = 4032 - 64 - 128 - RTE_PKTMBUF_HEADROOM;
+
+    auto attached = attach(spec);
+    if (!attached)
+        return std::move(attached).error();
+    const std::uint32_t room = attached->mtu + kTaggedHeader + kXdpHeadroom + RTE_PKTMBUF_HEADROOM;
+    if (room > kPageRoom)
+        return error("interface \"{}\" has an MTU of {}; af_xdp takes {} at most", attached->interface.name(),
+                     attached->mtu, kPageRoom - kTaggedHeader - kXdpHeadroom - RTE_PKTMBUF_HEADROOM);
+    const std::uint32_t queues = count_of(spec, "queues", 1);
+    auto own_pool = pool_for(spec, context, room, 8192 * queues);
+    if (!own_pool)
+        return std::move(own_pool).error();
+
+    EthSetup setup = eth_setup(
+        spec, context,
+        fmt::format("net_af_xdp_{},iface={},queue_count={}", spec.name, attached->interface.name(), queues));
+    setup.tx_queues = EthSetup::TxQueues::kAsRx;
+    setup.mtu = attached->mtu;
+    setup.max_frame = attached->mtu + kTaggedHeader;
+    setup.interface = std::move(attached->interface);
+    setup.own_pool = std::move(*own_pool);
+    return open_eth(std::move(setup), context, std::move(attached->warning));
+}
+
+} // namespace vx

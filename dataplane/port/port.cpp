@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/port/port.h"
+
+namespace vx
+{
+
+std::uint16_t Port::rx_queue_count() const
+{
+    return std::visit([](const auto& port) { return port.rx_queue_count(); }, port_);
+}
+
+int Port::wake_fd(std::uint16_t queue) const
+{
+    return std::visit([queue](const auto& port) { return port.wake_fd(queue); }, port_);
+}
+
+Mac Port::mac() const
+{
+    return std::visit([](const auto& port) { return port.mac(); }, port_);
+}
+
+std::uint16_t Port::mtu() const
+{
+    return std::visit([](const auto& port) { return port.mtu(); }, port_);
+}
+
+bool Port::is_up() const
+{
+    return std::visit([](const auto& port) { return port.is_up(); }, port_);
+}
+
+Result<> Port::set_mtu(std::uint16_t mtu)
+{
+    return std::visit([mtu](auto& port) { return port.set_mtu(mtu); }, port_);
+}
+
+Result<> Port::set_mac(const Mac& mac)
+{
+    return std::visit([&mac](auto& port) { return port.set_mac(mac); }, port_);
+}
+
+} // namespace vx

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A port as a worker sees it: receive and transmit bursts on a queue. The two implementations are a DPDK ethdev
+// (pci, af_xdp, af_packet, memif, pcap, null, vdev) and our own TAP; a burst costs one branch, not a virtual call.
+#pragma once
+
+#include "dataplane/net/mac.h"
+#include "dataplane/port/eth_port.h"
+#include "dataplane/port/tap_port.h"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <variant>
+
+namespace vx
+{
+
+class Port
+{
+public:
+    explicit Port(EthPort port) : port_(std::move(port)) {}
+    explicit Port(TapPort port) : port_(std::move(port)) {}
+
+    // Fills `out` from the front; returns the count. A TAP frame with a partial checksum carries its MbufNote.
+    std::uint16_t rx(std::uint16_t queue, std::span<rte_mbuf*> out) noexcept
+    {
+        if (auto* eth = std::get_if<EthPort>(&port_))
+            return eth->rx(queue, out);
+        return std::get_if<TapPort>(&port_)->rx(queue, out);
+    }
+
+    // Takes the first n frames and returns n; the caller still owns the rest. Any worker may call with its own
+    // index; a port with fewer queues than workers shares them under its own lock. What is not taken lies at the end.
+    std::uint16_t tx(std::uint16_t worker, std::span<rte_mbuf*> frames) noexcept
+    {
+        if (auto* eth = std::get_if<EthPort>(&port_))
+            return eth->tx(worker, frames);
+        return std::get_if<TapPort>(&port_)->tx(worker, frames);
+    }
+
+    // Takes partial checksums as they are (its other end finishes them), so nothing is computed for it.
+    bool takes_partial_checksum() const { return std::holds_alternative<TapPort>(port_); }
+
+    std::uint16_t rx_queue_count() const;
+    // A descriptor that epoll reports readable when a frame waits, or -1: the queue has to be polled.
+    int wake_fd(std::uint16_t queue) const;
+    Mac mac() const;             // of our end for an ethdev; of the container's end for a TAP
+    std::uint16_t mtu() const;   // largest payload behind the Ethernet header, bytes
+    bool is_up() const;          // false when the other end is gone or has no carrier
+    Result<> set_mtu(std::uint16_t mtu);
+    Result<> set_mac(const Mac& mac);
+
+private:
+    std::variant<EthPort, TapPort> port_;
+};
+
+} // namespace vx
