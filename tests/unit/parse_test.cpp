@@ -223,6 +223,10 @@ TEST_CASE("a broken outer header is dropped for its own reason")
         reinterpret_cast<UdpHeader*>(frame.data() + 34)->length = static_cast<std::uint16_t>(length);
         CHECK(is_dropped(frame, DropReason::outer_udp_length));
     }
+    frame = good; // the IP packet ends inside the UDP header; what follows is padding
+    ipv4_of(frame).total_length = sizeof(Ipv4Header) + sizeof(UdpHeader) - 1;
+    fix_checksum(frame);
+    CHECK(is_dropped(frame, DropReason::outer_truncated));
     frame = good;
     frame[12] = std::byte{0x88};
     CHECK(is_dropped(frame, DropReason::outer_not_ip));
