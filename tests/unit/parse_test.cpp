@@ -4,8 +4,6 @@
 
 #include <catch2/catch.hpp>
 
-#include <algorithm>
-#include <memory>
 #include <random>
 #include <vector>
 
@@ -18,15 +16,11 @@ using Frame = std::vector<std::byte>;
 class ExactCopy
 {
 public:
-    explicit ExactCopy(Bytes bytes) : memory_(std::make_unique<std::byte[]>(bytes.size())), size_(bytes.size())
-    {
-        std::copy(bytes.begin(), bytes.end(), memory_.get());
-    }
-    Bytes bytes() const { return {memory_.get(), size_}; }
+    explicit ExactCopy(Bytes bytes) : memory_(bytes.begin(), bytes.end()) {} // allocates no more than that
+    Bytes bytes() const { return memory_; }
 
 private:
-    std::unique_ptr<std::byte[]> memory_;
-    std::size_t size_;
+    const std::vector<std::byte> memory_;
 };
 
 template <typename Header>
