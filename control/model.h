@@ -46,6 +46,7 @@ struct VxlanSettings {
     std::uint8_t ttl = 0;         // 0: 64
     std::uint8_t tos = 0;
     std::uint32_t ageing_seconds = kDefaultAgeing;
+    std::optional<IpAddress> remote; // as `link add` named it; from there on it is an entry of `flood` like others
     std::vector<Remote> flood;    // the all-zero FDB entries, in the order in which they came
 };
 

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// `addr`: addresses of ports, bridges and VXLAN devices.
+#include "control/commands/arguments.h"
+#include "control/commands/commands.h"
+#include "control/commands/show.h"
+
+namespace vx
+{
+
+namespace
+{
+
+constexpr std::uint32_t kForever = 0xffffffff; // INFINITY_LIFE_TIME, as `ip -j addr` prints it
+
+struct AddrWords {
+    std::optional<IpPrefix> prefix;
+    std::optional<std::string> device;
+};
+
+Result<AddrWords> parse_change(Words& words)
+{
+    AddrWords parsed;
+    words.take("local");
+    if (auto read = store(parsed.prefix, words.prefix()); !read)
+        return std::move(read).error();
+    const IpAddress& address = parsed.prefix->address();
+    if (address.is_multicast() || address.is_unspecified() || address.is_loopback() || address.is_limited_broadcast())
+        return words.invalid("cannot be the address of a device; expected a unicast address");
+    while (!words.done()) {
+        if (!words.take("dev"))
+            return rejected(words, {"peer", "broadcast", "brd", "anycast", "label", "scope", "metric", "valid_lft",
+                                    "preferred_lft", "nodad", "home", "noprefixroute", "mngtmpaddr", "autojoin"});
+        if (auto read = store(parsed.device, words.device_name()); !read)
+            return std::move(read).error();
+    }
+    if (auto end = words.finish(); !end)
+        return std::move(end).error();
+    if (!parsed.device)
+        return words.missing("dev");
+    return parsed;
+}
+
+enum class IfThere { kFail, kLeave };
+
+Result<Reply> assign(Transaction& transaction, Words& words, IfThere if_there)
+{
+    const auto parsed = parse_change(words);
+    if (!parsed)
+        return parsed.error();
+    const auto link = find_interface(transaction, words, *parsed->device);
+    if (!link)
+        return link.error();
+    const Link& device = **link;
+    const AddressKey key{device.id, *parsed->prefix};
+    const IpAddress& address = parsed->prefix->address();
+    if (transaction.model().addresses.contains(key)) {
+        if (if_there == IfThere::kLeave)
+            return Reply{};
+        return error("{}: \"{}\" already has the address {}", words.name(), device.name, parsed->prefix->to_string());
+    }
+    const Link* owner = transaction.model().owner_of(address);
+    if (owner != nullptr && owner->id != device.id)
+        return error("{}: \"{}\" already has the address {}", words.name(), owner->name, address.to_string());
+    if (address.is_v6() && device.port() == nullptr)
+        transaction.warn(fmt::format("{}: vxd bridges IPv6 between containers but does not route it: {} answers, and "
+                                     "is no gateway",
+                                     words.name(), address.to_string()));
+    transaction.change().addresses.emplace(key, std::monostate{});
+    return Reply{};
+}
+
+Result<Reply> addr_add(Transaction& transaction, Words& words)
+{
+    return assign(transaction, words, IfThere::kFail);
+}
+
+Result<Reply> addr_replace(Transaction& transaction, Words& words)
+{
+    return assign(transaction, words, IfThere::kLeave);
+}
+
+bool is_on_link(const Model& model, LinkId link, const IpAddress& address)
+{
+    for (const auto& [key, nothing] : model.addresses)
+        if (key.first == link && key.second.contains(address))
+            return true;
+    return false;
+}
+
+// Routes whose gateway was reachable only by an address that is gone go with it, as on Linux.
+void drop_unreachable_routes(Model& model, LinkId link)
+{
+    std::erase_if(model.routes, [&](const auto& entry) {
+        const Route& route = entry.second;
+        return route.link == link && route.via && !route.onlink && !route.via->is_link_local() &&
+               !is_on_link(model, link, *route.via);
+    });
+}
+
+std::string list_of_addresses(const Model& model, LinkId link)
+{
+    std::string list;
+    for (const auto& [key, nothing] : model.addresses)
+        if (key.first == link)
+            list += (list.empty() ? "" : ", ") + key.second.to_string();
+    return list.empty() ? "none" : list;
+}
+
+Result<Reply> addr_del(Transaction& transaction, Words& words)
+{
+    const auto parsed = parse_change(words);
+    if (!parsed)
+        return parsed.error();
+    const auto link = find_device(transaction, words, *parsed->device);
+    if (!link)
+        return link.error();
+    const AddressKey key{(*link)->id, *parsed->prefix};
+    if (!transaction.model().addresses.contains(key))
+        return error("{}: \"{}\" does not have the address {}; it has {}", words.name(), (*link)->name,
+                     parsed->prefix->to_string(), list_of_addresses(transaction.model(), (*link)->id));
+    Model& model = transaction.change();
+    model.addresses.erase(key);
+    drop_unreachable_routes(model, key.first);
+    return Reply{};
+}
+
+Result<Reply> addr_flush(Transaction& transaction, Words& words)
+{
+    const auto name = read_device_name(words);
+    if (!name)
+        return name.error();
+    const auto link = find_device(transaction, words, *name);
+    if (!link)
+        return link.error();
+    const LinkId id = (*link)->id;
+    Model& model = transaction.change();
+    std::erase_if(model.addresses, [&](const auto& entry) { return entry.first.first == id; });
+    drop_unreachable_routes(model, id);
+    return Reply{};
+}
+
+std::string_view scope_of(const IpAddress& address)
+{
+    return address.is_v6() && address.is_link_local() ? "link" : "global";
+}
+
+std::string address_text(const IpPrefix& prefix, const Link& link)
+{
+    const IpAddress& address = prefix.address();
+    return fmt::format("    {} {} scope {}{}\n       valid_lft forever preferred_lft forever\n",
+                       family_name(address.family()), prefix.to_string(), scope_of(address),
+                       address.is_v4() ? " " + link.name : "");
+}
+
+nlohmann::ordered_json address_json(const IpPrefix& prefix, const Link& link)
+{
+    const IpAddress& address = prefix.address();
+    nlohmann::ordered_json json{{"family", family_name(address.family())},
+                                {"local", address.to_string()},
+                                {"prefixlen", prefix.length()},
+                                {"scope", scope_of(address)}};
+    if (address.is_v4())
+        json["label"] = link.name;
+    json["valid_life_time"] = kForever;
+    json["preferred_life_time"] = kForever;
+    return json;
+}
+
+Result<Reply> addr_show(Transaction& transaction, Words& words)
+{
+    std::optional<std::string> name;
+    if (!words.done()) {
+        auto read = read_device_name(words);
+        if (!read)
+            return std::move(read).error();
+        name = *std::move(read);
+        if (const auto link = find_device(transaction, words, *name); !link)
+            return link.error();
+    }
+    Reply reply;
+    reply.json = nlohmann::ordered_json::array();
+    const Model& model = transaction.model();
+    for (const auto& [id, link] : model.links) {
+        if (name && link.name != *name)
+            continue;
+        reply.text += link_text(transaction, link);
+        auto json = link_json(transaction, link);
+        json["addr_info"] = nlohmann::ordered_json::array();
+        for (auto at = model.addresses.lower_bound({id, IpPrefix{}});
+             at != model.addresses.end() && at->first.first == id; ++at) {
+            reply.text += address_text(at->first.second, link);
+            json["addr_info"].push_back(address_json(at->first.second, link));
+        }
+        reply.json.push_back(std::move(json));
+    }
+    return reply;
+}
+
+constexpr Command kCommands[] = {
+    {"addr", "add", "PREFIX dev DEV", "give a device an address; a bare address is a /32 or /128", addr_add},
+    {"addr", "replace", "PREFIX dev DEV", "the same, and no error if it is there", addr_replace},
+    {"addr", "del", "PREFIX dev DEV", "take an address back, and the routes that need it to reach their gateway",
+     addr_del},
+    {"addr", "flush", "[ dev ] DEV", "take back all addresses of a device", addr_flush},
+    {"addr", "show", "[ [ dev ] DEV ]", "list addresses", addr_show},
+};
+
+} // namespace
+
+constinit const std::span<const Command> kAddrCommands{kCommands};
+
+} // namespace vx

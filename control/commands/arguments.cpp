@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/commands/arguments.h"
+
+#include <algorithm>
+
+namespace vx
+{
+
+Error rejected(Words& words, std::initializer_list<std::string_view> unsupported)
+{
+    if (words.done() || std::find(unsupported.begin(), unsupported.end(), words.peek()) == unsupported.end())
+        return words.unexpected();
+    words.take_again(words.peek());
+    return words.invalid("is an option that vxd does not support");
+}
+
+Result<const Link*> find_device(const Transaction& transaction, const Words& words, const std::string& name)
+{
+    if (const Link* link = transaction.model().find(name))
+        return link;
+    return error("{}: Cannot find device {}", words.name(), in_quotes(name));
+}
+
+Result<const Link*> find_bridge(const Transaction& transaction, const Words& words, const std::string& name)
+{
+    auto link = find_device(transaction, words, name);
+    if (link && (*link)->bridge() == nullptr)
+        return error("{}: \"{}\" is a {} device; expected a bridge", words.name(), name, (*link)->kind_name());
+    return link;
+}
+
+Result<const Link*> find_interface(const Transaction& transaction, const Words& words, const std::string& name)
+{
+    auto link = find_device(transaction, words, name);
+    if (!link || (*link)->master.is_none())
+        return link;
+    const Link& master = *transaction.model().find((*link)->master);
+    return error("{}: \"{}\" is a member of the bridge \"{}\", its frames are bridged; addresses, routes and "
+                 "neighbours belong to \"{}\"",
+                 words.name(), name, master.name, master.name);
+}
+
+Result<std::string> read_device_name(Words& words)
+{
+    words.take("dev");
+    auto name = words.device_name("NAME");
+    if (!name)
+        return name;
+    if (auto end = words.finish(); !end)
+        return std::move(end).error();
+    return name;
+}
+
+} // namespace vx

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the command handlers share in reading words: storing what a reader returned, finding devices, refusing options.
+#pragma once
+
+#include "control/transaction.h"
+#include "control/words.h"
+
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace vx
+{
+
+// Stores what a reader of Words returned, or hands on its error.
+template <typename T, typename From>
+Result<> store(std::optional<T>& to, Result<From> value)
+{
+    if (!value)
+        return std::move(value).error();
+    to = static_cast<T>(*std::move(value));
+    return Ok{};
+}
+
+// The error for the next word, which the command did not take: that vxd lacks this option of ip(8) or bridge(8) if it
+// is one of `unsupported`, else Words::unexpected().
+Error rejected(Words& words, std::initializer_list<std::string_view> unsupported);
+
+// The device of that name; the error names the command.
+Result<const Link*> find_device(const Transaction& transaction, const Words& words, const std::string& name);
+// The same, but it must be a bridge.
+Result<const Link*> find_bridge(const Transaction& transaction, const Words& words, const std::string& name);
+// The same, but it must be one that has addresses, routes and neighbours: not a member of a bridge.
+Result<const Link*> find_interface(const Transaction& transaction, const Words& words, const std::string& name);
+
+// "[ dev ] NAME" and nothing else, as `ip link del` takes it.
+Result<std::string> read_device_name(Words& words);
+
+} // namespace vx

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// `link`: its table, and what adding and setting share.
+#include "control/commands/link.h"
+
+#include "control/commands/arguments.h"
+#include "control/commands/commands.h"
+
+#include <limits>
+
+namespace vx
+{
+
+namespace
+{
+
+// Every kind with its options, from the data that parses them.
+std::string help_of_add()
+{
+    std::string help = "add a device; TYPE :=";
+    const auto line = [&](const auto&... words) { help += fmt::format("\n               {}{}{}", words...); };
+    for (const PortKind& kind : port_kinds())
+        line(kind.name, kind.options.empty() ? "" : " ", usage_of(kind));
+    line(kBridgeUsage, "", "");
+    line(kVxlanUsage, "", "");
+    return help + "\n           address, mtu and master may also follow TYPE. Not given, dstport is 4789, learning, "
+                  "udpcsum and\n           ttl auto (64) are as in the kernel, ageing and ageing_time 300; 0 is never";
+}
+
+const std::string kHelpOfAdd = help_of_add();
+
+const Command kCommands[] = {
+    {"link", "add", "NAME [ address MAC ] [ mtu MTU ] [ master BRIDGE ] type TYPE", kHelpOfAdd, link_add},
+    {"link", "set",
+     "NAME [ up | down ] [ address MAC ] [ mtu MTU ] [ master BRIDGE | nomaster ] "
+     "[ type bridge [ ageing_time SECONDS ] | type vxlan [ [no]learning ] [ [no]udpcsum ] [ ttl TTL|auto ] [ tos HEX ] "
+     "[ ageing SECONDS ] ]",
+     "change a device", link_set},
+    {"link", "del", "NAME", "remove a device and all that refers to it", link_del},
+    {"link", "show", "[ NAME ] [ master BRIDGE ] [ type TYPE ] [ up ]", "list devices and their settings", link_show},
+};
+
+} // namespace
+
+const std::span<const Command> kLinkCommands{kCommands};
+
+Result<bool> take_address_or_mtu(Words& words, std::optional<Mac>& address, std::optional<std::uint16_t>& mtu)
+{
+    if (words.take("address")) {
+        if (auto read = store(address, words.mac("MAC")); !read)
+            return std::move(read).error();
+        if (!address->is_unicast())
+            return words.invalid("cannot be the address of a device; expected a MAC address that is neither zero nor "
+                                 "a group address");
+        return true;
+    }
+    if (words.take("mtu")) {
+        if (auto read = store(mtu, words.number("MTU", kMinMtu, kMaxMtu)); !read)
+            return std::move(read).error();
+        return true;
+    }
+    return false;
+}
+
+Result<bool> take_bridge_option(Words& words, BridgeOptions& options)
+{
+    if (!words.take("ageing_time"))
+        return false;
+    auto read = store(options.ageing_time, words.number("SECONDS", 0, std::numeric_limits<std::uint32_t>::max()));
+    if (!read)
+        return std::move(read).error();
+    return true;
+}
+
+Result<> check_member(const Transaction& transaction, const Words& words, const Link& link, const Link& master)
+{
+    const Model& model = transaction.model();
+    if (link.bridge() != nullptr)
+        return error("{}: \"{}\" is a bridge, which cannot be a member of another; expected a port or a VXLAN device",
+                     words.name(), link.name);
+    for (const auto& [key, nothing] : model.addresses)
+        if (key.first == link.id)
+            return error("{}: \"{}\" has the address {}, and a member of a bridge has none; delete it first (addr del "
+                         "{} dev {}), or give it to \"{}\"",
+                         words.name(), link.name, key.second.to_string(), key.second.to_string(), link.name,
+                         master.name);
+    for (const auto& [prefix, route] : model.routes)
+        if (route.link == link.id)
+            return error("{}: the route to {} leaves by \"{}\", and a member of a bridge is not routed; delete it first",
+                         words.name(), prefix.to_string(), link.name);
+    for (const auto& [key, mac] : model.neighbors)
+        if (key.first == link.id)
+            return error("{}: \"{}\" has the neighbour {}, and a member of a bridge has none; delete it first",
+                         words.name(), link.name, key.second.to_string());
+    return Ok{};
+}
+
+Result<Reply> link_del(Transaction& transaction, Words& words)
+{
+    const auto name = read_device_name(words);
+    if (!name)
+        return name.error();
+    const auto link = find_device(transaction, words, *name);
+    if (!link)
+        return link.error();
+    transaction.remove_link((*link)->id);
+    return Reply{};
+}
+
+} // namespace vx

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The handlers of `link`, and what they share.
+#pragma once
+
+#include "control/commands/port_options.h"
+#include "control/commands/vxlan_options.h"
+#include "control/command.h"
+#include "control/transaction.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+namespace vx
+{
+
+inline constexpr std::string_view kBridgeUsage = "bridge [ ageing_time SECONDS ]";
+inline constexpr std::uint16_t kMinMtu = 68; // RFC 791, and Linux's for Ethernet devices
+inline constexpr std::uint16_t kMaxMtu = 65535;
+
+struct BridgeOptions {
+    std::optional<std::uint32_t> ageing_time;
+};
+
+// `link add` in words: what is common to all devices, and what its kind has of its own.
+struct LinkAddWords {
+    std::string name;
+    std::optional<Mac> address;
+    std::optional<std::uint16_t> mtu;
+    std::optional<std::string> master;
+    std::variant<std::monostate, PortSpec, BridgeOptions, VxlanOptions> kind;
+};
+Result<LinkAddWords> parse_link_add(Words& words);
+
+struct LinkSetWords {
+    enum class Master { kKeep, kJoin, kLeave };
+    std::string name;
+    std::optional<Mac> address;
+    std::optional<std::uint16_t> mtu;
+    Master membership = Master::kKeep;
+    std::optional<std::string> master; // kJoin
+    std::optional<bool> is_up;
+    std::variant<std::monostate, BridgeOptions, VxlanOptions> kind;
+};
+Result<LinkSetWords> parse_link_set(Words& words);
+
+// "address MAC" and "mtu N": false if the next word is neither.
+Result<bool> take_address_or_mtu(Words& words, std::optional<Mac>& address, std::optional<std::uint16_t>& mtu);
+Result<bool> take_bridge_option(Words& words, BridgeOptions& options);
+// Whether the link may become a member of the bridge `master`; `words` names the command.
+Result<> check_member(const Transaction& transaction, const Words& words, const Link& link, const Link& master);
+
+Result<Reply> link_add(Transaction& transaction, Words& words);
+Result<Reply> link_set(Transaction& transaction, Words& words);
+Result<Reply> link_del(Transaction& transaction, Words& words);
+Result<Reply> link_show(Transaction& transaction, Words& words);
+
+} // namespace vx

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/commands/link.h"
+
+#include "control/commands/arguments.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace vx
+{
+
+namespace
+{
+
+// A word that no option of this kind is. The usage is that of the kind: the command's own does not fit on a line.
+Error rejected_option(Words& words, const PortKind& kind)
+{
+    if (words.done())
+        return words.unexpected();
+    words.take_again(words.peek());
+    return words.invalid(fmt::format("is not an option of {}; usage: type {} {}", kind.name, kind.name, usage_of(kind)));
+}
+
+Error unknown_kind(Words& words)
+{
+    std::vector<std::string_view> names;
+    for (const PortKind& kind : port_kinds())
+        names.push_back(kind.name);
+    return words.invalid(fmt::format("is not a type of device that vxd has; expected one of {}, bridge, vxlan",
+                                     fmt::join(names, ", ")));
+}
+
+// "type KIND" and what comes right behind it.
+Result<> read_kind(Words& words, LinkAddWords& parsed)
+{
+    const auto name = words.text("TYPE");
+    if (!name)
+        return name.error();
+    if (*name == "bridge") {
+        parsed.kind = BridgeOptions{};
+    } else if (*name == "vxlan") {
+        parsed.kind = VxlanOptions{};
+    } else if (const PortKind* kind = find_port_kind(*name)) {
+        PortSpec spec;
+        spec.name = parsed.name;
+        spec.kind = kind->name;
+        if (auto read = read_positional_options(words, *kind, spec); !read)
+            return read;
+        parsed.kind = std::move(spec);
+    } else {
+        return unknown_kind(words);
+    }
+    return Ok{};
+}
+
+// One option of the kind, and that it is one: false if the next word is something else.
+Result<bool> take_kind_option(Words& words, LinkAddWords& parsed)
+{
+    if (auto* bridge = std::get_if<BridgeOptions>(&parsed.kind))
+        return take_bridge_option(words, *bridge);
+    if (auto* vxlan = std::get_if<VxlanOptions>(&parsed.kind))
+        return take_vxlan_option(words, *vxlan);
+    if (auto* spec = std::get_if<PortSpec>(&parsed.kind))
+        return take_port_option(words, *find_port_kind(spec->kind), *spec);
+    return false;
+}
+
+Error rejected_word(Words& words, const LinkAddWords& parsed)
+{
+    if (std::holds_alternative<VxlanOptions>(parsed.kind))
+        return rejected_vxlan_option(words);
+    if (const auto* spec = std::get_if<PortSpec>(&parsed.kind))
+        return rejected_option(words, *find_port_kind(spec->kind));
+    return rejected(words, {"link", "txqueuelen", "txqlen", "broadcast", "numtxqueues", "numrxqueues", "netns", "index",
+                            "stp_state", "forward_delay", "hello_time", "max_age", "priority", "vlan_filtering",
+                            "mcast_snooping", "group_fwd_mask", "nf_call_iptables", "fdb_max_learned"});
+}
+
+// What no two devices may share.
+Result<> check_unique(const Model& model, const Words& words, const Link& added)
+{
+    if (model.find(added.name) != nullptr)
+        return error("{}: there is already a device \"{}\"", words.name(), added.name);
+    const VxlanSettings* vxlan = added.vxlan();
+    if (vxlan == nullptr)
+        return Ok{};
+    for (const auto& [id, link] : model.links) {
+        const VxlanSettings* other = link.vxlan();
+        if (other != nullptr && other->vni == vxlan->vni && other->udp_port == vxlan->udp_port)
+            return error("{}: \"{}\" already has the VNI {} on UDP port {}", words.name(), link.name,
+                         vxlan->vni.value(), vxlan->udp_port);
+    }
+    return Ok{};
+}
+
+Result<Link> link_of(LinkAddWords parsed, const Words& words)
+{
+    Link link;
+    link.name = std::move(parsed.name);
+    link.mac = parsed.address.value_or(Mac{});
+    link.mtu = parsed.mtu;
+    if (auto* spec = std::get_if<PortSpec>(&parsed.kind)) {
+        spec->mac = parsed.address;
+        spec->mtu = parsed.mtu;
+        link.kind = std::move(*spec);
+    } else if (const auto* bridge = std::get_if<BridgeOptions>(&parsed.kind)) {
+        link.kind = BridgeSettings{bridge->ageing_time.value_or(kDefaultAgeing)};
+    } else if (const auto* vxlan = std::get_if<VxlanOptions>(&parsed.kind)) {
+        auto settings = vxlan_settings(*vxlan, words);
+        if (!settings)
+            return std::move(settings).error();
+        link.kind = *std::move(settings);
+    }
+    return link;
+}
+
+} // namespace
+
+Result<LinkAddWords> parse_link_add(Words& words)
+{
+    LinkAddWords parsed;
+    words.take("name");
+    auto name = words.device_name("NAME");
+    if (!name)
+        return std::move(name).error();
+    parsed.name = *std::move(name);
+    while (!words.done()) {
+        auto taken = take_kind_option(words, parsed);
+        if (taken && !*taken)
+            taken = take_address_or_mtu(words, parsed.address, parsed.mtu);
+        if (!taken)
+            return std::move(taken).error();
+        if (*taken)
+            continue;
+        Result<> step = Ok{};
+        if (words.take("master"))
+            step = store(parsed.master, words.device_name("BRIDGE"));
+        else if (words.take("type"))
+            step = read_kind(words, parsed);
+        else
+            return rejected_word(words, parsed);
+        if (!step)
+            return std::move(step).error();
+    }
+    if (auto end = words.finish(); !end)
+        return std::move(end).error();
+    if (std::holds_alternative<std::monostate>(parsed.kind))
+        return words.missing("type");
+    if (const auto* spec = std::get_if<PortSpec>(&parsed.kind))
+        if (auto complete = check_required_options(words, *find_port_kind(spec->kind), *spec); !complete)
+            return std::move(complete).error();
+    return parsed;
+}
+
+Result<Reply> link_add(Transaction& transaction, Words& words)
+{
+    auto parsed = parse_link_add(words);
+    if (!parsed)
+        return std::move(parsed).error();
+    const std::optional<std::string> master_name = parsed->master;
+    auto link = link_of(*std::move(parsed), words);
+    if (!link)
+        return std::move(link).error();
+    if (auto unique = check_unique(transaction.model(), words, *link); !unique)
+        return std::move(unique).error();
+    LinkId master;
+    if (master_name) {
+        const auto bridge = find_bridge(transaction, words, *master_name);
+        if (!bridge)
+            return bridge.error();
+        if (auto fits = check_member(transaction, words, *link, **bridge); !fits)
+            return std::move(fits).error();
+        master = (*bridge)->id;
+    }
+    if (const VxlanSettings* vxlan = link->vxlan(); vxlan != nullptr && transaction.model().owner_of(vxlan->local) == nullptr)
+        transaction.warn(fmt::format("{}: no device has the address {} yet; \"{}\" carries nothing until a port has it",
+                                     words.name(), vxlan->local.to_string(), link->name));
+    const auto added = transaction.add_link(*std::move(link));
+    if (!added)
+        return error("{}: {}", words.name(), added.error().message);
+    if (!master.is_none())
+        if (auto joined = transaction.set_master((*added)->id, master); !joined)
+            return std::move(joined).error();
+    return Reply{};
+}
+
+} // namespace vx

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/commands/link.h"
+
+#include "control/commands/arguments.h"
+
+#include <array>
+
+namespace vx
+{
+
+namespace
+{
+
+Result<bool> take_kind_option(Words& words, LinkSetWords& parsed)
+{
+    if (auto* bridge = std::get_if<BridgeOptions>(&parsed.kind))
+        return take_bridge_option(words, *bridge);
+    if (auto* vxlan = std::get_if<VxlanOptions>(&parsed.kind))
+        return take_vxlan_option(words, *vxlan);
+    return false;
+}
+
+Result<> read_kind(Words& words, LinkSetWords& parsed)
+{
+    constexpr std::array<std::string_view, 2> kKinds = {"bridge", "vxlan"};
+    const auto kind = words.choice("TYPE", kKinds);
+    if (!kind)
+        return kind.error();
+    if (*kind == 0)
+        parsed.kind = BridgeOptions{};
+    else
+        parsed.kind = VxlanOptions{};
+    return Ok{};
+}
+
+Result<> take_word(Words& words, LinkSetWords& parsed)
+{
+    using Master = LinkSetWords::Master;
+    const auto once = [&](bool is_first, std::string_view what) -> Result<> {
+        if (is_first)
+            return Ok{};
+        return words.invalid(fmt::format("contradicts what was said before; expected {} once", what));
+    };
+    if (words.take("master")) {
+        const bool is_first = parsed.membership == Master::kKeep;
+        parsed.membership = Master::kJoin;
+        if (!is_first)
+            return once(false, "master or nomaster");
+        return store(parsed.master, words.device_name("BRIDGE"));
+    }
+    if (words.take("nomaster")) {
+        const bool is_first = parsed.membership == Master::kKeep;
+        parsed.membership = Master::kLeave;
+        return once(is_first, "master or nomaster");
+    }
+    if (words.peek() == "up" || words.peek() == "down") {
+        const bool is_first = !parsed.is_up;
+        parsed.is_up = words.peek() == "up";
+        words.take(words.peek());
+        return once(is_first, "up or down");
+    }
+    if (words.take("type"))
+        return read_kind(words, parsed);
+    if (std::holds_alternative<VxlanOptions>(parsed.kind))
+        return rejected_vxlan_option(words);
+    return rejected(words, {"name", "alias", "group", "netns", "txqueuelen", "txqlen", "arp", "multicast", "allmulticast",
+                            "promisc", "qlen", "broadcast", "vf", "xdp", "addrgenmode", "protodown"});
+}
+
+// Everything that may be refused, before anything changes.
+Result<LinkId> check(const Transaction& transaction, const Words& words, const LinkSetWords& parsed, const Link& link)
+{
+    const bool is_other_kind =
+        (std::holds_alternative<BridgeOptions>(parsed.kind) && link.bridge() == nullptr) ||
+        (std::holds_alternative<VxlanOptions>(parsed.kind) && link.vxlan() == nullptr);
+    if (is_other_kind)
+        return error("{}: \"{}\" is a {} device", words.name(), link.name, link.kind_name());
+    if (const auto* options = std::get_if<VxlanOptions>(&parsed.kind)) {
+        VxlanSettings tried = *link.vxlan();
+        if (auto fits = change_vxlan(tried, *options, words); !fits)
+            return std::move(fits).error();
+    }
+    if (parsed.membership != LinkSetWords::Master::kJoin)
+        return LinkId{};
+    const auto bridge = find_bridge(transaction, words, *parsed.master);
+    if (!bridge)
+        return bridge.error();
+    if (auto fits = check_member(transaction, words, link, **bridge); !fits)
+        return std::move(fits).error();
+    return (*bridge)->id;
+}
+
+} // namespace
+
+Result<LinkSetWords> parse_link_set(Words& words)
+{
+    LinkSetWords parsed;
+    words.take("dev");
+    auto name = words.device_name("NAME");
+    if (!name)
+        return std::move(name).error();
+    parsed.name = *std::move(name);
+    if (words.done())
+        return words.unexpected(); // nothing to set
+    while (!words.done()) {
+        auto taken = take_kind_option(words, parsed);
+        if (taken && !*taken)
+            taken = take_address_or_mtu(words, parsed.address, parsed.mtu);
+        if (!taken)
+            return std::move(taken).error();
+        if (*taken)
+            continue;
+        if (auto step = take_word(words, parsed); !step)
+            return std::move(step).error();
+    }
+    if (auto end = words.finish(); !end)
+        return std::move(end).error();
+    return parsed;
+}
+
+Result<Reply> link_set(Transaction& transaction, Words& words)
+{
+    const auto parsed = parse_link_set(words);
+    if (!parsed)
+        return parsed.error();
+    const auto link = find_device(transaction, words, parsed->name);
+    if (!link)
+        return link.error();
+    const auto master = check(transaction, words, *parsed, **link);
+    if (!master)
+        return master.error();
+
+    const LinkId id = (*link)->id;
+    const auto because = [&](const Result<>& failed) { return error("{}: {}", words.name(), failed.error().message); };
+    if (parsed->mtu)
+        if (auto set = transaction.set_mtu(id, *parsed->mtu); !set)
+            return because(set);
+    if (parsed->address)
+        if (auto set = transaction.set_mac(id, *parsed->address); !set)
+            return because(set);
+    if (parsed->membership != LinkSetWords::Master::kKeep)
+        if (auto set = transaction.set_master(id, *master); !set)
+            return because(set);
+    Link& changed = *transaction.change().find(id);
+    if (parsed->is_up)
+        changed.is_up = *parsed->is_up;
+    if (const auto* bridge = std::get_if<BridgeOptions>(&parsed->kind); bridge != nullptr && bridge->ageing_time)
+        changed.bridge()->ageing_seconds = *bridge->ageing_time;
+    if (const auto* vxlan = std::get_if<VxlanOptions>(&parsed->kind))
+        if (auto set = change_vxlan(*changed.vxlan(), *vxlan, words); !set)
+            return std::move(set).error();
+    return Reply{};
+}
+
+} // namespace vx

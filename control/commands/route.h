@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The handlers of `route`.
+#pragma once
+
+#include "control/command.h"
+#include "control/transaction.h"
+
+#include <optional>
+#include <string>
+
+namespace vx
+{
+
+// `route add` and its like in words.
+struct RouteWords {
+    IpPrefix prefix; // "default" is 0.0.0.0/0, or ::/0 if `via` is an IPv6 address
+    std::optional<IpAddress> via;
+    std::optional<std::string> device;
+    bool onlink = false;
+};
+Result<RouteWords> parse_route(Words& words);
+// "default" or PREFIX. The family of "default" is for the caller to decide: nothing.
+Result<std::optional<IpPrefix>> read_destination(Words& words);
+
+// The address whose subnet the gateway is in: on `device` if one is given, else on any; longest prefix first.
+const AddressKey* subnet_of(const Model& model, const IpAddress& via, std::optional<LinkId> device);
+// True if an address of a device makes this very route by itself ("proto kernel").
+bool is_connected(const Model& model, const IpPrefix& prefix);
+
+Result<Reply> route_add(Transaction& transaction, Words& words);
+Result<Reply> route_replace(Transaction& transaction, Words& words);
+Result<Reply> route_del(Transaction& transaction, Words& words);
+Result<Reply> route_show(Transaction& transaction, Words& words);
+
+} // namespace vx

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// How devices look in text and in JSON: as `ip -d link show` and `ip addr show` print them, less what vxd does not
+// have (queueing disciplines, groups, link modes).
+#pragma once
+
+#include "control/command.h"
+#include "control/transaction.h"
+
+#include <string>
+#include <string_view>
+
+namespace vx
+{
+
+// "UP", "DOWN" or, for a VXLAN device as on Linux, "UNKNOWN".
+std::string_view operstate_of(const Transaction& transaction, const Link& link);
+// Its other end is there.
+bool has_carrier(const Transaction& transaction, const Link& link);
+
+// The two lines that `ip link show` and `ip addr show` begin with, and the same as JSON.
+std::string link_text(const Transaction& transaction, const Link& link);
+nlohmann::ordered_json link_json(const Transaction& transaction, const Link& link);
+
+// The name of the link, for messages and tables.
+std::string name_of(const Model& model, LinkId id);
+
+// "inet" or "inet6".
+std::string_view family_name(Family family);
+// "172.18.20.0/24", "172.18.20.7" for a host, "default": as in `ip route`.
+std::string destination_text(const IpPrefix& prefix);
+
+} // namespace vx
