@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// fdb show and flush: which entries a device or a bridge has.
+#include "control/commands/fdb.h"
+
+#include "control/commands/arguments.h"
+#include "control/commands/show.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace vx
+{
+
+namespace
+{
+
+struct Filter {
+    std::optional<LinkId> device, bridge;
+};
+
+// "dev DEV" or "br BRIDGE", if it is the next word.
+Result<bool> take_filter(const Transaction& transaction, Words& words, Filter& filter)
+{
+    if (words.take("dev")) {
+        const auto name = words.device_name();
+        if (!name)
+            return name.error();
+        const auto link = find_device(transaction, words, *name);
+        if (!link)
+            return link.error();
+        filter.device = (*link)->id;
+        return true;
+    }
+    if (words.take("br")) {
+        const auto name = words.device_name("BRIDGE");
+        if (!name)
+            return name.error();
+        const auto link = find_bridge(transaction, words, *name);
+        if (!link)
+            return link.error();
+        filter.bridge = (*link)->id;
+        return true;
+    }
+    return false;
+}
+
+bool is_in(const Model& model, LinkId bridge, LinkId device)
+{
+    const Link* link = model.find(device);
+    return device == bridge || (link != nullptr && link->master == bridge);
+}
+
+bool is_wanted(const Model& model, const Filter& filter, LinkId device)
+{
+    return (!filter.device || *filter.device == device) && (!filter.bridge || is_in(model, *filter.bridge, device));
+}
+
+// One line of `bridge fdb show`.
+struct Row {
+    LinkId device;
+    Mac mac;
+    std::optional<Remote> remote;
+    Dest dest;
+};
+
+std::vector<Row> all_rows(const Transaction& transaction, const Filter& filter)
+{
+    const Model& model = transaction.model();
+    constexpr auto kFlags = static_cast<std::uint8_t>(Dest::kStatic | Dest::kPermanent);
+    std::vector<Row> rows;
+    for (const auto& [id, link] : model.links)
+        if (const VxlanSettings* vxlan = link.vxlan(); vxlan != nullptr && is_wanted(model, filter, id))
+            for (const Remote& remote : vxlan->flood)
+                rows.push_back({id, Mac{}, remote, Dest::flood().with(kFlags)});
+    for (const FdbEntry& entry : transaction.fdb_entries()) {
+        const LinkId device = entry.dest.link();
+        if (!is_wanted(model, filter, device))
+            continue;
+        const std::vector<Remote> remotes = transaction.remotes_of(entry.dest);
+        if (remotes.empty())
+            rows.push_back({device, entry.key.mac(), std::nullopt, entry.dest});
+        for (const Remote& remote : remotes)
+            rows.push_back({device, entry.key.mac(), remote, entry.dest});
+    }
+    std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.device < b.device; });
+    return rows;
+}
+
+// The bridge whose table an entry is in where Linux says "master"; none where it says "self".
+LinkId master_of(const Link& link)
+{
+    if (link.vxlan() != nullptr)
+        return kNoLink;
+    return link.bridge() != nullptr ? link.id : link.master;
+}
+
+void show(const Transaction& transaction, const Row& row, const Filter& filter, Reply& reply)
+{
+    const Model& model = transaction.model();
+    const Link* link = model.find(row.device);
+    if (link == nullptr)
+        return;
+    const std::string mac = row.mac.to_string();
+    nlohmann::ordered_json json{{"mac", mac}, {"ifname", link->name}};
+    reply.text += mac;
+    if (!filter.device) // as with bridge(8), a device that was asked for is not repeated
+        reply.text += fmt::format(" dev {}", link->name);
+    if (const VxlanSettings* vxlan = link->vxlan(); vxlan != nullptr && row.remote) {
+        reply.text += fmt::format(" dst {}", row.remote->address.to_string());
+        json["dst"] = row.remote->address.to_string();
+        if (row.remote->port != vxlan->udp_port) {
+            reply.text += fmt::format(" port {}", row.remote->port);
+            json["port"] = row.remote->port;
+        }
+        if (row.remote->vni != vxlan->vni) {
+            reply.text += fmt::format(" vni {}", row.remote->vni.value());
+            json["vni"] = row.remote->vni.value();
+        }
+    }
+    json["flags"] = nlohmann::ordered_json::array();
+    const LinkId master = master_of(*link);
+    if (master.is_none()) {
+        reply.text += " self";
+        json["flags"].push_back("self");
+    } else {
+        reply.text += fmt::format(" master {}", name_of(model, master));
+        json["master"] = name_of(model, master);
+    }
+    const std::string_view state = state_of(row.dest);
+    reply.text += fmt::format("{}{}\n", state.empty() ? "" : " ", state);
+    json["state"] = state;
+    reply.json.push_back(std::move(json));
+}
+
+// Which states `flush` takes: of those named without "no" one, of those named with it none.
+struct States {
+    std::optional<bool> permanent, static_, dynamic;
+
+    bool take_word(Words& words)
+    {
+        const auto take = [&](std::string_view word, std::optional<bool>& to) {
+            const std::optional<bool> given = words.take_switch(word);
+            if (given)
+                to = given;
+            return given.has_value();
+        };
+        return take("permanent", permanent) || take("static", static_) || take("dynamic", dynamic);
+    }
+
+    bool includes(std::string_view state) const
+    {
+        const bool is_selective = permanent.value_or(false) || static_.value_or(false) || dynamic.value_or(false);
+        const std::optional<bool>& given = state == "permanent" ? permanent : state == "static" ? static_ : dynamic;
+        return given.value_or(!is_selective);
+    }
+};
+
+} // namespace
+
+Result<Reply> fdb_show(Transaction& transaction, Words& words)
+{
+    Filter filter;
+    while (!words.done()) {
+        const auto taken = take_filter(transaction, words, filter);
+        if (!taken)
+            return taken.error();
+        if (!*taken)
+            return rejected(words, {"brport", "vlan", "state", "dynamic"});
+    }
+    if (auto end = words.finish(); !end)
+        return std::move(end).error();
+    Reply reply;
+    reply.json = nlohmann::ordered_json::array();
+    for (const Row& row : all_rows(transaction, filter))
+        show(transaction, row, filter, reply);
+    return reply;
+}
+
+Result<Reply> fdb_flush(Transaction& transaction, Words& words)
+{
+    Filter filter;
+    States states;
+    while (!words.done()) {
+        const auto taken = take_filter(transaction, words, filter);
+        if (!taken)
+            return taken.error();
+        if (!*taken && !states.take_word(words))
+            return rejected(words, {"brport", "vlan", "self", "master", "extern_learn", "noextern_learn", "sticky",
+                                    "nosticky", "offloaded", "nooffloaded"});
+    }
+    if (auto end = words.finish(); !end)
+        return std::move(end).error();
+    if (!filter.device && !filter.bridge)
+        return words.missing("dev");
+
+    const Model& model = transaction.model();
+    // The table of a bridge is that of its ports; its VXLAN devices' is flushed by their name, or with `br`.
+    if (filter.device && model.find(*filter.device)->bridge() != nullptr && !filter.bridge) {
+        const LinkId bridge = *filter.device;
+        for (const FdbEntry& entry : transaction.fdb_entries()) {
+            const Link* link = model.find(entry.dest.link());
+            if (entry.dest.kind() == Dest::Kind::kPort && link != nullptr && link->master == bridge &&
+                states.includes(state_of(entry.dest)))
+                transaction.fdb_erase(entry.key);
+        }
+        return Reply{};
+    }
+    for (const FdbEntry& entry : transaction.fdb_entries())
+        if (entry.dest.kind() != Dest::Kind::kLocal && is_wanted(model, filter, entry.dest.link()) &&
+            states.includes(state_of(entry.dest)))
+            transaction.fdb_erase(entry.key);
+    if (!states.includes("permanent"))
+        return Reply{};
+    for (auto& [id, link] : transaction.change().links)
+        if (VxlanSettings* vxlan = link.vxlan(); vxlan != nullptr && is_wanted(model, filter, id))
+            vxlan->flood.clear();
+    return Reply{};
+}
+
+} // namespace vx

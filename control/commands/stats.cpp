@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// `stats`: what was forwarded by each device, what was dropped and why, and what the workers did.
+#include "control/commands/arguments.h"
+#include "control/commands/commands.h"
+#include "control/commands/show.h"
+
+#include <array>
+#include <vector>
+
+namespace vx
+{
+
+namespace
+{
+
+enum class Part { kAll, kDevice, kWorkers };
+
+struct StatsWords {
+    Part part = Part::kAll;
+    LinkId device;
+};
+
+struct Row {
+    const Link* link;
+    LinkTotals totals;
+};
+
+Result<StatsWords> parse(const Transaction& transaction, Words& words)
+{
+    StatsWords parsed;
+    if (words.take("worker")) {
+        parsed.part = Part::kWorkers;
+    } else if (words.take("dev")) {
+        const auto name = words.device_name();
+        if (!name)
+            return name.error();
+        const auto link = find_device(transaction, words, *name);
+        if (!link)
+            return link.error();
+        parsed.part = Part::kDevice;
+        parsed.device = (*link)->id;
+    }
+    if (auto end = words.finish(); !end)
+        return std::move(end).error();
+    return parsed;
+}
+
+double ratio(std::uint64_t part, std::uint64_t whole)
+{
+    return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+std::string links_text(const std::vector<Row>& rows)
+{
+    std::string text = fmt::format("{:<15} {:>14} {:>17} {:>14} {:>17} {:>12}\n", "device", "rx packets", "rx bytes",
+                                   "tx packets", "tx bytes", "dropped");
+    for (const auto& [link, totals] : rows)
+        text += fmt::format("{:<15} {:>14} {:>17} {:>14} {:>17} {:>12}\n", link->name, totals.rx_packets,
+                            totals.rx_bytes, totals.tx_packets, totals.tx_bytes, totals.dropped());
+    return text;
+}
+
+std::string drops_text(const std::vector<Row>& rows)
+{
+    std::string text;
+    for (std::size_t reason = 0; reason < kDropReasonCount; ++reason)
+        for (const auto& [link, totals] : rows)
+            if (totals.drops[reason] != 0)
+                text += fmt::format("{:<20} {:<15} {:>12}  {}\n", kDropReasons[reason].name, link->name,
+                                    totals.drops[reason], kDropReasons[reason].meaning);
+    if (text.empty())
+        return text;
+    return fmt::format("\n{:<20} {:<15} {:>12}\n", "drop reason", "device", "packets") + text;
+}
+
+std::string workers_text(const std::vector<WorkerTotals>& workers)
+{
+    std::string text = fmt::format("{:<6} {:>4} {:>14} {:>14} {:>13} {:>13} {:>7} {:>12}\n", "worker", "cpu", "packets",
+                                   "bursts", "packets/burst", "ticks/packet", "busy", "sleeps");
+    for (std::size_t index = 0; index < workers.size(); ++index) {
+        const WorkerTotals& worker = workers[index];
+        text += fmt::format("{:<6} {:>4} {:>14} {:>14} {:>13.1f} {:>13.0f} {:>6.1f}% {:>12}\n", index, worker.cpu,
+                            worker.packets, worker.bursts, ratio(worker.packets, worker.bursts),
+                            ratio(worker.busy_ticks, worker.packets),
+                            100 * ratio(worker.busy_ticks, worker.busy_ticks + worker.idle_ticks), worker.sleeps);
+    }
+    return text;
+}
+
+// Drops are objects of the reasons that happened: a reason that is not there is 0.
+nlohmann::ordered_json drops_json(const std::array<std::uint64_t, kDropReasonCount>& drops)
+{
+    nlohmann::ordered_json json = nlohmann::ordered_json::object();
+    for (std::size_t reason = 0; reason < kDropReasonCount; ++reason)
+        if (drops[reason] != 0)
+            json[std::string{kDropReasons[reason].name}] = drops[reason];
+    return json;
+}
+
+nlohmann::ordered_json links_json(const std::vector<Row>& rows)
+{
+    auto json = nlohmann::ordered_json::array();
+    for (const auto& [link, totals] : rows)
+        json.push_back({{"ifindex", link->id.value},
+                        {"ifname", link->name},
+                        {"rx", {{"packets", totals.rx_packets}, {"bytes", totals.rx_bytes}}},
+                        {"tx", {{"packets", totals.tx_packets}, {"bytes", totals.tx_bytes}}},
+                        {"dropped", totals.dropped()},
+                        {"drops", drops_json(totals.drops)}});
+    return json;
+}
+
+nlohmann::ordered_json workers_json(const std::vector<WorkerTotals>& workers)
+{
+    auto json = nlohmann::ordered_json::array();
+    for (std::size_t index = 0; index < workers.size(); ++index) {
+        const WorkerTotals& worker = workers[index];
+        json.push_back({{"worker", index},
+                        {"cpu", worker.cpu},
+                        {"packets", worker.packets},
+                        {"bursts", worker.bursts},
+                        {"busy_ticks", worker.busy_ticks},
+                        {"idle_ticks", worker.idle_ticks},
+                        {"sleeps", worker.sleeps},
+                        {"learn_lost", worker.learn_lost}});
+    }
+    return json;
+}
+
+Result<Reply> stats_show(Transaction& transaction, Words& words)
+{
+    const auto parsed = parse(transaction, words);
+    if (!parsed)
+        return parsed.error();
+    const Dataplane& dataplane = transaction.dataplane();
+    std::vector<Row> rows;
+    std::array<std::uint64_t, kDropReasonCount> sums{};
+    for (const auto& [id, link] : transaction.model().links) {
+        if (parsed->part == Part::kWorkers || (parsed->part == Part::kDevice && id != parsed->device))
+            continue;
+        rows.push_back({&link, dataplane.link_totals(id)});
+        for (std::size_t reason = 0; reason < kDropReasonCount; ++reason)
+            sums[reason] += rows.back().totals.drops[reason];
+    }
+    Reply reply;
+    reply.json = {{"tsc_hz", dataplane.tsc_hz()}};
+    if (parsed->part != Part::kWorkers) {
+        reply.text += links_text(rows) + drops_text(rows);
+        reply.json["links"] = links_json(rows);
+        reply.json["drops"] = drops_json(sums);
+    }
+    if (parsed->part != Part::kDevice) {
+        const std::vector<WorkerTotals> workers = dataplane.worker_totals();
+        reply.text += (reply.text.empty() ? "" : "\n") + workers_text(workers);
+        reply.json["workers"] = workers_json(workers);
+    }
+    return reply;
+}
+
+constexpr Command kCommands[] = {
+    {"stats", "show", "[ dev DEV | worker ]",
+     "count packets and bytes by device and direction, drops by reason, and what the workers did", stats_show},
+};
+
+} // namespace
+
+constinit const std::span<const Command> kStatsCommands{kCommands};
+
+} // namespace vx
