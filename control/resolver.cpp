@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/resolver.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace vx
+{
+
+std::string_view to_string(NudState state)
+{
+    switch (state) {
+    case NudState::kIncomplete:
+        return "INCOMPLETE";
+    case NudState::kReachable:
+        return "REACHABLE";
+    case NudState::kStale:
+        return "STALE";
+    case NudState::kProbe:
+        return "PROBE";
+    case NudState::kFailed:
+        return "FAILED";
+    }
+    return "NONE";
+}
+
+std::optional<Mac> Resolver::find(const NeighborKey& key) const
+{
+    const auto found = neighbors_.find(key);
+    return found != neighbors_.end() && found->second.is_usable() ? found->second.mac : std::nullopt;
+}
+
+void Resolver::want_next_hops(const std::set<NeighborKey>& next_hops, std::int64_t now_ms)
+{
+    Outcome outcome;
+    for (auto at = neighbors_.begin(); at != neighbors_.end();) {
+        if (!at->second.is_next_hop || next_hops.contains(at->first)) {
+            ++at;
+            continue;
+        }
+        move_held(at->second, outcome.dropped);
+        at = neighbors_.erase(at);
+    }
+    for (const NeighborKey& key : next_hops) {
+        ResolvedNeighbor& neighbor = neighbors_[key];
+        if (neighbor.is_next_hop)
+            continue;
+        neighbor.is_next_hop = true;
+        schedule(neighbor, now_ms);
+        if (neighbor.state == NudState::kIncomplete && outcome.asked.size() < kMaxAsked)
+            ask(key, neighbor, now_ms, outcome);
+    }
+    next_hop_count_ = next_hops.size();
+    tell(outcome);
+}
+
+void Resolver::hold(const NeighborKey& key, LinkId in, Bytes frame, std::int64_t now_ms)
+{
+    Outcome outcome;
+    const auto drop = [&] { outcome.dropped.push_back({in, {}}); };
+    auto found = neighbors_.find(key);
+    if (found == neighbors_.end() && !is_full()) {
+        found = neighbors_.try_emplace(key).first;
+        ask(key, found->second, now_ms, outcome);
+    }
+    if (found == neighbors_.end()) {
+        drop();
+    } else if (found->second.is_usable()) {
+        if (may_release(found->second, now_ms))
+            outcome.released.push_back({in, {frame.begin(), frame.end()}});
+        else
+            drop();
+    } else if (found->second.state == NudState::kFailed || held_bytes_ + frame.size() > kMaxHeldBytes) {
+        drop();
+    } else {
+        auto& held = found->second.held;
+        held.push_back({in, {frame.begin(), frame.end()}});
+        held_bytes_ += frame.size();
+        if (held.size() > kMaxHeld) {
+            held_bytes_ -= held.front().frame.size();
+            outcome.dropped.push_back(std::move(held.front()));
+            held.erase(held.begin());
+        }
+    }
+    tell(outcome);
+}
+
+void Resolver::heard(const NeighborKey& key, const Mac& mac, bool is_solicited, bool may_create, std::int64_t now_ms)
+{
+    if (!mac.is_unicast())
+        return;
+    auto found = neighbors_.find(key);
+    if (found == neighbors_.end()) {
+        if (!may_create || is_full())
+            return;
+        found = neighbors_.try_emplace(key).first;
+    }
+    ResolvedNeighbor& neighbor = found->second;
+    const bool is_known = neighbor.is_usable() && neighbor.mac == mac;
+    if (is_known && !is_solicited)
+        return; // it said nothing new, and not that it hears us
+    if (neighbor.is_usable() && !is_known) {
+        if (neighbor.moved_ms && now_ms - *neighbor.moved_ms < kRetransmitMs) {
+            if (neighbor.state != NudState::kProbe)
+                schedule(neighbor, now_ms);
+            return;
+        }
+        neighbor.moved_ms = now_ms;
+    }
+    neighbor.state = is_solicited ? NudState::kReachable : NudState::kStale;
+    neighbor.mac = mac;
+    neighbor.confirmed_ms = now_ms;
+    neighbor.probes = 0;
+    if (neighbor.is_next_hop)
+        schedule(neighbor, is_solicited ? now_ms + kRefreshMs : now_ms);
+    else
+        schedule(neighbor, now_ms + kReachableMs);
+    Outcome outcome;
+    if (!is_known)
+        outcome.changed.emplace_back(key, mac);
+    move_held(neighbor, outcome.released);
+    tell(outcome);
+}
+
+void Resolver::tick(std::int64_t now_ms)
+{
+    if (now_ms < due_ms_)
+        return;
+    due_ms_ = std::numeric_limits<std::int64_t>::max();
+    Outcome outcome;
+    auto at = neighbors_.lower_bound(tick_from_);
+    std::optional<NeighborKey> left_off;
+    for (std::size_t left = neighbors_.size(); left != 0; --left) {
+        if (at == neighbors_.end())
+            at = neighbors_.begin();
+        if (at->second.next_ms > now_ms) {
+            due_ms_ = std::min(due_ms_, at->second.next_ms);
+        } else if (outcome.asked.size() >= kMaxAsked) {
+            due_ms_ = now_ms;
+            if (!left_off)
+                left_off = at->first;
+        } else if (advance(at->first, at->second, now_ms, outcome) == Fate::kForgotten) {
+            at = neighbors_.erase(at);
+            continue;
+        }
+        ++at;
+    }
+    tick_from_ = left_off.value_or(NeighborKey{});
+    tell(outcome);
+}
+
+bool Resolver::forget(const NeighborKey& key)
+{
+    const auto found = neighbors_.find(key);
+    if (found == neighbors_.end())
+        return false;
+    Outcome outcome;
+    lose(key, found->second, outcome);
+    if (found->second.is_next_hop) {
+        found->second = ResolvedNeighbor{};
+        found->second.is_next_hop = true;
+        schedule(found->second, 0);
+    } else {
+        neighbors_.erase(found);
+    }
+    tell(outcome);
+    return true;
+}
+
+void Resolver::forget_link(LinkId link)
+{
+    Outcome outcome;
+    auto at = neighbors_.lower_bound(NeighborKey{link, IpAddress{}});
+    while (at != neighbors_.end() && at->first.first == link) {
+        lose(at->first, at->second, outcome);
+        next_hop_count_ -= at->second.is_next_hop ? 1 : 0;
+        at = neighbors_.erase(at);
+    }
+    tell(outcome);
+}
+
+// ---- one neighbour ---------------------------------------------------------------------------------------------
+
+// What is due for it: the next question, or that it is given up.
+Resolver::Fate Resolver::advance(const NeighborKey& key, ResolvedNeighbor& neighbor, std::int64_t now_ms,
+                                 Outcome& outcome)
+{
+    switch (neighbor.state) {
+    case NudState::kReachable:
+    case NudState::kStale:
+        neighbor.state = NudState::kProbe;
+        neighbor.probes = 0;
+        break;
+    case NudState::kIncomplete:
+    case NudState::kProbe:
+        if (neighbor.probes < kMaxProbes)
+            break;
+        if (neighbor.state == NudState::kProbe && !neighbor.is_next_hop) {
+            lose(key, neighbor, outcome); // the next packet for it asks everybody
+            return Fate::kForgotten;
+        }
+        lose(key, neighbor, outcome);
+        neighbor.state = NudState::kFailed;
+        if (neighbor.is_next_hop)
+            break;
+        schedule(neighbor, now_ms + kFailedMs);
+        return Fate::kKept;
+    case NudState::kFailed:
+        if (!neighbor.is_next_hop)
+            return Fate::kForgotten;
+        break;
+    }
+    ask(key, neighbor, now_ms, outcome);
+    return Fate::kKept;
+}
+
+void Resolver::ask(const NeighborKey& key, ResolvedNeighbor& neighbor, std::int64_t now_ms, Outcome& outcome)
+{
+    ++neighbor.probes;
+    schedule(neighbor, now_ms + kRetransmitMs);
+    outcome.asked.emplace_back(key, neighbor.mac);
+}
+
+void Resolver::schedule(ResolvedNeighbor& neighbor, std::int64_t when_ms)
+{
+    neighbor.next_ms = when_ms;
+    due_ms_ = std::min(due_ms_, when_ms);
+}
+
+// Its MAC and the frames that wait for it.
+void Resolver::lose(const NeighborKey& key, ResolvedNeighbor& neighbor, Outcome& outcome)
+{
+    if (neighbor.mac)
+        outcome.changed.emplace_back(key, std::nullopt);
+    neighbor.mac.reset();
+    move_held(neighbor, outcome.dropped);
+}
+
+void Resolver::move_held(ResolvedNeighbor& neighbor, std::vector<ResolvedNeighbor::Held>& to)
+{
+    for (const auto& held : neighbor.held)
+        held_bytes_ -= held.frame.size();
+    std::move(neighbor.held.begin(), neighbor.held.end(), std::back_inserter(to));
+    neighbor.held.clear();
+}
+
+bool Resolver::may_release(ResolvedNeighbor& neighbor, std::int64_t now_ms)
+{
+    if (now_ms - neighbor.release_window_ms >= 1000) {
+        neighbor.release_window_ms = now_ms;
+        neighbor.released_in_window = 0;
+    }
+    return ++neighbor.released_in_window <= kMaxReleases;
+}
+
+// Last of all in every function: a hook may come back and change the entries.
+void Resolver::tell(const Outcome& outcome)
+{
+    for (const auto& [key, mac] : outcome.changed)
+        hooks_.changed(key, mac);
+    for (const auto& held : outcome.released)
+        hooks_.release(held.in, held.frame);
+    for (const auto& held : outcome.dropped)
+        hooks_.dropped(held.in);
+    for (const auto& [key, known] : outcome.asked)
+        hooks_.solicit(key.first, key.second, known);
+}
+
+} // namespace vx
