@@ -30,7 +30,7 @@ constexpr std::string_view kUsageText =
 constexpr std::string_view kOptionsText =
     "Options:\n"
     "  -j[son]        print JSON\n"
-    "  -p[retty]      print JSON for people to read\n"
+    "  -p[retty]      with -j: print it for people to read\n"
     "  -b[atch] FILE  run the commands in FILE (\"-\" is stdin), one a line, as one transaction: all or nothing\n"
     "  -force         with -batch: each command on its own, going on after one that fails\n"
     "  --socket PATH  vxd's socket (default: $VXD_SOCKET, else /run/vxd/vxd.sock)\n"
@@ -72,7 +72,7 @@ int fail(const Error& failure)
     return failure.kind == Error::Kind::kUsage ? kUsage : kRefused;
 }
 
-// Any abbreviation, as ip(8) has it.
+// Any abbreviation, as ip(8) has it; but --socket in full, for -s means something else there.
 bool is_option(std::string_view word, std::string_view name) { return !word.empty() && name.starts_with(word); }
 
 Result<Invocation> parse_arguments(int argc, char** argv)
@@ -94,7 +94,7 @@ Result<Invocation> parse_arguments(int argc, char** argv)
             value = name.substr(equals + 1);
             name = name.substr(0, equals);
         }
-        const bool takes_value = is_option(name, "batch") || is_option(name, "socket");
+        const bool takes_value = is_option(name, "batch") || name == "socket";
         if (takes_value && !value) {
             if (++at >= argc)
                 return vx::usage_error("option \"{}\" needs a value", argv[at - 1]);
@@ -111,7 +111,7 @@ Result<Invocation> parse_arguments(int argc, char** argv)
             invocation.action = Action::kBatch;
         } else if (is_option(name, "force"))
             invocation.goes_on = true;
-        else if (is_option(name, "socket"))
+        else if (name == "socket")
             invocation.socket_path = *value;
         else if (is_option(name, "Version") || name == "version")
             invocation.action = Action::kVersion;

@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/socket_server.h"
+
+#include <catch2/catch.hpp>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdlib>
+#include <thread>
+
+using namespace vx;
+using namespace std::chrono_literals;
+
+namespace
+{
+
+struct Folder {
+    Folder() { REQUIRE(mkdtemp(path.data()) != nullptr); }
+    ~Folder() { std::system(("rm -rf " + path).c_str()); }
+    std::string socket() const { return path + "/vxd.sock"; }
+    std::string path = "/tmp/vxd-socket-XXXXXX";
+};
+
+// A server in its own thread; its handler answers with the words of each command, or with as many bytes as
+// "big N" asks for.
+class Server
+{
+public:
+    explicit Server(const std::string& path, const SocketLimits& limits = {}) : loop_(EventLoop::create().value())
+    {
+        auto server = SocketServer::start(
+            *loop_, path, "0.1.0", [this](const Request& request) { return handle(request); }, limits);
+        if (!server)
+            FAIL(server.error().message);
+        server_ = *std::move(server);
+        thread_ = std::thread([this] { loop_->run().has_value(); });
+    }
+    ~Server()
+    {
+        loop_->stop();
+        thread_.join();
+    }
+    int handled() const { return handled_.load(std::memory_order_relaxed); }
+
+private:
+    Response handle(const Request& request)
+    {
+        handled_.fetch_add(1, std::memory_order_relaxed);
+        Response response;
+        for (const CommandWords& words : request.commands) {
+            if (words[0] == "throw")
+                throw std::runtime_error("a bug");
+            if (words[0] == "big")
+                response.outputs.emplace_back(std::string(std::stoul(words[1]), 'x'));
+            else
+                response.outputs.emplace_back(fmt::format("{}\n", fmt::join(words, " ")));
+        }
+        return response;
+    }
+
+    std::unique_ptr<EventLoop> loop_;
+    std::unique_ptr<SocketServer> server_;
+    std::atomic<int> handled_ = 0;
+    std::thread thread_;
+};
+
+class Peer
+{
+public:
+    explicit Peer(const std::string& path) : fd_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0))
+    {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+        REQUIRE(connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0);
+        const timeval limit{.tv_sec = 10, .tv_usec = 0};
+        setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+        setsockopt(fd_.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+    }
+    // How much of it was taken.
+    std::size_t send(std::string_view bytes)
+    {
+        std::size_t sent = 0;
+        while (sent < bytes.size()) {
+            const ssize_t size = ::send(fd_.get(), bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+            if (size < 0)
+                break;
+            sent += static_cast<std::size_t>(size);
+        }
+        return sent;
+    }
+    // Without its '\n'; "" at the end of the connection.
+    std::string line()
+    {
+        for (;;) {
+            if (const std::size_t end = buffer_.find('\n'); end != buffer_.npos) {
+                std::string line = buffer_.substr(0, end);
+                buffer_.erase(0, end + 1);
+                return line;
+            }
+            char chunk[65536];
+            const ssize_t size = recv(fd_.get(), chunk, sizeof(chunk), 0);
+            if (size <= 0)
+                return "";
+            buffer_.append(chunk, static_cast<std::size_t>(size));
+        }
+    }
+    std::string ask(std::string_view text)
+    {
+        send(text);
+        return line();
+    }
+    void shut() { shutdown(fd_.get(), SHUT_WR); }
+    int fd() const { return fd_.get(); }
+
+private:
+    Fd fd_;
+    std::string buffer_;
+};
+
+constexpr std::string_view kPing = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n";
+constexpr std::string_view kPong = R"({"jsonrpc":"2.0","id":1,"result":{"version":"0.1.0"}})";
+
+std::string run_line(const CommandWords& words)
+{
+    Request request;
+    request.id = 1;
+    request.commands = {words};
+    return encode_request(request).value();
+}
+
+std::string start_failure(const std::string& path)
+{
+    auto loop = EventLoop::create().value();
+    const auto server = SocketServer::start(*loop, path, "0", [](const Request&) { return Response{}; });
+    REQUIRE_FALSE(server.has_value());
+    return server.error().message;
+}
+
+bool exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
+
+} // namespace
+
+TEST_CASE("a command is answered, in pieces and in packs")
+{
+    const Folder folder;
+    Server server(folder.socket());
+    Peer peer(folder.socket());
+    CHECK(peer.ask(kPing) == kPong);
+    const std::string show = run_line({"link", "show"});
+    CHECK(decode_response(peer.ask(show))->outputs[0] == "link show\n");
+    for (const char c : show)
+        peer.send(std::string_view(&c, 1));
+    CHECK(decode_response(peer.line())->outputs[0] == "link show\n");
+    std::string pack;
+    for (int i = 0; i < 1000; ++i)
+        pack += run_line({"n", std::to_string(i)});
+    std::thread sender([&] { peer.send(pack); });
+    bool is_in_order = true;
+    for (int i = 0; i < 1000; ++i)
+        is_in_order = is_in_order && decode_response(peer.line())->outputs[0] == fmt::format("n {}\n", i);
+    sender.join();
+    CHECK(is_in_order);
+    // A peer that is done sending is still answered.
+    peer.send(show);
+    peer.shut();
+    CHECK(decode_response(peer.line())->outputs[0] == "link show\n");
+    CHECK(peer.line().empty());
+}
+
+TEST_CASE("a large batch is one request")
+{
+    const Folder folder;
+    Server server(folder.socket());
+    Peer peer(folder.socket());
+    Request request;
+    request.id = 1;
+    request.commands.assign(200'000, {"fdb", "append", "02:42:ac:12:14:02", "dev", "vxlan100", "dst", "192.0.2.2"});
+    const std::string line = encode_request(request).value();
+    CHECK(peer.send(line) == line.size());
+    CHECK(decode_response(peer.line())->outputs.size() == 200'000);
+    CHECK(peer.ask(kPing) == kPong);
+}
+
+TEST_CASE("garbage is answered with an error, and the connection goes on after it")
+{
+    const Folder folder;
+    Server server(folder.socket());
+    Peer peer(folder.socket());
+    for (const char* garbage : {"hello\n", "[]\n", "{\n", "{}\n", "{\"a\n", "\xff\n", "{{{{{{{{{{{{\n", "}\n"}) {
+        CAPTURE(garbage);
+        CHECK(peer.ask(garbage).find("\"error\"") != std::string::npos);
+        CHECK(peer.ask(kPing) == kPong);
+    }
+    CHECK(peer.ask("\n  \n\t" + std::string(kPing)) == kPong); // blank lines are nothing
+    CHECK(server.handled() == 0);
+}
+
+TEST_CASE("ten megabytes without a line end are an error and the end of that client only")
+{
+    const Folder folder;
+    Server server(folder.socket());
+    Peer other(folder.socket());
+    const char* const start = GENERATE("", "{", "{\"", R"({"jsonrpc":"2.0","params":{"commands":[[)");
+    const char fill = GENERATE('x', '[', '\xff', '\0');
+    CAPTURE(start, fill);
+    Peer peer(folder.socket());
+    CHECK(peer.send(start + std::string(10 << 20, fill)) < std::size_t{10} << 20);
+    CHECK(peer.line().find("\"error\"") != std::string::npos);
+    CHECK(peer.line().empty());
+    CHECK(other.ask(kPing) == kPong);
+}
+
+TEST_CASE("half a request and then the end has no effect")
+{
+    const Folder folder;
+    Server server(folder.socket());
+    const std::string show = run_line({"link", "show"});
+    for (std::size_t size = 1; size < show.size(); size += 7) {
+        Peer peer(folder.socket());
+        peer.send(show.substr(0, size));
+        peer.shut();
+        CHECK(peer.line().empty());
+    }
+    CHECK(server.handled() == 0);
+    Peer peer(folder.socket());
+    CHECK(peer.ask(kPing) == kPong);
+}
+
+TEST_CASE("a client that never reads is not served further, does not stop another, and is closed in time")
+{
+    const Folder folder;
+    SocketLimits limits;
+    limits.stall = 300ms;
+    Server server(folder.socket(), limits);
+    Peer deaf(folder.socket());
+    const std::string big = run_line({"big", "4000000"});
+    for (int i = 0; i < 20; ++i)
+        deaf.send(big);
+    Peer other(folder.socket());
+    for (int i = 0; i < 100; ++i)
+        CHECK(other.ask(kPing) == kPong);
+    CHECK(server.handled() == 1);
+    std::this_thread::sleep_for(700ms);
+    CHECK(deaf.send("x") == 0); // closed
+    CHECK(other.ask(kPing) == kPong); // idle, but not in the middle of anything
+}
+
+TEST_CASE("a reply that is too long for what may be buffered becomes an error")
+{
+    const Folder folder;
+    SocketLimits limits;
+    limits.buffered = 1 << 20;
+    Server server(folder.socket(), limits);
+    Peer peer(folder.socket());
+    CHECK(peer.ask(run_line({"big", "2000000"})).find("too long") != std::string::npos);
+    CHECK(peer.ask(kPing) == kPong);
+}
+
+TEST_CASE("a request beyond what may be buffered ends its client")
+{
+    const Folder folder;
+    SocketLimits limits;
+    limits.buffered = 1 << 20;
+    Server server(folder.socket(), limits);
+    Peer peer(folder.socket());
+    Request request;
+    request.id = 1;
+    request.commands.assign(200'000, {"link", "show"});
+    peer.send(encode_request(request).value());
+    CHECK(peer.line().find("\"error\"") != std::string::npos);
+    CHECK(peer.line().empty());
+    CHECK(server.handled() == 0);
+}
+
+TEST_CASE("an exception in a handler is an error for its client")
+{
+    const Folder folder;
+    Server server(folder.socket());
+    Peer peer(folder.socket());
+    CHECK(peer.ask(run_line({"throw"})).find("vxd failed: a bug") != std::string::npos);
+    CHECK(peer.ask(kPing) == kPong);
+}
+
+TEST_CASE("one client too many is told so")
+{
+    const Folder folder;
+    SocketLimits limits;
+    limits.client_count = 2;
+    Server server(folder.socket(), limits);
+    Peer one(folder.socket());
+    {
+        Peer two(folder.socket());
+        CHECK(one.ask(kPing) == kPong);
+        CHECK(two.ask(kPing) == kPong);
+        Peer three(folder.socket());
+        CHECK(three.line().find("2 clients already") != std::string::npos);
+    }
+    std::this_thread::sleep_for(20ms);
+    Peer four(folder.socket());
+    CHECK(four.ask(kPing) == kPong);
+}
+
+TEST_CASE("the socket is for owner and group, and goes with the server")
+{
+    const Folder folder;
+    const mode_t before = umask(0);
+    {
+        Server server(folder.socket());
+        struct stat status;
+        REQUIRE(stat(folder.socket().c_str(), &status) == 0);
+        CHECK(S_ISSOCK(status.st_mode));
+        CHECK((status.st_mode & 0777) == 0660);
+    }
+    umask(before);
+    CHECK_FALSE(exists(folder.socket()));
+    CHECK_FALSE(exists(folder.socket() + ".lock"));
+}
+
+TEST_CASE("a second server on the same path is refused and does not hurt the first")
+{
+    const Folder folder;
+    Server server(folder.socket());
+    CHECK(start_failure(folder.socket()) ==
+          fmt::format("socket {}: another vxd, process {}, already listens on it", folder.socket(), getpid()));
+    Peer peer(folder.socket());
+    CHECK(peer.ask(kPing) == kPong);
+}
+
+TEST_CASE("a socket that somebody else listens on is left alone")
+{
+    const Folder folder;
+    {
+        auto first = UnixListener::open(folder.socket()).value();
+        REQUIRE(unlink((folder.socket() + ".lock").c_str()) == 0); // as if it had no lock
+        CHECK(start_failure(folder.socket()).find("another process listens on it") != std::string::npos);
+        CHECK(exists(folder.socket()));
+    }
+}
+
+TEST_CASE("the socket of a server that was killed is replaced")
+{
+    const Folder folder;
+    const pid_t child = fork();
+    if (child == 0) {
+        const auto listener = UnixListener::open(folder.socket());
+        kill(getpid(), SIGKILL);
+    }
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    REQUIRE(exists(folder.socket()));
+    Server server(folder.socket());
+    Peer peer(folder.socket());
+    CHECK(peer.ask(kPing) == kPong);
+}
+
+TEST_CASE("what is not a socket is never removed")
+{
+    const Folder folder;
+    {
+        const Fd file(open(folder.socket().c_str(), O_CREAT | O_WRONLY, 0600));
+        REQUIRE(write(file.get(), "data", 4) == 4);
+    }
+    CHECK(start_failure(folder.socket()).find("is not a socket") != std::string::npos);
+    struct stat status;
+    REQUIRE(stat(folder.socket().c_str(), &status) == 0);
+    CHECK(status.st_size == 4);
+    REQUIRE(unlink(folder.socket().c_str()) == 0);
+    REQUIRE(symlink("/nonexistent", folder.socket().c_str()) == 0);
+    CHECK(start_failure(folder.socket()).find("is not a socket") != std::string::npos);
+}
+
+TEST_CASE("a path that cannot be used is refused in words")
+{
+    CHECK(start_failure("").find("1 to 107 bytes") != std::string::npos);
+    CHECK(start_failure(std::string(200, 'a')).find("1 to 107 bytes") != std::string::npos);
+    CHECK(start_failure("/nonexistent/vxd.sock").find("No such file or directory") != std::string::npos);
+}
+
+TEST_CASE("of many that start at once exactly one wins")
+{
+    const Folder folder;
+    for (int round = 0; round < 20; ++round) {
+        std::atomic<int> winners = 0, done = 0;
+        std::vector<std::thread> starters;
+        for (int i = 0; i < 8; ++i)
+            starters.emplace_back([&] {
+                const auto listener = UnixListener::open(folder.socket());
+                winners += listener.has_value() ? 1 : 0;
+                ++done;
+                while (done != 8)
+                    std::this_thread::yield();
+            });
+        for (std::thread& starter : starters)
+            starter.join();
+        CHECK(winners == 1);
+        CHECK_FALSE(exists(folder.socket()));
+    }
+}

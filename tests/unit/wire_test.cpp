@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/wire.h"
+
+#include <catch2/catch.hpp>
+
+#include <random>
+
+using namespace vx;
+
+namespace
+{
+
+std::string run_with(std::string_view params)
+{
+    return fmt::format(R"({{"jsonrpc":"2.0","id":7,"method":"run","params":{}}})", params);
+}
+
+std::string refusal(std::string_view line)
+{
+    const DecodedRequest request = decode_request(line);
+    REQUIRE_FALSE(request);
+    return request.error().message;
+}
+
+LineScanner::State scan(std::string_view bytes)
+{
+    LineScanner scanner;
+    std::size_t used = 0;
+    return scanner.scan(bytes, used);
+}
+
+} // namespace
+
+TEST_CASE("a request is decoded as it was encoded")
+{
+    Request request;
+    request.id = "a\"b";
+    request.format = GENERATE(Format::kText, Format::kJson);
+    request.on_failure = GENERATE(OnFailure::kUndoAll, OnFailure::kStop, OnFailure::kGoOn);
+    request.commands = {{"link", "show"}, {"", "a b", "\"\\\n\t", "\xc3\xa9"}};
+    const auto line = encode_request(request);
+    REQUIRE(line.has_value());
+    CHECK(line->find('\n') == line->size() - 1);
+    const DecodedRequest decoded = decode_request(*line);
+    REQUIRE(decoded);
+    CHECK(decoded->id == request.id);
+    CHECK(decoded->method == Method::kRun);
+    CHECK(decoded->commands == request.commands);
+    CHECK(decoded->format == request.format);
+    CHECK(decoded->on_failure == request.on_failure);
+}
+
+TEST_CASE("a word that is not UTF-8 is an error, not an exception")
+{
+    Request request;
+    request.id = 1;
+    request.commands = {{"link", "\xff\xfe"}};
+    CHECK_FALSE(encode_request(request).has_value());
+    CHECK_FALSE(decode_request(run_with("{\"commands\":[[\"\xff\"]]}")));
+}
+
+TEST_CASE("a wrong request is refused with the place and what was expected there")
+{
+    CHECK(refusal(run_with(R"({"commands":[["a"],["a","b"],["a"],["a",5]]})")) ==
+          "params.commands[3][1]: expected a string");
+    CHECK(refusal(run_with(R"({"commands":[["a"],"b"]})")) == "params.commands[1]: expected an array");
+    CHECK(refusal(run_with(R"({"commands":[["a"],[]]})")) == "params.commands[1]: expected at least one word");
+    CHECK(refusal(run_with(R"({"commands":[["a",{"b":["c"]}]]})")) == "params.commands[0][1]: expected a string");
+    CHECK(refusal(run_with(R"({"commands":{}})")) == "params.commands: expected an array");
+    CHECK(refusal(run_with(R"({"atomic":true})")) == "params.commands: is missing");
+    CHECK(refusal(run_with(R"({"commands":[],"atomic":1})")) == "params.atomic: expected true or false");
+    CHECK(refusal(run_with(R"({"commands":[],"format":"xml"})")) ==
+          "params.format: expected \"text\" or \"json\"");
+    CHECK(refusal(run_with(R"({"commands":[],"atomic":true,"force":true})")) ==
+          "params.force: only where params.atomic is false");
+    CHECK(refusal(run_with(R"({"commands":[],"comands":[]})")) == "params.comands: there is no such member");
+    CHECK(refusal(run_with(R"({"commands":[["a"]],"commands":[["b"]]})")) == "params.commands: comes twice");
+    CHECK(refusal(run_with(R"({"commands":[["a\u0000b"]]})")) == "params.commands[0][0]: contains a NUL");
+    CHECK(refusal(run_with("[]")) == "params: expected an object");
+    CHECK(refusal(R"({"id":1,"method":"ping"})") == "jsonrpc: is missing");
+    CHECK(refusal(R"({"jsonrpc":"2.0","method":"ping"})") == "id: is missing");
+    CHECK(refusal(R"({"jsonrpc":"1.0","id":1,"method":"ping"})") == "jsonrpc: expected \"2.0\"");
+    CHECK(refusal(R"({"jsonrpc":"2.0","id":{},"method":"ping"})") == "id: expected a string or an integer");
+    CHECK(refusal(R"({"jsonrpc":"2.0","id":1,"method":"rm"})") ==
+          "method: there is no \"rm\"; expected \"run\" or \"ping\"");
+    CHECK(refusal("5") == "request: expected an object");
+}
+
+TEST_CASE("a refusal carries the request's id, wherever it stands")
+{
+    const DecodedRequest before = decode_request(R"({"id":7,"jsonrpc":"2.0","method":"rm"})");
+    CHECK(before.error().id == 7);
+    CHECK(before.error().code == RpcCode::kMethodNotFound);
+    const DecodedRequest after = decode_request(R"({"params":[[]],"jsonrpc":"2.0","method":"run","id":"x"})");
+    CHECK(after.error().id == "x");
+    CHECK(after.error().code == RpcCode::kInvalidParams);
+    const DecodedRequest broken = decode_request("{\"id\":7,");
+    CHECK(broken.error().code == RpcCode::kParseError);
+}
+
+TEST_CASE("atomic is the default")
+{
+    CHECK(decode_request(run_with(R"({"commands":[]})"))->on_failure == OnFailure::kUndoAll);
+    CHECK(decode_request(run_with(R"({"commands":[],"atomic":false})"))->on_failure == OnFailure::kStop);
+    CHECK(decode_request(run_with(R"({"commands":[],"force":true})"))->on_failure == OnFailure::kGoOn);
+}
+
+TEST_CASE("a million brackets are refused without recursion")
+{
+    for (const char* open : {"[", "{\"a\":"}) {
+        std::string deep = R"({"jsonrpc":"2.0","id":1,"method":"run","params":{"commands":)";
+        for (int i = 0; i < 1'000'000; ++i)
+            deep += open;
+        CHECK(refusal(deep) == "brackets are nested more than 8 deep");
+        CHECK(scan(deep) == LineScanner::State::kRefused);
+    }
+}
+
+TEST_CASE("a response is decoded as it was encoded")
+{
+    Request request;
+    request.id = 1;
+    Response response;
+    response.outputs = {"text\n", nullptr, {{"ifname", "br0"}}};
+    response.warnings = {"mind the \"gap\""};
+
+    const auto plain = decode_response(encode_response(request, response));
+    REQUIRE(plain.has_value());
+    CHECK(plain->outputs == response.outputs);
+    CHECK(plain->warnings == response.warnings);
+    CHECK(plain->failures.empty());
+
+    response.failures = {{2, Error{"no such device", Error::Kind::kRefused}}};
+    const auto failed = decode_response(encode_response(request, response));
+    REQUIRE(failed.has_value());
+    REQUIRE(failed->failures.size() == 1);
+    CHECK(failed->failures[0].index == 2);
+    CHECK(failed->failures[0].error.message == "no such device");
+    CHECK(failed->failures[0].error.kind == Error::Kind::kRefused);
+    CHECK(failed->outputs == response.outputs);
+
+    request.on_failure = OnFailure::kGoOn;
+    response.failures.push_back({5, Error{"what?", Error::Kind::kUsage}});
+    const auto forced = decode_response(encode_response(request, response));
+    REQUIRE(forced.has_value());
+    REQUIRE(forced->failures.size() == 2);
+    CHECK(forced->failures[1].index == 5);
+    CHECK(forced->failures[1].error.kind == Error::Kind::kUsage);
+
+    const auto refused = decode_response(encode_error({RpcCode::kParseError, "this is not JSON", {}}));
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().message == "this is not JSON");
+    CHECK_FALSE(decode_response("garbage").has_value());
+    CHECK_FALSE(decode_response("{}").has_value());
+}
+
+TEST_CASE("bytes that are not UTF-8 do not break a response")
+{
+    Request request;
+    request.id = 1;
+    Response response;
+    response.outputs = {std::string("\xff")};
+    response.warnings = {"\xfe"};
+    CHECK(decode_response(encode_response(request, response)).has_value());
+}
+
+TEST_CASE("the scanner finds the same line ends however the bytes are cut")
+{
+    const std::string text = " \n\t{\"a\\\"}{\":[1,true,\"\xc3\xa9\\\\\"]}\n{}\r\n{\"b\":-1.5E+3}\n";
+    const std::vector<std::size_t> ends = {text.find("]}\n") + 3, text.find("{}\r\n") + 4, text.size()};
+    for (std::size_t cut = 1; cut <= text.size(); ++cut) {
+        CAPTURE(cut);
+        LineScanner scanner;
+        std::vector<std::size_t> found;
+        for (std::size_t at = 0; at < text.size();) {
+            std::size_t used = 0;
+            const auto state = scanner.scan(std::string_view(text).substr(at, cut), used);
+            REQUIRE(state != LineScanner::State::kRefused);
+            REQUIRE(used > 0);
+            at += used;
+            if (state == LineScanner::State::kLine)
+                found.push_back(at);
+        }
+        CHECK(found == ends);
+    }
+}
+
+TEST_CASE("the scanner refuses early what cannot become a request")
+{
+    CHECK(scan("x") == LineScanner::State::kRefused);
+    CHECK(scan("[") == LineScanner::State::kRefused);
+    CHECK(scan("{]]") == LineScanner::State::kRefused);
+    CHECK(scan("{\xff") == LineScanner::State::kRefused);
+    CHECK(scan(std::string_view("{\0", 2)) == LineScanner::State::kRefused);
+    CHECK(scan("{" + std::string(100, 'a')) == LineScanner::State::kRefused);
+    CHECK(scan("{\"" + std::string(10 << 20, 'a')) == LineScanner::State::kRefused);
+    CHECK(scan("{\"" + std::string(kMaxWordSize, 'a')) == LineScanner::State::kMore);
+}
+
+TEST_CASE("random bytes never crash scanner or decoder")
+{
+    std::mt19937 random(1);
+    const std::string alphabet = "{}[]\",:\\ \n01eu-.truefalsn\"commands\"\xff";
+    for (int i = 0; i < 20'000; ++i) {
+        std::string line = i % 2 == 0 ? "" : run_with(R"({"commands":[["link","show"]],"atomic":true})");
+        for (int j = 0; j < 8; ++j)
+            line.insert(line.begin() + static_cast<std::ptrdiff_t>(random() % (line.size() + 1)),
+                        alphabet[random() % alphabet.size()]);
+        scan(line);
+        const DecodedRequest request = decode_request(line);
+        if (!request)
+            CHECK_FALSE(request.error().message.empty());
+    }
+}
+
+TEST_CASE("a line is split into words at blanks, with quotes and comments")
+{
+    const auto split = [](std::string_view line) { return split_words(line).value(); };
+    using W = CommandWords;
+    CHECK(split("") == W{});
+    CHECK(split("  \t\r\n") == W{});
+    CHECK(split("link add br0\ttype  bridge\r") == W{"link", "add", "br0", "type", "bridge"});
+    CHECK(split("a # b c") == W{"a"});
+    CHECK(split("# a") == W{});
+    CHECK(split("a#b") == W{"a#b"});
+    CHECK(split("\"a b\" 'c \"d'") == W{"a b", "c \"d"});
+    CHECK(split("x\"y z\"w \"\" '#'") == W{"xy zw", "", "#"});
+    CHECK(split(R"("a\"b\\c" 'a\b' a\b)") == W{"a\"b\\c", "a\\b", "a\\b"});
+    CHECK(split_words("a \"b").error().message == "the quote at column 3 is not closed");
+    CHECK(split_words("a 'b\"").error().message == "the quote at column 3 is not closed");
+    CHECK_FALSE(split_words("a \"b\\").has_value());
+    CHECK_FALSE(split_words(std::string_view("a\0b", 3)).has_value());
+}
+
+TEST_CASE("a script keeps the line of every command")
+{
+    const auto script = parse_script("# head\n\nlink add br0 type bridge\n  # more\r\nlink show", "f");
+    REQUIRE(script.has_value());
+    CHECK(script->commands == std::vector<CommandWords>{{"link", "add", "br0", "type", "bridge"}, {"link", "show"}});
+    CHECK(script->lines == std::vector<std::size_t>{3, 5});
+    CHECK(parse_script("", "f")->commands.empty());
+    CHECK(parse_script("a\nb \"c\n", "f").error().message == "f:2: the quote at column 3 is not closed");
+}
