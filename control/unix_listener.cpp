@@ -77,8 +77,9 @@ Result<> UnixListener::lock()
                 return vx::error("socket {}: lock {}: {}", path_, lock_path(), std::strerror(errno));
             std::array<char, 16> pid{};
             const ssize_t size = pread(file.get(), pid.data(), pid.size(), 0);
-            return vx::error("socket {}: another vxd{}{} already listens on it", path_, size > 0 ? ", process " : "",
-                             std::string_view(pid.data(), size > 0 ? static_cast<std::size_t>(size) : 0));
+            const std::string_view holder(pid.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+            return vx::error("socket {}: another vxd{} already listens on it", path_,
+                             holder.empty() ? "" : fmt::format(" (process {})", holder));
         }
         // The one who had it before may have removed the file between our open and our lock.
         struct stat mine, there;

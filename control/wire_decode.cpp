@@ -134,7 +134,7 @@ private:
     bool wrong()
     {
         if (const Place here = place(); here != Place::kIgnored)
-            fail(open_.size() < 2 ? RpcCode::kInvalidRequest : RpcCode::kInvalidParams,
+            fail(open_.size() < 2 && here != Place::kParams ? RpcCode::kInvalidRequest : RpcCode::kInvalidParams,
                  fmt::format("{}: {}", path(), expected(here)));
         return true;
     }

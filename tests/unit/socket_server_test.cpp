@@ -328,7 +328,7 @@ TEST_CASE("a second server on the same path is refused and does not hurt the fir
     const Folder folder;
     Server server(folder.socket());
     CHECK(start_failure(folder.socket()) ==
-          fmt::format("socket {}: another vxd, process {}, already listens on it", folder.socket(), getpid()));
+          fmt::format("socket {}: another vxd (process {}) already listens on it", folder.socket(), getpid()));
     Peer peer(folder.socket());
     CHECK(peer.ask(kPing) == kPong);
 }
