@@ -7,7 +7,6 @@
 #include "control/options.h"
 #include "control/placement.h"
 #include "control/socket_server.h"
-#include "control/version.h"
 #include "dataplane/dataplane.h"
 
 #include <fmt/ranges.h>
@@ -80,14 +79,14 @@ Result<> run(const Options& options)
 
     // Whoever starts a second vxd learns it here, before anything was touched.
     Controller* target = nullptr;
-    auto server = SocketServer::start(**loop, options.socket_path, std::string{kVersion},
+    auto server = SocketServer::start(**loop, options.socket_path, VXD_VERSION,
                                       [&](const Request& request) { return target->run(request); });
     if (!server)
         return std::move(server).error();
 
     EalOptions eal_options;
     eal_options.control_cpu = placement->control_cpu;
-    eal_options.extra_arguments = options.eal_arguments;
+    eal_options.extra_arguments = fmt::format("{}", fmt::join(options.eal_arguments, " "));
     auto eal = Eal::start(eal_options);
     if (!eal)
         return std::move(eal).error();
@@ -127,7 +126,7 @@ Result<> run(const Options& options)
 int main(int argc, char** argv)
 {
     using namespace vx;
-    const auto parsed = parse_options(argc, argv, allowed_cpus(), kVersion);
+    const auto parsed = parse_options(argc, argv, allowed_cpus(), VXD_VERSION);
     if (!parsed) {
         std::fprintf(stderr, "vxd: %s\n", parsed.error().message.c_str());
         return 1;

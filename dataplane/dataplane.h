@@ -27,7 +27,7 @@ namespace vx
 struct DataplaneOptions {
     std::vector<unsigned> worker_cpus; // one worker each; at least one
     int numa_node = -1;                // of the packet buffers; -1: no preference
-    std::size_t mbuf_count = 16383;
+    std::uint32_t mbuf_count = 16383;
     std::size_t fdb_max = std::size_t{4} << 20;
 };
 

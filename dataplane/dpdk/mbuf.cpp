@@ -40,4 +40,25 @@ std::uint64_t checksum_of_chain(const rte_mbuf* mbuf, std::size_t offset, std::s
     return sum;
 }
 
+void trim_chain(rte_mbuf* mbuf, std::size_t size) noexcept
+{
+    std::size_t kept = rte_pktmbuf_pkt_len(mbuf) - size;
+    mbuf->pkt_len = static_cast<std::uint32_t>(kept);
+    mbuf->nb_segs = 1;
+    rte_mbuf* segment = mbuf;
+    while (kept > segment->data_len) { // it ends in a later segment
+        kept -= segment->data_len;
+        segment = segment->next;
+        ++mbuf->nb_segs;
+    }
+    segment->data_len = static_cast<std::uint16_t>(kept);
+    rte_mbuf* rest = segment->next;
+    segment->next = nullptr;
+    while (rest != nullptr) {
+        rte_mbuf* next = rest->next;
+        rte_pktmbuf_free_seg(rest);
+        rest = next;
+    }
+}
+
 } // namespace vx
