@@ -26,12 +26,17 @@ constexpr std::array kNouns = {
 constexpr std::string_view kOptionsHelp =
     "OPTIONS := { -j[son] | -p[retty] | -b[atch] FILE | -force | --socket PATH | -V[ersion] | -h[elp] }";
 
-bool is_prefix(std::string_view word, std::string_view of) { return !word.empty() && of.starts_with(word); }
+bool is_prefix(std::string_view word, std::string_view of)
+{
+    return !word.empty() && of.starts_with(word);
+}
 
 const Noun* find_noun(std::span<const Noun> table, std::string_view word)
 {
     const auto is = [&](const Noun& noun) { return noun.name == word || noun.alias == word; };
-    const auto abbreviates = [&](const Noun& noun) { return is_prefix(word, noun.name) || is_prefix(word, noun.alias); };
+    const auto abbreviates = [&](const Noun& noun) {
+        return is_prefix(word, noun.name) || is_prefix(word, noun.alias);
+    };
     auto found = std::find_if(table.begin(), table.end(), is);
     if (found == table.end() || word.empty())
         found = std::find_if(table.begin(), table.end(), abbreviates);
@@ -68,10 +73,8 @@ Reply help_for(std::span<const Command> commands)
     std::string_view head = "Usage: ";
     for (const Command& command : commands) {
         reply.text += fmt::format("{}vxctl {}\n           {}\n", head, line_of(command), command.help);
-        reply.json.push_back({{"object", command.noun},
-                              {"command", command.verb},
-                              {"usage", command.usage},
-                              {"help", command.help}});
+        reply.json.push_back(
+            {{"object", command.noun}, {"command", command.verb}, {"usage", command.usage}, {"help", command.help}});
         head = "       ";
     }
     return reply;
@@ -96,11 +99,17 @@ Reply help_for(std::span<const Noun> table)
     return reply;
 }
 
-bool is_help(std::string_view word) { return word == "help" || word == "-h" || word == "--help" || word == "-help"; }
+bool is_help(std::string_view word)
+{
+    return word == "help" || word == "-h" || word == "--help" || word == "-help";
+}
 
 } // namespace
 
-std::span<const Noun> nouns() { return kNouns; }
+std::span<const Noun> nouns()
+{
+    return kNouns;
+}
 
 std::span<const Command> commands_of(std::string_view noun)
 {

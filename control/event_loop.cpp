@@ -159,7 +159,7 @@ Result<> EventLoop::run()
             const epoll_event& event = events[static_cast<std::size_t>(i)];
             const auto found = watches_.find(event.data.u64);
             if (found == watches_.end())
-                continue; // ended by a callback of this turn
+                continue;                                 // ended by a callback of this turn
             const auto callback = found->second.callback; // lives through its own unwatch()
             (*callback)(event.events);
         }

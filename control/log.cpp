@@ -93,9 +93,8 @@ std::string log_lines(std::string_view message, std::string_view prefix)
 void write_log(LogLevel level, std::string_view message)
 {
     static const bool to_journal = is_journal();
-    const std::string lines =
-        log_lines(message, to_journal ? fmt::format("<{}>", static_cast<int>(level))
-                                      : fmt::format("{} vxd {}: ", timestamp(), name_of(level)));
+    const std::string lines = log_lines(message, to_journal ? fmt::format("<{}>", static_cast<int>(level))
+                                                            : fmt::format("{} vxd {}: ", timestamp(), name_of(level)));
     // One write, so that the lines of several threads do not mix. Nobody to tell if it fails.
     [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, lines.data(), lines.size());
 }

@@ -94,8 +94,8 @@ Result<std::vector<unsigned>> parse_cpu_list(std::string_view text, std::span<co
     return cpus;
 }
 
-Result<std::variant<Options, Answer>> parse_options(int argc, const char* const* argv, std::span<const unsigned> allowed,
-                                                    std::string_view version)
+Result<std::variant<Options, Answer>> parse_options(int argc, const char* const* argv,
+                                                    std::span<const unsigned> allowed, std::string_view version)
 {
     Options options;
     options.socket_path = default_socket_path();
@@ -106,7 +106,8 @@ Result<std::variant<Options, Answer>> parse_options(int argc, const char* const*
     app.add_option("--socket", options.socket_path,
                    fmt::format("socket for vxctl (default: ${}, else {})", kSocketPathVariable, kDefaultSocketPath))
         ->type_name("PATH");
-    app.add_option("--workers", workers, "CPUs for the poll-mode workers, one each, such as 1,3-5 (default: the last one)")
+    app.add_option("--workers", workers,
+                   "CPUs for the poll-mode workers, one each, such as 1,3-5 (default: one CPU near the NIC)")
         ->type_name("CPULIST");
     app.add_option("--control-cpu", control, "CPU for everything else (default: any but the workers')")
         ->type_name("CPU");
@@ -142,13 +143,10 @@ Result<std::variant<Options, Answer>> parse_options(int argc, const char* const*
         if (!cpus)
             return usage_error("--workers: {}", cpus.error().message);
         options.worker_cpus = *std::move(cpus);
-        if (options.control_cpu && std::binary_search(options.worker_cpus.begin(), options.worker_cpus.end(),
-                                                      *options.control_cpu))
+        if (options.control_cpu &&
+            std::binary_search(options.worker_cpus.begin(), options.worker_cpus.end(), *options.control_cpu))
             return usage_error("--control-cpu: CPU {} is a worker's, which polls and leaves it no time",
                                *options.control_cpu);
-    } else if (!allowed.empty()) {
-        const bool is_taken = options.control_cpu == allowed.back() && allowed.size() > 1;
-        options.worker_cpus = {is_taken ? allowed[allowed.size() - 2] : allowed.back()};
     }
     if (is_given("--log-level")) {
         const auto known = log_level_from(level);

@@ -17,9 +17,9 @@ namespace vx
 
 struct Options {
     std::optional<std::string> config_path;
-    std::string socket_path;               // --socket, else $VXD_SOCKET, else the default
-    std::vector<unsigned> worker_cpus;     // ascending, each allowed; never empty, see parse_options()
-    std::optional<unsigned> control_cpu;   // no worker's, if given
+    std::string socket_path;             // --socket, else $VXD_SOCKET, else the default
+    std::vector<unsigned> worker_cpus;   // ascending, each allowed; empty: placement.h chooses
+    std::optional<unsigned> control_cpu; // no worker's, if given
     std::vector<std::string> eal_arguments;
     LogLevel log_level = LogLevel::kInfo;
 };
@@ -35,8 +35,7 @@ std::vector<unsigned> allowed_cpus();
 // "1,3-5", each of `allowed` and once.
 Result<std::vector<unsigned>> parse_cpu_list(std::string_view text, std::span<const unsigned> allowed);
 
-// Without --workers there is one worker, on the last CPU of `allowed` that is not the control thread's.
-Result<std::variant<Options, Answer>> parse_options(int argc, const char* const* argv, std::span<const unsigned> allowed,
-                                                    std::string_view version);
+Result<std::variant<Options, Answer>> parse_options(int argc, const char* const* argv,
+                                                    std::span<const unsigned> allowed, std::string_view version);
 
 } // namespace vx

@@ -28,14 +28,14 @@ struct SocketServer::Client {
     enum class Line : std::uint8_t { kNone, kComplete, kSkipped };
 
     Fd fd;
-    std::string input;        // from the start of a line
-    std::size_t scanned = 0;  // bytes of `input` that the scanner has seen; with kComplete, the line's size
+    std::string input;       // from the start of a line
+    std::size_t scanned = 0; // bytes of `input` that the scanner has seen; with kComplete, the line's size
     LineScanner scanner;
     Line line = Line::kNone;
-    std::size_t skipped = 0;  // bytes of a refused line
+    std::size_t skipped = 0; // bytes of a refused line
     std::string output;
-    std::size_t sent = 0;     // bytes of `output` that are gone
-    bool has_ended = false;   // nothing more will be read
+    std::size_t sent = 0;   // bytes of `output` that are gone
+    bool has_ended = false; // nothing more will be read
     std::uint32_t events = EPOLLIN;
     Clock::time_point progress = Clock::now();
 
@@ -50,7 +50,8 @@ Result<std::unique_ptr<SocketServer>> SocketServer::start(EventLoop& loop, std::
         return std::move(listener).error();
     std::unique_ptr<SocketServer> server(
         new SocketServer(loop, *std::move(listener), std::move(version), std::move(handler), limits));
-    auto watched = loop.watch(server->listener_.fd(), EPOLLIN, [self = server.get()](std::uint32_t) { self->accept(); });
+    auto watched =
+        loop.watch(server->listener_.fd(), EPOLLIN, [self = server.get()](std::uint32_t) { self->accept(); });
     if (!watched)
         return std::move(watched).error();
     const auto period = std::clamp<std::chrono::milliseconds>(limits.stall / 4, std::chrono::milliseconds{10},
@@ -231,8 +232,9 @@ void SocketServer::handle_line(Client& client)
     client.line = Client::Line::kNone;
     std::string reply = answer(std::move(line));
     if (reply.size() > kMaxReplySize || buffered() + reply.size() > limits_.buffered)
-        reply = encode_error(
-            {RpcCode::kLimit, fmt::format("the reply has {} bytes, which is too long; ask for less", reply.size()), {}});
+        reply = encode_error({RpcCode::kLimit,
+                              fmt::format("the reply has {} bytes, which is too long; ask for less", reply.size()),
+                              {}});
     client.output.erase(0, client.sent);
     client.sent = 0;
     if (client.output.empty())

@@ -23,9 +23,9 @@ namespace vx
 
 struct SocketLimits {
     std::size_t client_count = 64;
-    std::size_t pending_output = std::size_t{64} << 10; // above it, no further request of the client is handled
-    std::size_t skipped_input = std::size_t{1} << 20;   // of a line that was refused
-    std::size_t buffered = std::size_t{1} << 30;        // for all clients together
+    std::size_t pending_output = std::size_t{64} << 10;        // above it, no further request of the client is handled
+    std::size_t skipped_input = std::size_t{1} << 20;          // of a line that was refused
+    std::size_t buffered = std::size_t{1} << 30;               // for all clients together
     std::chrono::milliseconds stall = std::chrono::minutes{1}; // in the middle of a request or a reply
 };
 

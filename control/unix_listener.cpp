@@ -41,7 +41,10 @@ std::optional<sockaddr_un> address_of(const std::string& path)
     return address;
 }
 
-bool is_same_file(const struct stat& a, const struct stat& b) { return a.st_dev == b.st_dev && a.st_ino == b.st_ino; }
+bool is_same_file(const struct stat& a, const struct stat& b)
+{
+    return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
 
 } // namespace
 
@@ -104,7 +107,8 @@ Result<> UnixListener::remove_stale() const
         return vx::error("socket {}: {}", path_, std::strerror(errno));
     }
     if (!S_ISSOCK(there.st_mode))
-        return vx::error("socket {}: what has this name is not a socket; remove it, or use another --socket PATH", path_);
+        return vx::error("socket {}: what has this name is not a socket; remove it, or use another --socket PATH",
+                         path_);
     // Not one of ours if it is alive, since we hold the lock; but then it is somebody's.
     const Fd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     const sockaddr_un address = *address_of(path_);

@@ -58,7 +58,10 @@ void append_outputs(std::string& out, const std::vector<Json>& outputs)
     append_array(out, outputs, [&](const Json& output) { out += dump(output); });
 }
 
-constexpr std::string_view kind_name(Error::Kind kind) { return kind == Error::Kind::kUsage ? "usage" : "refused"; }
+constexpr std::string_view kind_name(Error::Kind kind)
+{
+    return kind == Error::Kind::kUsage ? "usage" : "refused";
+}
 
 Error::Kind kind_from(std::string_view name)
 {
@@ -147,11 +150,10 @@ std::string encode_response(const Request& request, const Response& response)
         out += "\"result\":{";
     } else {
         const Failure& failure = response.failures.front();
-        const auto code =
-            failure.error.kind == Error::Kind::kUsage ? RpcCode::kUsage : RpcCode::kRefused;
-        out += fmt::format(R"("error":{{"code":{},"message":{},"data":{{"index":{},"kind":"{}",)",
-                           static_cast<int>(code), dump(failure.error.message), failure.index,
-                           kind_name(failure.error.kind));
+        const auto code = failure.error.kind == Error::Kind::kUsage ? RpcCode::kUsage : RpcCode::kRefused;
+        out +=
+            fmt::format(R"("error":{{"code":{},"message":{},"data":{{"index":{},"kind":"{}",)", static_cast<int>(code),
+                        dump(failure.error.message), failure.index, kind_name(failure.error.kind));
     }
     out += "\"outputs\":";
     append_outputs(out, response.outputs);
@@ -175,8 +177,8 @@ std::string encode_pong(const Request& request, std::string_view version)
 
 std::string encode_error(const RpcError& failure)
 {
-    return fmt::format("{{\"jsonrpc\":\"2.0\",\"id\":{},\"error\":{{\"code\":{},\"message\":{}}}}}\n",
-                       dump(failure.id), static_cast<int>(failure.code), dump(failure.message));
+    return fmt::format("{{\"jsonrpc\":\"2.0\",\"id\":{},\"error\":{{\"code\":{},\"message\":{}}}}}\n", dump(failure.id),
+                       static_cast<int>(failure.code), dump(failure.message));
 }
 
 Result<Response> decode_response(std::string_view line)

@@ -17,7 +17,18 @@ using Json = nlohmann::ordered_json;
 
 // Where in a request a value stands.
 enum class Place : std::uint8_t {
-    kRequest, kVersion, kId, kMethod, kParams, kCommands, kCommand, kWord, kAtomic, kForce, kFormat, kIgnored,
+    kRequest,
+    kVersion,
+    kId,
+    kMethod,
+    kParams,
+    kCommands,
+    kCommand,
+    kWord,
+    kAtomic,
+    kForce,
+    kFormat,
+    kIgnored,
 };
 
 struct Member {
@@ -36,18 +47,25 @@ constexpr std::array kMembers = {
 constexpr std::string_view expected(Place place)
 {
     switch (place) {
-    case Place::kVersion: return "expected \"2.0\"";
-    case Place::kId: return "expected a string or an integer";
+    case Place::kVersion:
+        return "expected \"2.0\"";
+    case Place::kId:
+        return "expected a string or an integer";
     case Place::kRequest:
-    case Place::kParams: return "expected an object";
+    case Place::kParams:
+        return "expected an object";
     case Place::kCommands:
-    case Place::kCommand: return "expected an array";
+    case Place::kCommand:
+        return "expected an array";
     case Place::kAtomic:
-    case Place::kForce: return "expected true or false";
-    case Place::kFormat: return "expected \"text\" or \"json\"";
+    case Place::kForce:
+        return "expected true or false";
+    case Place::kFormat:
+        return "expected \"text\" or \"json\"";
     case Place::kMethod:
     case Place::kWord:
-    case Place::kIgnored: break;
+    case Place::kIgnored:
+        break;
     }
     return "expected a string";
 }
@@ -63,16 +81,18 @@ public:
     bool boolean(bool value) override
     {
         switch (place()) {
-        case Place::kAtomic: atomic_ = value; return true;
-        case Place::kForce: force_ = value; return true;
-        default: return wrong();
+        case Place::kAtomic:
+            atomic_ = value;
+            return true;
+        case Place::kForce:
+            force_ = value;
+            return true;
+        default:
+            return wrong();
         }
     }
     bool string(string_t& value) override;
-    bool start_object(std::size_t) override
-    {
-        return open(place() == Place::kRequest || place() == Place::kParams);
-    }
+    bool start_object(std::size_t) override { return open(place() == Place::kRequest || place() == Place::kParams); }
     bool start_array(std::size_t) override
     {
         const bool is_command = place() == Place::kCommand;
@@ -85,8 +105,8 @@ public:
     bool end_array() override
     {
         if (open_.back() == Place::kCommand && request_.commands.back().empty())
-            fail(RpcCode::kInvalidParams, fmt::format("params.commands[{}]: expected at least one word",
-                                                      request_.commands.size() - 1));
+            fail(RpcCode::kInvalidParams,
+                 fmt::format("params.commands[{}]: expected at least one word", request_.commands.size() - 1));
         return close();
     }
     bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& exception) override
@@ -146,9 +166,9 @@ private:
 
     Request request_;
     std::optional<bool> atomic_, force_;
-    std::vector<Place> open_;         // brackets
-    Place member_ = Place::kIgnored;  // whose value comes next in an object
-    std::uint32_t seen_ = 0;          // members, a bit each
+    std::vector<Place> open_;        // brackets
+    Place member_ = Place::kIgnored; // whose value comes next in an object
+    std::uint32_t seen_ = 0;         // members, a bit each
     std::optional<RpcError> failure_;
 };
 
@@ -157,19 +177,25 @@ Place Decoder::place() const
     if (open_.empty())
         return Place::kRequest;
     switch (open_.back()) {
-    case Place::kCommands: return Place::kCommand;
-    case Place::kCommand: return Place::kWord;
+    case Place::kCommands:
+        return Place::kCommand;
+    case Place::kCommand:
+        return Place::kWord;
     case Place::kRequest:
-    case Place::kParams: return member_;
-    default: return Place::kIgnored;
+    case Place::kParams:
+        return member_;
+    default:
+        return Place::kIgnored;
     }
 }
 
 std::string Decoder::path() const
 {
     switch (const Place here = place(); here) {
-    case Place::kRequest: return "request";
-    case Place::kCommand: return fmt::format("params.commands[{}]", request_.commands.size());
+    case Place::kRequest:
+        return "request";
+    case Place::kCommand:
+        return fmt::format("params.commands[{}]", request_.commands.size());
     case Place::kWord:
         return fmt::format("params.commands[{}][{}]", request_.commands.size() - 1, request_.commands.back().size());
     default:
@@ -253,8 +279,9 @@ DecodedRequest Decoder::finish(bool is_parsed) &&
             if (!has(place))
                 fail(RpcCode::kInvalidRequest,
                      fmt::format("{}: is missing",
-                                 std::find_if(kMembers.begin(), kMembers.end(),
-                                              [&](const Member& member) { return member.place == place; })->name));
+                                 std::find_if(kMembers.begin(), kMembers.end(), [&](const Member& member) {
+                                     return member.place == place;
+                                 })->name));
         }
         if (request_.method == Method::kRun && !has(Place::kCommands))
             fail(RpcCode::kInvalidParams, "params.commands: is missing");

@@ -23,8 +23,9 @@ bool is_device_name(std::string_view name)
     constexpr std::size_t kLongest = 15; // IFNAMSIZ with its terminating NUL
     if (name.empty() || name.size() > kLongest || name == "." || name == "..")
         return false;
-    return std::none_of(name.begin(), name.end(),
-                        [](char c) { return c == '/' || c == ':' || c == ' ' || (c >= '\t' && c <= '\r') || c == '\0'; });
+    return std::none_of(name.begin(), name.end(), [](char c) {
+        return c == '/' || c == ':' || c == ' ' || (c >= '\t' && c <= '\r') || c == '\0';
+    });
 }
 
 std::string in_quotes(std::string_view word)
@@ -36,9 +37,15 @@ std::string in_quotes(std::string_view word)
     return out + (word.size() > kLongest ? "...\"" : "\"");
 }
 
-std::string Words::name() const { return fmt::format("{} {}", noun_, verb_); }
+std::string Words::name() const
+{
+    return fmt::format("{} {}", noun_, verb_);
+}
 
-std::string Words::usage() const { return fmt::format("{} {}{}{}", noun_, verb_, usage_.empty() ? "" : " ", usage_); }
+std::string Words::usage() const
+{
+    return fmt::format("{} {}{}{}", noun_, verb_, usage_.empty() ? "" : " ", usage_);
+}
 
 bool Words::take_again(std::string_view keyword)
 {
@@ -199,7 +206,8 @@ Error Words::unexpected() const
     if (usage_.empty())
         return usage_error("{}: {} is not expected here (word {}); there are no options", name(), in_quotes(peek()),
                            next_ + 1);
-    return usage_error("{}: {} is not expected here (word {}); usage: {}", name(), in_quotes(peek()), next_ + 1, usage());
+    return usage_error("{}: {} is not expected here (word {}); usage: {}", name(), in_quotes(peek()), next_ + 1,
+                       usage());
 }
 
 Error Words::invalid(std::string_view message) const

@@ -88,8 +88,8 @@ private:
     std::span<const std::string> words_;
     std::size_t next_;
     std::string_view noun_, verb_, usage_;
-    std::string_view keyword_;             // taken last, with no value read since
-    std::vector<std::string_view> taken_;  // every option so far
+    std::string_view keyword_;            // taken last, with no value read since
+    std::vector<std::string_view> taken_; // every option so far
     std::optional<Error> duplicate_;
 };
 

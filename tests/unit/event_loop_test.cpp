@@ -27,7 +27,10 @@ struct Pair {
     Fd a, b;
 };
 
-std::unique_ptr<EventLoop> make_loop() { return EventLoop::create().value(); }
+std::unique_ptr<EventLoop> make_loop()
+{
+    return EventLoop::create().value();
+}
 
 } // namespace
 
@@ -86,10 +89,12 @@ TEST_CASE("a timer is periodic until it is cancelled")
     auto loop = make_loop();
     int ticks = 0;
     int timer = Fd::kNone;
-    timer = loop->every(1ms, [&] {
-                    if (++ticks == 3)
-                        loop->cancel(timer); // within its own callback
-                }).value();
+    timer = loop->every(1ms,
+                        [&] {
+                            if (++ticks == 3)
+                                loop->cancel(timer); // within its own callback
+                        })
+                .value();
     REQUIRE(loop->every(50ms, [&] { loop->stop(); }));
     REQUIRE(loop->run());
     CHECK(ticks == 3);

@@ -83,7 +83,6 @@ public:
         setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
         setsockopt(fd_.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
     }
-    // How much of it was taken.
     std::size_t send(std::string_view bytes)
     {
         std::size_t sent = 0;
@@ -93,7 +92,7 @@ public:
                 break;
             sent += static_cast<std::size_t>(size);
         }
-        return sent;
+        return sent; // how much of it was taken
     }
     // Without its '\n'; "" at the end of the connection.
     std::string line()
@@ -117,7 +116,6 @@ public:
         return line();
     }
     void shut() { shutdown(fd_.get(), SHUT_WR); }
-    int fd() const { return fd_.get(); }
 
 private:
     Fd fd_;
@@ -143,7 +141,10 @@ std::string start_failure(const std::string& path)
     return server.error().message;
 }
 
-bool exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
+bool exists(const std::string& path)
+{
+    return access(path.c_str(), F_OK) == 0;
+}
 
 } // namespace
 
@@ -229,8 +230,7 @@ TEST_CASE("half a request and then the end has no effect")
         CHECK(peer.line().empty());
     }
     CHECK(server.handled() == 0);
-    Peer peer(folder.socket());
-    CHECK(peer.ask(kPing) == kPong);
+    CHECK(Peer(folder.socket()).ask(kPing) == kPong);
 }
 
 TEST_CASE("a client that never reads is not served further, does not stop another, and is closed in time")
@@ -248,7 +248,7 @@ TEST_CASE("a client that never reads is not served further, does not stop anothe
         CHECK(other.ask(kPing) == kPong);
     CHECK(server.handled() == 1);
     std::this_thread::sleep_for(700ms);
-    CHECK(deaf.send("x") == 0); // closed
+    CHECK(deaf.send("x") == 0);       // closed
     CHECK(other.ask(kPing) == kPong); // idle, but not in the middle of anything
 }
 
@@ -303,8 +303,7 @@ TEST_CASE("one client too many is told so")
         CHECK(three.line().find("2 clients already") != std::string::npos);
     }
     std::this_thread::sleep_for(20ms);
-    Peer four(folder.socket());
-    CHECK(four.ask(kPing) == kPong);
+    CHECK(Peer(folder.socket()).ask(kPing) == kPong);
 }
 
 TEST_CASE("the socket is for owner and group, and goes with the server")
@@ -329,19 +328,16 @@ TEST_CASE("a second server on the same path is refused and does not hurt the fir
     Server server(folder.socket());
     CHECK(start_failure(folder.socket()) ==
           fmt::format("socket {}: another vxd (process {}) already listens on it", folder.socket(), getpid()));
-    Peer peer(folder.socket());
-    CHECK(peer.ask(kPing) == kPong);
+    CHECK(Peer(folder.socket()).ask(kPing) == kPong);
 }
 
 TEST_CASE("a socket that somebody else listens on is left alone")
 {
     const Folder folder;
-    {
-        auto first = UnixListener::open(folder.socket()).value();
-        REQUIRE(unlink((folder.socket() + ".lock").c_str()) == 0); // as if it had no lock
-        CHECK(start_failure(folder.socket()).find("another process listens on it") != std::string::npos);
-        CHECK(exists(folder.socket()));
-    }
+    const auto first = UnixListener::open(folder.socket());
+    REQUIRE(unlink((folder.socket() + ".lock").c_str()) == 0); // as if it had no lock
+    CHECK(start_failure(folder.socket()).find("another process listens on it") != std::string::npos);
+    CHECK(exists(folder.socket()));
 }
 
 TEST_CASE("the socket of a server that was killed is replaced")
@@ -356,8 +352,7 @@ TEST_CASE("the socket of a server that was killed is replaced")
     REQUIRE(waitpid(child, &status, 0) == child);
     REQUIRE(exists(folder.socket()));
     Server server(folder.socket());
-    Peer peer(folder.socket());
-    CHECK(peer.ask(kPing) == kPong);
+    CHECK(Peer(folder.socket()).ask(kPing) == kPong);
 }
 
 TEST_CASE("what is not a socket is never removed")

@@ -69,8 +69,7 @@ TEST_CASE("a wrong request is refused with the place and what was expected there
     CHECK(refusal(run_with(R"({"commands":{}})")) == "params.commands: expected an array");
     CHECK(refusal(run_with(R"({"atomic":true})")) == "params.commands: is missing");
     CHECK(refusal(run_with(R"({"commands":[],"atomic":1})")) == "params.atomic: expected true or false");
-    CHECK(refusal(run_with(R"({"commands":[],"format":"xml"})")) ==
-          "params.format: expected \"text\" or \"json\"");
+    CHECK(refusal(run_with(R"({"commands":[],"format":"xml"})")) == "params.format: expected \"text\" or \"json\"");
     CHECK(refusal(run_with(R"({"commands":[],"atomic":true,"force":true})")) ==
           "params.force: only where params.atomic is false");
     CHECK(refusal(run_with(R"({"commands":[],"comands":[]})")) == "params.comands: there is no such member");

@@ -15,7 +15,9 @@ constexpr std::string_view kUsage = "LLADDR dev DEV [ dst ADDR ]";
 
 // The words of one command, and a cursor after its noun and verb.
 struct Line {
-    explicit Line(std::string_view text) : words(split_words(text).value()), cursor(words, 2, "fdb", "append", kUsage) {}
+    explicit Line(std::string_view text) : words(split_words(text).value()), cursor(words, 2, "fdb", "append", kUsage)
+    {
+    }
     CommandWords words;
     Words cursor;
 };

@@ -24,9 +24,8 @@ constexpr int kDone = 0;
 constexpr int kUsage = 1;
 constexpr int kRefused = 2;
 
-constexpr std::string_view kUsageText =
-    "Usage: vxctl [ OPTIONS ] OBJECT { COMMAND | help }\n"
-    "       vxctl [ OPTIONS ] -batch FILE\n";
+constexpr std::string_view kUsageText = "Usage: vxctl [ OPTIONS ] OBJECT { COMMAND | help }\n"
+                                        "       vxctl [ OPTIONS ] -batch FILE\n";
 constexpr std::string_view kOptionsText =
     "Options:\n"
     "  -j[son]        print JSON\n"
@@ -73,7 +72,10 @@ int fail(const Error& failure)
 }
 
 // Any abbreviation, as ip(8) has it; but --socket in full, for -s means something else there.
-bool is_option(std::string_view word, std::string_view name) { return !word.empty() && name.starts_with(word); }
+bool is_option(std::string_view word, std::string_view name)
+{
+    return !word.empty() && name.starts_with(word);
+}
 
 Result<Invocation> parse_arguments(int argc, char** argv)
 {
@@ -250,10 +252,14 @@ int main(int argc, char** argv)
     if (!invocation)
         return fail(invocation.error());
     switch (invocation->action) {
-    case Invocation::Action::kHelp: return help(*invocation);
-    case Invocation::Action::kVersion: return print(STDOUT_FILENO, "vxctl " VXD_VERSION "\n");
-    case Invocation::Action::kBatch: return run_batch(*invocation);
-    case Invocation::Action::kRun: break;
+    case Invocation::Action::kHelp:
+        return help(*invocation);
+    case Invocation::Action::kVersion:
+        return print(STDOUT_FILENO, "vxctl " VXD_VERSION "\n");
+    case Invocation::Action::kBatch:
+        return run_batch(*invocation);
+    case Invocation::Action::kRun:
+        break;
     }
     if (invocation->words.empty()) {
         print(STDERR_FILENO, fmt::format("{}{}", kUsageText, kOptionsText));
