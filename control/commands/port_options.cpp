@@ -51,7 +51,7 @@ Result<std::string> read_value(Words& words, const PortOption& option)
         return words.device_name(name_of_value(option));
     case PortOption::Type::kCount: {
         const std::uint32_t max = option.max == 0 ? std::numeric_limits<std::uint32_t>::max() : option.max;
-        const auto count = words.number(name_of_value(option), 1, max);
+        const auto count = words.number(name_of_value(option), option.min, max);
         if (!count)
             return count.error();
         return fmt::format("{}", *count);
