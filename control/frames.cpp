@@ -12,8 +12,8 @@ namespace
 {
 
 constexpr std::size_t kL3 = sizeof(EthernetHeader);
-constexpr std::uint8_t kTtl = 64;             // RFC 1700, and Linux's
-constexpr std::uint8_t kDiscoveryHops = 255;  // RFC 4861: proves that no router has passed it on
+constexpr std::uint8_t kTtl = 64;            // RFC 1700, and Linux's
+constexpr std::uint8_t kDiscoveryHops = 255; // RFC 4861: proves that no router has passed it on
 
 template <typename Header>
 void append(std::vector<std::byte>& frame, const Header& header)
@@ -23,7 +23,10 @@ void append(std::vector<std::byte>& frame, const Header& header)
     std::memcpy(frame.data() + size, &header, sizeof(Header));
 }
 
-void append(std::vector<std::byte>& frame, Bytes bytes) { frame.insert(frame.end(), bytes.begin(), bytes.end()); }
+void append(std::vector<std::byte>& frame, Bytes bytes)
+{
+    frame.insert(frame.end(), bytes.begin(), bytes.end());
+}
 
 Be16 finished(std::uint64_t sum)
 {
@@ -31,7 +34,10 @@ Be16 finished(std::uint64_t sum)
     return load<Be16>(&value);
 }
 
-Be32 wire_v4(const IpAddress& address) { return Be32{address.v4_host()}; }
+Be32 wire_v4(const IpAddress& address)
+{
+    return Be32{address.v4_host()};
+}
 
 void set_checksum(std::vector<std::byte>& message, std::uint64_t pseudo)
 {
@@ -51,8 +57,7 @@ const ArpPacket* parse_arp(Bytes frame)
     const auto& arp = header_at<ArpPacket>(frame, kL3);
     const bool is_ipv4_over_ethernet = arp.hardware_type.host() == 1 && arp.protocol_type.host() == ether_type::kIpv4 &&
                                        arp.hardware_size == 6 && arp.protocol_size == 4;
-    const bool is_known =
-        arp.operation.host() == ArpPacket::kRequest || arp.operation.host() == ArpPacket::kReply;
+    const bool is_known = arp.operation.host() == ArpPacket::kRequest || arp.operation.host() == ArpPacket::kReply;
     return is_ipv4_over_ethernet && is_known && arp.sender_mac.is_unicast() ? &arp : nullptr;
 }
 
@@ -93,8 +98,8 @@ std::optional<NeighborDiscovery> parse_neighbor_discovery(const Icmp6Packet& pac
     const IpAddress target = IpAddress::v6_from_wire(message.target.data());
     if (message.code != 0 || target.is_multicast())
         return std::nullopt;
-    const std::uint8_t wanted = message.type == IcmpHeader::kNeighborSolicitation ? LinkLayerOption::kSource
-                                                                                   : LinkLayerOption::kTarget;
+    const std::uint8_t wanted =
+        message.type == IcmpHeader::kNeighborSolicitation ? LinkLayerOption::kSource : LinkLayerOption::kTarget;
     NeighborDiscovery discovery{message, target, std::nullopt};
     for (Bytes options = packet.message.subspan(sizeof(NeighborMessage)); !options.empty();) {
         if (options.size() < 2)
@@ -211,9 +216,9 @@ std::vector<std::byte> neighbor_solicitation(const Station& from, const IpAddres
 {
     const IpAddress group = solicited_node(target);
     const Station to = known ? Station{*known, target} : Station{group_mac(group), group};
-    return icmp6_frame(from, to, kDiscoveryHops, 0,
-                       neighbor_message(IcmpHeader::kNeighborSolicitation, 0, target,
-                                        {LinkLayerOption::kSource, 1, from.mac}));
+    return icmp6_frame(
+        from, to, kDiscoveryHops, 0,
+        neighbor_message(IcmpHeader::kNeighborSolicitation, 0, target, {LinkLayerOption::kSource, 1, from.mac}));
 }
 
 std::vector<std::byte> neighbor_advertisement(const Station& own, const Station& to, std::uint8_t flags)

@@ -51,7 +51,7 @@ const ArpPacket* parse_arp(Bytes frame);
 
 struct Ipv4Packet {
     const Ipv4Header& header;
-    Bytes whole;   // header and payload, without padding
+    Bytes whole; // header and payload, without padding
     Bytes payload;
 };
 // Version, lengths and header checksum are right.
@@ -75,9 +75,9 @@ std::optional<NeighborDiscovery> parse_neighbor_discovery(const Icmp6Packet& pac
 
 // ---- making ----------------------------------------------------------------------------------------------------
 
-IpAddress all_nodes(); // ff02::1
+IpAddress all_nodes();                              // ff02::1
 IpAddress solicited_node(const IpAddress& address); // RFC 4291 section 2.7.1
-Mac group_mac(const IpAddress& ipv6_group); // RFC 2464 section 7
+Mac group_mac(const IpAddress& ipv6_group);         // RFC 2464 section 7
 
 std::vector<std::byte> arp_frame(const Mac& destination, std::uint16_t operation, const Station& sender,
                                  const Station& target);

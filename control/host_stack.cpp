@@ -9,10 +9,19 @@ namespace vx
 namespace
 {
 
-const EthernetHeader& ethernet_of(Bytes frame) { return header_at<EthernetHeader>(frame, 0); }
+const EthernetHeader& ethernet_of(Bytes frame)
+{
+    return header_at<EthernetHeader>(frame, 0);
+}
 
-IpAddress address_of(const Be32& wire) { return IpAddress::v4_from_wire(&wire); }
-IpAddress address_of(const std::array<std::uint8_t, 16>& wire) { return IpAddress::v6_from_wire(wire.data()); }
+IpAddress address_of(const Be32& wire)
+{
+    return IpAddress::v4_from_wire(&wire);
+}
+IpAddress address_of(const std::array<std::uint8_t, 16>& wire)
+{
+    return IpAddress::v6_from_wire(wire.data());
+}
 
 // A group frame that is not for us was flooded: others have it, so nothing was dropped.
 std::optional<DropReason> not_for_us(Bytes frame, DropReason reason)
@@ -119,8 +128,8 @@ HostStack::Verdict HostStack::receive_arp(const Link& interface, Bytes frame, st
         return is_for_us ? std::nullopt : not_for_us(frame, DropReason::local_unserved);
     const bool is_answer = is_for_us && !is_request && ethernet_of(frame).destination == interface.mac;
     // RFC 826 learns from every request for us. On the underlay, where only next hops matter, nobody fills the table.
-    const bool may_create = is_for_us && is_request && !model_.is_underlay(interface) &&
-                            is_on_link(interface, sender.address);
+    const bool may_create =
+        is_for_us && is_request && !model_.is_underlay(interface) && is_on_link(interface, sender.address);
     resolver_.heard({interface.id, sender.address}, sender.mac, is_answer, may_create, now_ms);
     return is_for_us ? std::nullopt : not_for_us(frame, DropReason::local_unserved);
 }
@@ -148,8 +157,8 @@ HostStack::Verdict HostStack::receive_ipv4(const Link& interface, Bytes frame)
     std::vector<std::byte> message(packet->payload.begin(), packet->payload.end());
     message[0] = std::byte{IcmpHeader::kEchoReply};
     const auto tos = static_cast<std::uint8_t>(packet->header.tos & kDscp);
-    send_(interface.id, icmp4_frame({interface.mac, own}, {ethernet.source, peer}, tos, packet->header.id,
-                                    std::move(message)));
+    send_(interface.id,
+          icmp4_frame({interface.mac, own}, {ethernet.source, peer}, tos, packet->header.id, std::move(message)));
     return std::nullopt;
 }
 
@@ -171,8 +180,8 @@ void HostStack::send_time_exceeded(const Link& interface, Bytes frame, std::int6
     message[0] = std::byte{kIcmpTimeExceeded};
     const Bytes quote = packet->whole.first(std::min(packet->whole.size(), kMaxQuote));
     message.insert(message.end(), quote.begin(), quote.end());
-    send_(interface.id, icmp4_frame({interface.mac, *own}, {ethernet.source, peer}, kInternetControl,
-                                    packet->header.id, std::move(message)));
+    send_(interface.id, icmp4_frame({interface.mac, *own}, {ethernet.source, peer}, kInternetControl, packet->header.id,
+                                    std::move(message)));
 }
 
 bool HostStack::may_send_error(std::int64_t now_ms)
@@ -212,8 +221,8 @@ HostStack::Verdict HostStack::receive_ipv6(const Link& interface, Bytes frame, s
     message[0] = std::byte{IcmpHeader::kEchoReply6};
     constexpr std::uint8_t kHopLimit = 64;
     const auto traffic_class = static_cast<std::uint8_t>(packet->header.traffic_class() & kDscp);
-    send_(interface.id, icmp6_frame({interface.mac, own}, {ethernet.source, peer}, kHopLimit, traffic_class,
-                                    std::move(message)));
+    send_(interface.id,
+          icmp6_frame({interface.mac, own}, {ethernet.source, peer}, kHopLimit, traffic_class, std::move(message)));
     return std::nullopt;
 }
 
@@ -234,8 +243,8 @@ HostStack::Verdict HostStack::receive_solicitation(const Link& interface, Bytes 
     if (peer.is_unspecified()) { // duplicate address detection: the address is taken
         if (!is_to_group || solicitation->mac)
             return not_for_us(frame, DropReason::local_unserved);
-        send_(interface.id, neighbor_advertisement(own, {group_mac(all_nodes()), all_nodes()},
-                                                   NeighborMessage::kOverride));
+        send_(interface.id,
+              neighbor_advertisement(own, {group_mac(all_nodes()), all_nodes()}, NeighborMessage::kOverride));
         return std::nullopt;
     }
     if (!is_peer(peer))
@@ -296,8 +305,9 @@ void HostStack::solicit(LinkId link, const IpAddress& address, std::optional<Mac
     if (!source)
         return; // it has no address of this family to ask from
     const Station own{interface->mac, *source};
-    send_(link, address.is_v4() ? arp_frame(known.value_or(Mac::broadcast()), ArpPacket::kRequest, own, {Mac{}, address})
-                                : neighbor_solicitation(own, address, known));
+    send_(link, address.is_v4()
+                    ? arp_frame(known.value_or(Mac::broadcast()), ArpPacket::kRequest, own, {Mac{}, address})
+                    : neighbor_solicitation(own, address, known));
 }
 
 void HostStack::announce(LinkId link, const IpAddress& address)
@@ -306,9 +316,9 @@ void HostStack::announce(LinkId link, const IpAddress& address)
     if (interface == nullptr || !interface->is_up)
         return;
     const Station own{interface->mac, address};
-    send_(link, address.is_v4() ? arp_frame(Mac::broadcast(), ArpPacket::kRequest, own, {Mac{}, address})
-                                : neighbor_advertisement(own, {group_mac(all_nodes()), all_nodes()},
-                                                         NeighborMessage::kOverride));
+    send_(link, address.is_v4()
+                    ? arp_frame(Mac::broadcast(), ArpPacket::kRequest, own, {Mac{}, address})
+                    : neighbor_advertisement(own, {group_mac(all_nodes()), all_nodes()}, NeighborMessage::kOverride));
 }
 
 // ---- whose address it is ---------------------------------------------------------------------------------------

@@ -3,9 +3,9 @@
 // `ip neigh`. Next hops towards VTEPs are asked for when they are configured and again before they go stale;
 // neighbours of routed packets when the first packet wants them. Static entries are the Model's, and go first.
 //
-// An answer makes an entry REACHABLE; an announcement or somebody's own request makes it STALE: usable, to be confirmed.
-// A next hop is confirmed by unicast long before kReachableMs, so it never goes stale while the peer lives; a neighbour
-// of routed packets is confirmed once when that time is over, and forgotten if it does not answer.
+// An answer makes an entry REACHABLE; an announcement or somebody's own request makes it STALE: usable, to be
+// confirmed. A next hop is confirmed by unicast long before kReachableMs, so it never goes stale while the peer lives;
+// a neighbour of routed packets is confirmed once when that time is over, and forgotten if it does not answer.
 //
 // Does no I/O: it says what to send, and is told what came. Hooks run when the entries are consistent, `changed`
 // before `release`; they may call back.
@@ -41,9 +41,9 @@ struct ResolvedNeighbor {
         LinkId in;
         std::vector<std::byte> frame;
     };
-    std::vector<Held> held;        // at most kMaxHeld
-    std::optional<std::int64_t> moved_ms;  // when another MAC was last taken for a known one
-    std::int64_t release_window_ms = 0;    // frames that came too late to be held, see kMaxReleases
+    std::vector<Held> held;               // at most kMaxHeld
+    std::optional<std::int64_t> moved_ms; // when another MAC was last taken for a known one
+    std::int64_t release_window_ms = 0;   // frames that came too late to be held, see kMaxReleases
     unsigned released_in_window = 0;
 
     bool is_usable() const { return state != NudState::kIncomplete && state != NudState::kFailed; }
@@ -52,15 +52,15 @@ struct ResolvedNeighbor {
 class Resolver
 {
 public:
-    static constexpr std::size_t kMaxHeld = 4;             // frames per neighbour
-    static constexpr std::size_t kMaxNeighbors = 16384;    // asked for by traffic
-    static constexpr std::int64_t kRetransmitMs = 1000;    // RFC 4861 RETRANS_TIMER
-    static constexpr std::int64_t kReachableMs = 30'000;   // RFC 4861 REACHABLE_TIME
+    static constexpr std::size_t kMaxHeld = 4;           // frames per neighbour
+    static constexpr std::size_t kMaxNeighbors = 16384;  // asked for by traffic
+    static constexpr std::int64_t kRetransmitMs = 1000;  // RFC 4861 RETRANS_TIMER
+    static constexpr std::int64_t kReachableMs = 30'000; // RFC 4861 REACHABLE_TIME
     static constexpr unsigned kMaxProbes = 3;
     static constexpr std::int64_t kRefreshMs = kReachableMs * 2 / 3; // of next hops
-    static constexpr std::int64_t kFailedMs = 3000;        // how long a dead neighbour is remembered
-    static constexpr std::size_t kMaxHeldBytes = 16 << 20; // of all neighbours
-    static constexpr std::size_t kMaxAsked = 256;          // solicitations a tick: they share a ring with other frames
+    static constexpr std::int64_t kFailedMs = 3000;                  // how long a dead neighbour is remembered
+    static constexpr std::size_t kMaxHeldBytes = 16 << 20;           // of all neighbours
+    static constexpr std::size_t kMaxAsked = 256; // solicitations a tick: they share a ring with other frames
     // Frames a second that are sent back because their neighbour is known by now. They were on their way here when it
     // became known; more than this would be a frame that goes round for ever.
     static constexpr unsigned kMaxReleases = 256;
