@@ -54,7 +54,10 @@ bool names(const std::vector<std::string>& words, std::string_view option)
     });
 }
 
-int print_nothing(int, const char*, va_list) { return 0; }
+int print_nothing(int, const char*, va_list)
+{
+    return 0;
+}
 
 // net_af_xdp's libraries print to stderr whatever they try. EAL has loaded them with the driver; they are no
 // dependency of ours.
@@ -74,8 +77,9 @@ std::string normal_memory_note(std::uint64_t free_mib, unsigned wanted_mib)
     return fmt::format("{}: packets lie in 4 KiB pages, which costs throughput (TLB misses) and keeps most NICs' own "
                        "drivers (type pci) from working; 'sysctl -w vm.nr_hugepages={}' before the start gives vxd "
                        "hugepages",
-                       free_mib == 0 ? std::string{"no free hugepages"}
-                                     : fmt::format("{} MiB of free hugepages where {} MiB are wanted", free_mib, wanted_mib),
+                       free_mib == 0
+                           ? std::string{"no free hugepages"}
+                           : fmt::format("{} MiB of free hugepages where {} MiB are wanted", free_mib, wanted_mib),
                        wanted_mib / 2);
 }
 
@@ -103,14 +107,16 @@ Result<Eal> Eal::start(const EalOptions& options)
     const std::vector<std::string> extra = split_words(options.extra_arguments);
     const std::uint64_t free_mib = free_hugepage_mib();
     const bool is_enough = free_mib >= options.memory_mib;
-    const bool uses_hugepages = !names(extra, "--no-huge") && (options.memory == EalOptions::Memory::kHugepages ||
-                                                               (options.memory == EalOptions::Memory::kAuto && is_enough));
+    const bool uses_hugepages =
+        !names(extra, "--no-huge") && (options.memory == EalOptions::Memory::kHugepages ||
+                                       (options.memory == EalOptions::Memory::kAuto && is_enough));
     if (uses_hugepages && !is_enough)
         return error("{} MiB of hugepages are free, {} MiB are wanted; 'sysctl -w vm.nr_hugepages={}' reserves them",
                      free_mib, options.memory_mib, options.memory_mib / 2);
 
+    // net_memif warns about every port that secondary processes, which vxd has none of, cannot use it.
     std::vector<std::string> words{"vxd", fmt::format("--lcores=0@{}", options.control_cpu), "--no-telemetry",
-                                   "--log-level=warning"};
+                                   "--log-level=warning", "--log-level=pmd.net.memif:error"};
     if (uses_hugepages) {
         words.emplace_back("--in-memory");
     } else { // 22.11 refuses --no-huge together with --in-memory

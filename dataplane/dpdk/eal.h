@@ -19,9 +19,9 @@ struct EalOptions {
 
     unsigned control_cpu = 0;
     Memory memory = Memory::kAuto;
-    unsigned memory_mib = 1024;        // enough free hugepages; or the most that packets and tables get without them
-    std::string file_prefix = "vxd";   // the process id is added
-    std::string extra_arguments;       // words for rte_eal_init, after ours: "--vdev=net_null0 -a 0000:81:00.0"
+    unsigned memory_mib = 1024;      // enough free hugepages; or the most that packets and tables get without them
+    std::string file_prefix = "vxd"; // the process id is added
+    std::string extra_arguments;     // words for rte_eal_init, after ours: "--vdev=net_null0 -a 0000:81:00.0"
 };
 
 // One a process, and DPDK cannot start again after it has ended.

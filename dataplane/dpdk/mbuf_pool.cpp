@@ -22,6 +22,9 @@ Result<MbufPool> MbufPool::create(const std::string& name, std::uint32_t count, 
     return MbufPool{pool};
 }
 
-MbufPool::~MbufPool() { rte_mempool_free(pool_); }
+MbufPool::~MbufPool()
+{
+    rte_mempool_free(pool_);
+}
 
 } // namespace vx

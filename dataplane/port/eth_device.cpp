@@ -8,7 +8,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 namespace vx
@@ -17,7 +19,10 @@ namespace vx
 namespace
 {
 
-std::string name_of(const std::string& devargs) { return devargs.substr(0, devargs.find(',')); }
+std::string name_of(const std::string& devargs)
+{
+    return devargs.substr(0, devargs.find(','));
+}
 
 } // namespace
 
@@ -93,10 +98,16 @@ void EthDevice::remove()
     rte_eth_dev_close(id);
     if (device != nullptr)
         rte_dev_remove(device);
-    // net_af_xdp leaves its sockets open, and an interface's queue takes only one.
-    for (const PacketSocket& socket : sockets_)
+    // net_af_xdp may leave its sockets open, and an interface's queue takes only one. The kernel lets go of the queue
+    // some 20 ms later; whoever opens the interface before that is refused.
+    bool had_xdp = false;
+    for (const PacketSocket& socket : sockets_) {
+        had_xdp = had_xdp || socket.domain == AF_XDP;
         if (socket.domain == AF_XDP && is_open(socket))
             close(socket.fd);
+    }
+    if (had_xdp)
+        std::this_thread::sleep_for(std::chrono::milliseconds{100});
 }
 
 } // namespace vx

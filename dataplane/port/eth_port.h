@@ -54,10 +54,10 @@ struct EthSetup {
     Chains chains = Chains::kIfOffered;
     std::optional<Mac> mac;
     std::optional<std::uint16_t> mtu;
-    std::uint32_t max_frame = 0xffff;                 // bytes that the driver's rings take, whatever the MTU
-    int ring_bytes = 0;                               // of net_af_packet's transmit ring
-    std::optional<KernelInterface> interface;         // what the driver attaches to, if the kernel knows it
-    std::unique_ptr<MbufPool> own_pool;               // to receive into, where the common buffers are too small
+    std::uint32_t max_frame = 0xffff;         // bytes that the driver's rings take, whatever the MTU
+    int ring_bytes = 0;                       // of net_af_packet's transmit ring
+    std::optional<KernelInterface> interface; // what the driver attaches to, if the kernel knows it
+    std::unique_ptr<MbufPool> own_pool;       // to receive into, where the common buffers are too small
 };
 
 class EthPort

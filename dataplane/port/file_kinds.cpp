@@ -116,10 +116,10 @@ Result<OpenedPort> open_memif(const PortSpec& spec, const PortContext& context)
     // A buffer holds a whole frame, so that neither end has to know about chains.
     const std::uint32_t frame = spec.mtu.value_or(1500) + static_cast<std::uint32_t>(sizeof(EthernetHeader)) + 4;
     const std::uint32_t buffer = std::min(kMaxBuffer, std::max(kDefaultBuffer, (frame + 63) & ~63U));
-    EthSetup setup = eth_setup(
-        spec, context,
-        fmt::format("net_memif_{},socket={},socket-abstract=no,id={},role={},rsize={},bsize={}", spec.name, path,
-                    count_of(spec, "id", 0), is_client ? "client" : "server", count_of(spec, "rsize", 10), buffer));
+    EthSetup setup = eth_setup(spec, context,
+                               fmt::format("net_memif_{},socket={},socket-abstract=no,id={},role={},rsize={},bsize={}",
+                                           spec.name, path, count_of(spec, "id", 0), is_client ? "client" : "server",
+                                           count_of(spec, "rsize", 10), buffer));
     setup.tx_queues = EthSetup::TxQueues::kOne;
     return open_eth(std::move(setup), context);
 }

@@ -18,16 +18,18 @@ namespace vx
 Result<> check_interface_name(std::string_view name)
 {
     const bool is_bad = name.empty() || name == "." || name == ".." || name.size() >= IFNAMSIZ ||
-                        std::any_of(name.begin(), name.end(), [](char c) {
-                            return c <= ' ' || c == 0x7f || c == '/' || c == ':' || c == '%';
-                        });
+                        std::any_of(name.begin(), name.end(),
+                                    [](char c) { return c <= ' ' || c == 0x7f || c == '/' || c == ':' || c == '%'; });
     if (is_bad)
         return error("\"{}\" is no name for an interface: 1 to {} bytes without '/', ':', '%' and spaces", name,
                      IFNAMSIZ - 1);
     return Ok{};
 }
 
-bool KernelInterface::exists(std::string_view name) { return if_nametoindex(std::string{name}.c_str()) != 0; }
+bool KernelInterface::exists(std::string_view name)
+{
+    return if_nametoindex(std::string{name}.c_str()) != 0;
+}
 
 Result<KernelInterface> KernelInterface::find(std::string_view name)
 {
@@ -71,9 +73,15 @@ short KernelInterface::flags() const
     return request(SIOCGIFFLAGS, argument) ? argument.ifr_flags : short{0};
 }
 
-bool KernelInterface::is_up() const { return (flags() & IFF_UP) != 0; }
+bool KernelInterface::is_up() const
+{
+    return (flags() & IFF_UP) != 0;
+}
 
-bool KernelInterface::has_carrier() const { return (flags() & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING); }
+bool KernelInterface::has_carrier() const
+{
+    return (flags() & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING);
+}
 
 std::string KernelInterface::driver() const
 {

@@ -81,7 +81,8 @@ Result<OpenedPort> open_af_packet(const PortSpec& spec, const PortContext& conte
     auto attached = attach(spec);
     if (!attached)
         return std::move(attached).error();
-    const std::uint32_t slot = std::bit_ceil(std::max<std::uint32_t>(2048, attached->mtu + kTaggedHeader + kRxOverhead));
+    const std::uint32_t slot =
+        std::bit_ceil(std::max<std::uint32_t>(2048, attached->mtu + kTaggedHeader + kRxOverhead));
     if (slot > kMaxSlot)
         return error("interface \"{}\" has an MTU of {}; af_packet takes {} at most", attached->interface.name(),
                      attached->mtu, kMaxSlot - kTaggedHeader - kRxOverhead);
@@ -91,10 +92,10 @@ Result<OpenedPort> open_af_packet(const PortSpec& spec, const PortContext& conte
         return std::move(own_pool).error();
 
     // A qdisc keeps what the device cannot take at once; bypassing it would mean losing that.
-    EthSetup setup = eth_setup(spec, context,
-                               fmt::format("net_af_packet_{},iface={},framesz={},blocksz={},framecnt={},qdisc_bypass=0",
-                                           spec.name, attached->interface.name(), slot,
-                                           std::max<std::uint32_t>(slot, 4096), slots));
+    EthSetup setup =
+        eth_setup(spec, context,
+                  fmt::format("net_af_packet_{},iface={},framesz={},blocksz={},framecnt={},qdisc_bypass=0", spec.name,
+                              attached->interface.name(), slot, std::max<std::uint32_t>(slot, 4096), slots));
     setup.mtu = attached->mtu;
     setup.max_frame = slot - kRxOverhead;
     setup.ring_bytes = static_cast<int>(slot * slots);
@@ -123,9 +124,9 @@ Result<OpenedPort> open_af_xdp(const PortSpec& spec, const PortContext& context)
     if (!own_pool)
         return std::move(own_pool).error();
 
-    EthSetup setup = eth_setup(
-        spec, context,
-        fmt::format("net_af_xdp_{},iface={},queue_count={}", spec.name, attached->interface.name(), queues));
+    EthSetup setup =
+        eth_setup(spec, context,
+                  fmt::format("net_af_xdp_{},iface={},queue_count={}", spec.name, attached->interface.name(), queues));
     setup.tx_queues = EthSetup::TxQueues::kAsRx;
     setup.mtu = attached->mtu;
     setup.max_frame = attached->mtu + kTaggedHeader;

@@ -38,9 +38,10 @@ Result<Netns> Netns::open(std::string_view text)
     if (!fd && errno == ENOENT && is_number(name)) // as ip(8): a name first, then a process
         fd = open_path("/proc/" + name + "/ns/net");
     if (!fd && errno == ENOENT && !is_path)
-        return error("network namespace \"{}\" does not exist ('ip netns list' shows those with a name; a process id or "
-                     "a path will also do)",
-                     name);
+        return error(
+            "network namespace \"{}\" does not exist ('ip netns list' shows those with a name; a process id or "
+            "a path will also do)",
+            name);
     if (!fd)
         return error("network namespace \"{}\": {}", name, std::strerror(errno));
     if (ioctl(fd.get(), NS_GET_NSTYPE) != CLONE_NEWNET)

@@ -45,7 +45,10 @@ std::vector<PacketSocket> packet_sockets(std::span<const PacketSocket> known)
     return found;
 }
 
-bool is_open(const PacketSocket& socket) { return packet_socket(socket.fd) == socket; }
+bool is_open(const PacketSocket& socket)
+{
+    return packet_socket(socket.fd) == socket;
+}
 
 void tune_af_packet(const PacketSocket& socket, int ring_bytes)
 {

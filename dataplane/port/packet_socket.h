@@ -13,7 +13,7 @@ namespace vx
 
 struct PacketSocket {
     int fd;
-    int domain; // AF_PACKET or AF_XDP
+    int domain;  // AF_PACKET or AF_XDP
     ino_t inode; // tells it from a later one with the same fd
     friend bool operator==(const PacketSocket&, const PacketSocket&) = default;
 };

@@ -64,12 +64,15 @@ constexpr PortKind kPortKinds[] = {
 
 } // namespace
 
-std::span<const PortKind> port_kinds() { return kPortKinds; }
+std::span<const PortKind> port_kinds()
+{
+    return kPortKinds;
+}
 
 const PortKind* find_port_kind(std::string_view name)
 {
-    const auto* found =
-        std::find_if(std::begin(kPortKinds), std::end(kPortKinds), [name](const PortKind& k) { return k.name == name; });
+    const auto* found = std::find_if(std::begin(kPortKinds), std::end(kPortKinds),
+                                     [name](const PortKind& k) { return k.name == name; });
     return found == std::end(kPortKinds) ? nullptr : found;
 }
 

@@ -134,7 +134,10 @@ void TapPort::fit_segments(std::uint16_t mtu)
     shared_->segment_count.store(std::min(count, kMaxSegments), std::memory_order_relaxed);
 }
 
-int TapPort::wake_fd(std::uint16_t queue) const { return queues_[queue].fd.get(); }
+int TapPort::wake_fd(std::uint16_t queue) const
+{
+    return queues_[queue].fd.get();
+}
 
 bool TapPort::is_up() const
 {
