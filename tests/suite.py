@@ -22,7 +22,8 @@ SOURCES = ("dataplane", "control", "tools", "tests", "bench")
 BUILDS = {
     "": (["--buildtype=release", "-Dstrict=true"], {}),
     "-asan": (["--buildtype=debugoptimized", "-Db_sanitize=address,undefined", "-Db_lundef=false"], {}),
-    "-tsan": (["--buildtype=debugoptimized", "-Db_sanitize=thread", "-Db_lundef=false"], {"CXX": "clang++", "CC": "clang"}),
+    "-tsan": (["--buildtype=debugoptimized", "-Db_sanitize=thread", "-Db_lundef=false"],
+              {"CXX": "clang++", "CC": "clang"}),
 }
 SANITIZER_OPTIONS = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1",
@@ -77,7 +78,7 @@ class Suite:
     # --- running
 
     def execute(self, step, command, env=None, cwd=ROOT, timeout=900, live=None):
-        """(status, output); the output goes to the step's log too, and with `live`, lines that match it to the screen."""
+        """(status, output); the output goes to the step's log too, and lines that match `live` to the screen."""
         os.makedirs(self.logs, exist_ok=True)
         path = os.path.join(self.logs, f"{step}.log")
         lines = []
@@ -169,7 +170,8 @@ class Suite:
         return True
 
     def introspect(self, kind, what):
-        done = subprocess.run(["meson", "introspect", self.folder(kind), what], capture_output=True, text=True, check=True)
+        command = ["meson", "introspect", self.folder(kind), what]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
         return json.loads(done.stdout)
 
     def meson_tests(self, kind):
@@ -201,9 +203,10 @@ class Suite:
             self.run_step("headers", [sys.executable, "tests/check/headers.py", self.build])
 
     def step_format(self):
-        files = [os.path.join(where, name) for folder in SOURCES for where, _, names in os.walk(os.path.join(ROOT, folder))
+        files = [os.path.relpath(os.path.join(where, name), ROOT)
+                 for folder in SOURCES for where, _, names in os.walk(os.path.join(ROOT, folder))
                  for name in sorted(names) if name.endswith((".h", ".cpp"))]
-        self.run_step("format", ["clang-format", "--dry-run", "--Werror", *(os.path.relpath(name, ROOT) for name in files)])
+        self.run_step("format", ["clang-format", "--dry-run", "--Werror", *files])
 
     def step_tests(self):
         """All that meson knows, in the release build: unit, pipeline, fuzz-corpus."""
@@ -268,7 +271,8 @@ def main():
     parser = argparse.ArgumentParser(prog="tools/test", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="no sanitizers, and one case of each end-to-end test")
-    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="only steps whose name contains this")
+    parser.add_argument("--only", action="append", default=[], metavar="NAME",
+                        help="only steps whose name contains this")
     parser.add_argument("--build", default=os.path.join(ROOT, "build"), help="the build folder")
     parser.add_argument("--list", action="store_true", help="print the steps")
     options = parser.parse_args()

@@ -18,7 +18,9 @@ def headers():
     for folder in FOLDERS:
         for where, folders, names in os.walk(os.path.join(ROOT, folder)):
             folders.sort()
-            yield from (os.path.relpath(os.path.join(where, name), ROOT) for name in sorted(names) if name.endswith(".h"))
+            for name in sorted(names):
+                if name.endswith(".h"):
+                    yield os.path.relpath(os.path.join(where, name), ROOT)
 
 
 def flags_by_folder(build):

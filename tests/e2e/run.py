@@ -32,7 +32,8 @@ def arguments():
     parser.add_argument("--quick", action="store_true", help="only the first case of each test")
     parser.add_argument("--list", action="store_true", help="print the names of the tests")
     parser.add_argument("--build", default=os.path.join(root, "build"), help="the folder with vxd and vxctl")
-    parser.add_argument("--port", default="af_packet", choices=("af_packet", "af_xdp"), help="kind of the underlay port")
+    parser.add_argument("--port", default="af_packet", choices=("af_packet", "af_xdp"),
+                        help="kind of the underlay port")
     parser.add_argument("--kernel-only", action="store_true", help="the kernel in place of vxd: a test of the tests")
     return parser.parse_args()
 
@@ -56,7 +57,8 @@ def run_one(test, settings):
 
 def _describe(error):
     frames = traceback.extract_tb(error.__traceback__)
-    here = next((frame for frame in reversed(frames) if os.path.basename(frame.filename).startswith("test_")), frames[-1])
+    in_tests = [frame for frame in frames if os.path.basename(frame.filename).startswith("test_")]
+    here = (in_tests or frames)[-1]
     where = f"{os.path.basename(here.filename)}:{here.lineno}: "
     if isinstance(error, Failed):
         return where + str(error) + "\n"
@@ -84,7 +86,8 @@ def main():
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.default_int_handler)
 
-    settings = Settings(options.build, os.path.join(options.build, "test-logs", "e2e"), options.kernel_only, options.port)
+    logs = os.path.join(options.build, "test-logs", "e2e")
+    settings = Settings(options.build, logs, options.kernel_only, options.port)
     leftovers = Leftovers(settings.prefix)
     passed, failed = 0, []
     begin = time.monotonic()

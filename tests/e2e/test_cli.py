@@ -157,7 +157,7 @@ def test_exit_status_is_that_of_ip(lab):
     host = one_vxd(lab)
     vxctl = os.path.join(lab.settings.build, "vxctl")
     expect(host.vxctl("link", "show").status == 0, "0 for success")
-    expect(host.vxctl("link", "add", "br1", "type", "brigde", check=False).status == 1, "1 for words that make no sense")
+    expect(host.vxctl("link", "add", "x", "type", "brigde", check=False).status == 1, "1 for words that make no sense")
     expect(host.vxctl("link", "del", "nowhere", check=False).status == 2, "2 for what is refused")
     gone = run(vxctl, "--socket", os.path.join(lab.directory, "no.sock"), "link", "show", check=False)
     expect(gone.status in (1, 2) and "no.sock" in gone.err, f"nobody there: {gone}")
@@ -239,7 +239,8 @@ def test_every_vni_is_taken(lab):
     host = one_vxd(lab, "link add uplink type null", "addr add 192.0.2.1/24 dev uplink")
     for vni in (0, 1, 100, 4095, 4096, 65535, 65536, 0x123456, 16777214, 16777215):
         host.do(f"link add v{vni} type vxlan id {vni} local 192.0.2.1")
-    found = {link["linkinfo"]["info_data"]["id"] for link in host.json("-d", "link", "show") if link["ifname"][0] == "v"}
+    links = [link for link in host.json("-d", "link", "show") if link["ifname"][0] == "v"]
+    found = {link["linkinfo"]["info_data"]["id"] for link in links}
     expect(found == {0, 1, 100, 4095, 4096, 65535, 65536, 0x123456, 16777214, 16777215}, found)
 
 

@@ -31,7 +31,8 @@ def rejected(lab, *arguments, namespace=None, socket="other.sock", config=None):
         with open(os.path.join(lab.directory, "config"), "w") as file:
             file.write(config)
         arguments += ("--config", os.path.join(lab.directory, "config"))
-    result = namespace.run(os.path.join(lab.settings.build, "vxd"), "--socket", path, *arguments, check=False, timeout=20)
+    program = os.path.join(lab.settings.build, "vxd")
+    result = namespace.run(program, "--socket", path, *arguments, check=False, timeout=20)
     expect(result.status not in (0, 124, -6, -11, 134, 139), f"it should have been refused: {result}")
     return result.out + result.err
 
@@ -227,7 +228,8 @@ def test_a_hundred_ports_come_and_go(lab, far):
     inside = lab.namespace("inside")
     with Stream(c1, c2) as stream:
         for number in range(100):
-            near.do(f"link add t{number} type tap netns {inside.name} ifname t{number}", f"link set t{number} master br0")
+            near.do(f"link add t{number} type tap netns {inside.name} ifname t{number}",
+                    f"link set t{number} master br0")
         stream.flows()
         for number in range(100):
             near.do(f"link del t{number}")

@@ -160,7 +160,7 @@ def test_the_vxlan_device_is_removed_under_traffic(lab):
         near.do("link del vxlan100")
         tunnelled.stops()
         local.flows()
-        near.do(f"link add vxlan100 address 0e:00:00:00:00:01 type vxlan id 100 local {near.address} dstport 4789 nolearning",
+        near.do(f"link add vxlan100 address 0e:00:00:00:00:01 type vxlan id 100 local {near.address} dstport 4789",
                 "addr add 172.18.10.0/32 dev vxlan100")
         lab.route_to(near, 2, far.address)
         tunnelled.flows()
@@ -180,7 +180,8 @@ def test_both_schemes_on_one_host(lab):
     lab.routed([near, far])
     lab.bridged([near, far], vni=200, bridge="br1", device="vxlan200")
     routed = lab.routed_container(near, 1), lab.routed_container(far, 2)
-    bridged = [lab.container(host, f"b{number}", f"10.9.0.{number}/24", "br1") for number, host in enumerate((near, far), 1)]
+    bridged = [lab.container(host, f"b{number}", f"10.9.0.{number}/24", "br1")
+               for number, host in enumerate((near, far), 1)]
     routed[0].ping(routed[1])
     bridged[0].ping(bridged[1])
     tcp_both_ways(*routed)

@@ -87,8 +87,10 @@ def test_half_a_json_text_is_an_error(lab):
 WRONG = {
     "unknown method": ('{"jsonrpc":"2.0","id":1,"method":"frobnicate","params":{}}', -32601, "frobnicate"),
     "another version": ('{"jsonrpc":"1.0","id":1,"method":"run","params":{}}', -32600, "jsonrpc"),
-    "commands as a string": ('{"jsonrpc":"2.0","id":1,"method":"run","params":{"commands":"link show"}}', -32602, "commands"),
-    "a number for a word": ('{"jsonrpc":"2.0","id":1,"method":"run","params":{"commands":[["link",7]]}}', -32602, "[1]"),
+    "commands as a string": (
+        '{"jsonrpc":"2.0","id":1,"method":"run","params":{"commands":"link show"}}', -32602, "commands"),
+    "a number for a word": (
+        '{"jsonrpc":"2.0","id":1,"method":"run","params":{"commands":[["link",7]]}}', -32602, "[1]"),
     "a list": ("[1,2,3]", None, ""),
     "a string": ('"text"', None, ""),
     "not UTF-8": ('{"jsonrpc":"2.0","id":1,"method":"run","params":{"commands":[["link","\udcff"]]}}', None, ""),
@@ -111,8 +113,8 @@ def test_a_wrong_request_is_an_error(lab, kind):
 @needs_vxd
 def test_a_client_that_never_reads_stops_nobody(lab):
     host = one_vxd(lab)
-    request = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "run",
-                          "params": {"commands": [["link", "show"]] * 50, "atomic": True, "format": "json"}}).encode() + b"\n"
+    parameters = {"commands": [["link", "show"]] * 50, "atomic": True, "format": "json"}
+    request = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "run", "params": parameters}).encode() + b"\n"
     with Rpc(host.socket) as deaf:
         deaf.socket.setblocking(False)
         sent, end = 0, time.monotonic() + 4

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The fabric side: what is on the wire, whom vxd answers, and how it finds the way to the far VTEP."""
 
+import json
 import socket
 import struct
 
@@ -88,7 +89,8 @@ class Injector:
         self.c1, self.c2 = containers(lab, self.near, self.far)
         self.c1.ping(self.c2)
         self.c2.ping(self.c1)
-        self.near_mac = self.far.namespace.run("ip", "-j", "neigh", "show", self.near.address).out.split('"lladdr":"')[1][:17]
+        neighbours = json.loads(self.far.namespace.ip("-j", "neigh", "show", self.near.address).out)
+        self.near_mac = neighbours[0]["lladdr"]
         self.far_mac = self.far.namespace.mac("uplink")
         self.raw = lab.enter(self.far.namespace.socket(socket.AF_PACKET, socket.SOCK_RAW))
         self.raw.bind(("uplink", 0))
@@ -177,7 +179,8 @@ def test_the_underlay_address_answers_resolution_and_ping(lab, family):
     near, far = lab.underlay("vxd", "kernel", family=family)
     for size in (56, 1000):
         for _ in range(2):
-            result = far.namespace.run("ping", "-n", "-c", 2, "-i", "0.1", "-W", 2, "-s", size, near.address, check=False)
+            ping = ("ping", "-n", "-c", 2, "-i", "0.1", "-W", 2, "-s", size, near.address)
+            result = far.namespace.run(*ping, check=False)
             expect(result.status == 0, str(result))
             far.namespace.ip("neigh", "flush", "dev", "uplink")
 

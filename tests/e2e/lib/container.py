@@ -50,8 +50,8 @@ class Container:
 
     def know(self, other, address=None, mac=None):
         """A permanent neighbour entry, so that a test of unicast needs no broadcast."""
-        self.namespace.ip("neigh", "replace", address or other.address, "lladdr", mac or other.mac, "dev", self.interface,
-                          "nud", "permanent")
+        self.namespace.ip("neigh", "replace", address or other.address, "lladdr", mac or other.mac,
+                          "dev", self.interface, "nud", "permanent")
 
     def forget_neighbours(self):
         self.namespace.ip("neigh", "flush", "dev", self.interface)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A VXLAN end point. It takes commands in the words of `ip` and `bridge`, whether the kernel or vxd carries them out."""
+"""A VXLAN end point. It takes commands in the words of `ip` and `bridge`; the kernel or vxd carries them out."""
 
 import json
 import shlex
@@ -66,7 +66,8 @@ class KernelHost(Host):
         return self.namespace.ip(*words, check=check)
 
     def _add_link(self, name, words):
-        before, kind, options = words[:words.index("type")], words[words.index("type") + 1], words[words.index("type") + 2:]
+        at = words.index("type")
+        before, kind, options = words[:at], words[at + 1], words[at + 2:]
         ip = self.namespace.ip
         if kind in ("af_packet", "af_xdp"):
             interface = options[options.index("dev") + 1]

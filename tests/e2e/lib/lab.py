@@ -58,7 +58,8 @@ class Lab:
         os.makedirs(self.settings.logs, exist_ok=True)
         for entry in os.listdir(self.directory):
             if entry.endswith(".log"):
-                shutil.copy(os.path.join(self.directory, entry), os.path.join(self.settings.logs, f"{self.name}.{entry}"))
+                kept = os.path.join(self.settings.logs, f"{self.name}.{entry}")
+                shutil.copy(os.path.join(self.directory, entry), kept)
         shutil.rmtree(self.directory)
 
     def _leftovers(self, may_raise):

@@ -3,7 +3,7 @@
 
 import os
 
-from .shell import is_so, run
+from .shell import is_so
 
 
 def _names(folder):
@@ -27,7 +27,7 @@ class Leftovers:
             "DPDK files": _names("/run/dpdk"),
             "hugepage files": _names("/dev/hugepages"),
             "temporary files": {name for name in _names("/tmp") if name.startswith("vxt-")},
-            "interfaces": {line.split(":")[1].strip().split("@")[0] for line in run("ip", "-o", "link").out.splitlines()},
+            "interfaces": _names("/sys/class/net"),
             "processes": self._processes(),
         }
 

@@ -21,7 +21,7 @@ def _setns(fd):
 
 
 class Namespace:
-    """IPv6 is off in a new one until somebody asks for it, so that no neighbour discovery disturbs what a test counts."""
+    """IPv6 is off in a new one until somebody asks for it: no neighbour discovery disturbs what a test counts."""
 
     def __init__(self, name):
         self.name = name

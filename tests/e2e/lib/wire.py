@@ -44,7 +44,8 @@ class Sniffer:
         return found
 
     def tunnelled(self, dstport=4789, seconds=0.2):
-        return [tunnel for frame in self.frames(seconds) if (tunnel := Tunnel.parse(frame)) and tunnel.dstport == dstport]
+        tunnels = [Tunnel.parse(frame) for frame in self.frames(seconds)]
+        return [tunnel for tunnel in tunnels if tunnel and tunnel.dstport == dstport]
 
 
 def checksum(data):
@@ -89,8 +90,8 @@ class Tunnel:
             return None
         srcport, dstport, length, given = struct.unpack_from("!4H", udp)
         pseudo = source + destination + struct.pack("!HHHH", 0, length, 0, 17)
-        return Tunnel(family, frame[:6].hex(":"), str(ipaddress.ip_address(source)), str(ipaddress.ip_address(destination)),
-                      ttl, fragment, ip_ok, srcport, dstport, given, given == 0 or checksum(pseudo + udp) == 0,
+        source, destination = (str(ipaddress.ip_address(address)) for address in (source, destination))
+        return Tunnel(family, frame[:6].hex(":"), source, destination, ttl, fragment, ip_ok, srcport, dstport, given, given == 0 or checksum(pseudo + udp) == 0,
                       udp[8], int.from_bytes(udp[12:15], "big"), udp[16:])
 
 
