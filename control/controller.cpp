@@ -4,6 +4,8 @@
 #include "control/command.h"
 #include "control/compile.h"
 
+#include <algorithm>
+
 namespace vx
 {
 
@@ -113,10 +115,11 @@ void Controller::commit(Transaction& transaction)
         count_flood_references(*transaction.before_, -1);
         update_own_macs(transaction);
         for (const auto& [id, link] : transaction.before_->links)
-            if (model_.find(id) == nullptr) {
+            if (model_.find(id) == nullptr)
                 resolver_.forget_link(id);
+        for (const auto& [id, link] : model_.links)
+            if (!transaction.before_->links.contains(id))
                 dataplane_.reset_totals(id);
-            }
     }
     for (const NeighborKey& key : transaction.forgotten_)
         resolver_.forget(key);
@@ -141,10 +144,22 @@ void Controller::commit(Transaction& transaction)
         dataplane_.remove_port(link);
     vteps_.collect();
     if (is_model_changed)
-        for (const auto& [key, nothing] : model_.addresses)
-            if (!transaction.before_->addresses.contains(key))
-                host_stack_.announce(key.first, key.second.address());
+        announce_new_addresses(*transaction.before_);
     transaction.is_done_ = true;
+}
+
+void Controller::announce_new_addresses(const Model& before)
+{
+    const auto has_audience = [this](const Link& link) {
+        if (link.vxlan() != nullptr)
+            return !link.vxlan()->flood.empty();
+        return link.port() != nullptr || std::any_of(model_.links.begin(), model_.links.end(), [&](const auto& other) {
+                   return other.second.master == link.id;
+               });
+    };
+    for (const auto& [key, nothing] : model_.addresses)
+        if (!before.addresses.contains(key) && has_audience(*model_.find(key.first)))
+            host_stack_.announce(key.first, key.second.address());
 }
 
 void Controller::publish()

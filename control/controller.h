@@ -47,6 +47,7 @@ private:
     Result<> check_fdb_size(const Transaction& transaction) const;
     void commit(Transaction& transaction);
     void send(LinkId link, Bytes frame);
+    void announce_new_addresses(const Model& before);
     void publish();
     void publish_if_needed();
     void count_flood_references(const Model& model, int change);
