@@ -180,7 +180,7 @@ Result<Reply> link_add(Transaction& transaction, Words& words)
         return error("{}: {}", words.name(), added.error().message);
     if (!master.is_none())
         if (auto joined = transaction.set_master((*added)->id, master); !joined)
-            return std::move(joined).error();
+            return error("{}: {}", words.name(), joined.error().message);
     return Reply{};
 }
 

@@ -36,28 +36,20 @@ Result<> read_kind(Words& words, LinkSetWords& parsed)
 Result<> take_word(Words& words, LinkSetWords& parsed)
 {
     using Master = LinkSetWords::Master;
-    const auto once = [&](bool is_first, std::string_view what) -> Result<> {
-        if (is_first)
-            return Ok{};
-        return words.invalid(fmt::format("contradicts what was said before; expected {} once", what));
-    };
-    if (words.take("master")) {
-        const bool is_first = parsed.membership == Master::kKeep;
-        parsed.membership = Master::kJoin;
-        if (!is_first)
-            return once(false, "master or nomaster");
-        return store(parsed.master, words.device_name("BRIDGE"));
+    const std::string_view word = words.peek();
+    if (word == "master" || word == "nomaster") {
+        words.take(word);
+        if (parsed.membership != Master::kKeep)
+            return words.invalid("is one too many; expected master or nomaster once");
+        parsed.membership = word == "master" ? Master::kJoin : Master::kLeave;
+        return word == "master" ? store(parsed.master, words.device_name("BRIDGE")) : Result<>{Ok{}};
     }
-    if (words.take("nomaster")) {
-        const bool is_first = parsed.membership == Master::kKeep;
-        parsed.membership = Master::kLeave;
-        return once(is_first, "master or nomaster");
-    }
-    if (words.peek() == "up" || words.peek() == "down") {
-        const bool is_first = !parsed.is_up;
-        parsed.is_up = words.peek() == "up";
-        words.take(words.peek());
-        return once(is_first, "up or down");
+    if (word == "up" || word == "down") {
+        words.take(word);
+        if (parsed.is_up)
+            return words.invalid("is one too many; expected up or down once");
+        parsed.is_up = word == "up";
+        return Ok{};
     }
     if (words.take("type"))
         return read_kind(words, parsed);
@@ -74,7 +66,8 @@ Result<LinkId> check(const Transaction& transaction, const Words& words, const L
         (std::holds_alternative<BridgeOptions>(parsed.kind) && link.bridge() == nullptr) ||
         (std::holds_alternative<VxlanOptions>(parsed.kind) && link.vxlan() == nullptr);
     if (is_other_kind)
-        return error("{}: \"{}\" is a {} device", words.name(), link.name, link.kind_name());
+        return error("{}: \"{}\" is a {} device, whose type has no such options", words.name(), link.name,
+                     link.kind_name());
     if (const auto* options = std::get_if<VxlanOptions>(&parsed.kind)) {
         VxlanSettings tried = *link.vxlan();
         if (auto fits = change_vxlan(tried, *options, words); !fits)

@@ -103,10 +103,9 @@ Error rejected_vxlan_option(Words& words)
 
 Result<VxlanSettings> vxlan_settings(const VxlanOptions& options, const Words& words)
 {
-    if (!options.id)
-        return words.missing("id");
-    if (!options.local)
-        return words.missing("local");
+    if (!options.id || !options.local)
+        return usage_error("{}: \"{}\" is missing; usage: type {}", words.name(), options.id ? "local" : "id",
+                           kVxlanUsage);
     if (options.remote && options.remote->family() != options.local->family())
         return usage_error("{}: remote {} and local {} are not of one family", words.name(),
                            options.remote->to_string(), options.local->to_string());

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Commands against a Controller with null ports: what they change, refuse and show. A program of its own, as DPDK
+// starts once a process.
+#include "control/controller.h"
+#include "dataplane/dataplane.h"
+
+#include <catch2/catch.hpp>
+
+using namespace vx;
+
+namespace
+{
+
+const Eal& eal()
+{
+    static const Eal started = [] {
+        EalOptions options;
+        options.memory = EalOptions::Memory::kNormal;
+        options.memory_mib = 256;
+        options.file_prefix = "vxd-commands";
+        auto result = Eal::start(options);
+        REQUIRE(result.has_value());
+        return *std::move(result);
+    }();
+    return started;
+}
+
+// A vxd without threads, and a person who types at it.
+class Daemon
+{
+public:
+    Daemon()
+    {
+        DataplaneOptions options;
+        options.worker_cpus = {0};
+        options.mbuf_count = 1023;
+        auto made = Dataplane::create(eal(), options);
+        REQUIRE(made.has_value());
+        dataplane_ = *std::move(made);
+        controller_ = std::make_unique<Controller>(
+            *dataplane_, Controller::Options{.mac_seed = "test", .clock_ms = [] { return std::int64_t{0}; }});
+    }
+
+    // Every line is to succeed; the output of the last.
+    std::string operator()(std::string_view lines) { return success(lines, Format::kText).get<std::string>(); }
+    nlohmann::ordered_json json(std::string_view line) { return success(line, Format::kJson); }
+    // The line is to fail, and this is why.
+    std::string error(std::string_view line)
+    {
+        const Response response = run(line, Format::kText);
+        INFO(line);
+        REQUIRE(response.failures.size() == 1);
+        return response.failures.front().error.message;
+    }
+    // Two hosts' worth of the tutorial: an uplink, a bridge with a VXLAN device, and a routed one.
+    void tutorial()
+    {
+        (*this)("link add uplink type null\n"
+                "addr add 192.0.2.1/24 dev uplink\n"
+                "link add br0 type bridge\n"
+                "link add docker1 mtu 1450 type null\n"
+                "link set docker1 master br0\n"
+                "link add vxlan100 type vxlan id 100 local 192.0.2.1 nolearning\n"
+                "link set vxlan100 master br0\n"
+                "link add vxlan200 address 0e:00:00:00:00:01 type vxlan id 200 local 192.0.2.1\n"
+                "addr add 172.18.10.0/32 dev vxlan200\n"
+                "addr add 172.18.10.1/24 dev br0\n");
+    }
+
+private:
+    Response run(std::string_view lines, Format format)
+    {
+        Request request;
+        request.commands = parse_script(lines, "test").value().commands;
+        request.format = format;
+        return controller_->run(request);
+    }
+    nlohmann::ordered_json success(std::string_view lines, Format format)
+    {
+        Response response = run(lines, format);
+        INFO(lines);
+        for (const Failure& failure : response.failures)
+            FAIL(failure.error.message);
+        return response.outputs.back();
+    }
+
+    std::unique_ptr<Dataplane> dataplane_;
+    std::unique_ptr<Controller> controller_;
+};
+
+bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+constexpr std::string_view kMac = "02:42:ac:12:14:02";
+
+std::string fdb(std::string_view verb, std::string_view rest)
+{
+    return fmt::format("fdb {} {} dev vxlan100 {}", verb, kMac, rest);
+}
+
+} // namespace
+
+TEST_CASE("fdb add makes an entry once")
+{
+    Daemon vxd;
+    vxd.tutorial();
+    vxd(fdb("add", "dst 192.0.2.2"));
+    CHECK(vxd("fdb show dev vxlan100") == "02:42:ac:12:14:02 dst 192.0.2.2 self permanent\n");
+    CHECK(has(vxd.error(fdb("add", "dst 192.0.2.2")), "already has an entry"));
+    CHECK(has(vxd.error(fdb("add", "dst 192.0.2.3")), "already has an entry"));
+}
+
+TEST_CASE("fdb append adds destinations, replace takes their place, del takes them away")
+{
+    Daemon vxd;
+    vxd.tutorial();
+    vxd(fdb("append", "dst 192.0.2.2"));
+    vxd(fdb("append", "dst 192.0.2.3 vni 7 port 8472"));
+    vxd(fdb("append", "dst 192.0.2.3 vni 7 port 8472")); // again changes nothing, as in the kernel
+    CHECK(vxd("fdb show br br0 dev vxlan100") == "02:42:ac:12:14:02 dst 192.0.2.2 self permanent\n"
+                                                 "02:42:ac:12:14:02 dst 192.0.2.3 port 8472 vni 7 self permanent\n");
+    CHECK(has(vxd.error(fdb("del", "dst 192.0.2.3")), "has no dst 192.0.2.3"));
+    vxd(fdb("del", "dst 192.0.2.2"));
+    CHECK(vxd("fdb show dev vxlan100") == "02:42:ac:12:14:02 dst 192.0.2.3 port 8472 vni 7 self permanent\n");
+    vxd(fdb("append", "dst 192.0.2.4"));
+    vxd(fdb("replace", "dst 192.0.2.5 static"));
+    CHECK(vxd("fdb show dev vxlan100") == "02:42:ac:12:14:02 dst 192.0.2.5 self static\n");
+    vxd(fdb("append", "dst 192.0.2.6"));
+    vxd(fdb("del", ""));
+    CHECK(vxd("fdb show dev vxlan100").empty());
+    CHECK(has(vxd.error(fdb("del", "")), "has no entry"));
+}
+
+TEST_CASE("the all-zero entry lists where a VXLAN device floods to")
+{
+    Daemon vxd;
+    vxd.tutorial();
+    vxd("fdb append 00:00:00:00:00:00 dev vxlan100 dst 192.0.2.2");
+    vxd("fdb append 00:00:00:00:00:00 dev vxlan100 dst 192.0.2.3");
+    CHECK(vxd("fdb show dev vxlan100") == "00:00:00:00:00:00 dst 192.0.2.2 self permanent\n"
+                                          "00:00:00:00:00:00 dst 192.0.2.3 self permanent\n");
+    CHECK_FALSE(vxd.error("fdb add 00:00:00:00:00:00 dev vxlan100 dst 192.0.2.4").empty());
+    CHECK_FALSE(vxd.error("fdb replace 00:00:00:00:00:00 dev vxlan100 dst 192.0.2.4").empty());
+    vxd("fdb del 00:00:00:00:00:00 dev vxlan100 dst 192.0.2.2");
+    CHECK(vxd("fdb show dev vxlan100") == "00:00:00:00:00:00 dst 192.0.2.3 self permanent\n");
+    vxd("fdb del 00:00:00:00:00:00 dev vxlan100");
+    CHECK(vxd("fdb show dev vxlan100").empty());
+    CHECK_FALSE(vxd.error("fdb del 00:00:00:00:00:00 dev vxlan100").empty());
+}
+
+TEST_CASE("remote is the first all-zero entry")
+{
+    Daemon vxd;
+    vxd.tutorial();
+    vxd("link add v type vxlan id 7 local 192.0.2.1 remote 192.0.2.9 dstport 8472");
+    CHECK(has(vxd("fdb show dev v"), "00:00:00:00:00:00 dst 192.0.2.9 self permanent\n"));
+    CHECK(vxd.json("link show v")[0]["linkinfo"]["info_data"]["remote"] == "192.0.2.9");
+}
+
+TEST_CASE("entries on ports are the bridge's, and static")
+{
+    Daemon vxd;
+    vxd.tutorial();
+    vxd("fdb add 02:00:00:00:00:09 dev docker1 master");
+    CHECK(vxd("fdb show dev docker1") == "02:00:00:00:00:09 master br0 static\n");
+    const auto json = vxd.json("fdb show dev docker1");
+    CHECK(json.dump() == R"([{"mac":"02:00:00:00:00:09","ifname":"docker1","flags":[],"master":"br0","state":"static"}])");
+    CHECK(has(vxd.error("fdb add 02:00:00:00:00:09 dev vxlan100 dst 192.0.2.2"), "on \"docker1\""));
+    CHECK_FALSE(vxd.error("fdb add 02:00:00:00:00:0a dev docker1 permanent").empty());
+    CHECK_FALSE(vxd.error("fdb add 02:00:00:00:00:0a dev docker1 self").empty());
+    CHECK_FALSE(vxd.error("fdb add 02:00:00:00:00:0a dev docker1 dst 192.0.2.2").empty());
+    CHECK_FALSE(vxd.error("fdb add 02:00:00:00:00:0a dev uplink").empty());
+    CHECK_FALSE(vxd.error("fdb add 02:00:00:00:00:0a dev br0").empty());
+}
+
+TEST_CASE("what an FDB entry cannot be is refused")
+{
+    Daemon vxd;
+    vxd.tutorial();
+    CHECK(has(vxd.error(fdb("add", "dst 2001:db8::2")), "family"));
+    CHECK(has(vxd.error(fdb("add", "dst 192.0.2.1")), "our own address"));
+    CHECK(has(vxd.error(fdb("add", "")), "\"dst\" is missing"));
+    CHECK(has(vxd.error(fdb("add", "dst 192.0.2.2 master")), "one table"));
+    CHECK(has(vxd.error("fdb add 0e:00:00:00:00:01 dev vxlan200 dst 192.0.2.2"), "is the address of \"vxlan200\""));
+    CHECK(has(vxd.error("fdb add 02:00:00:00:00:01 dev nosuch dst 192.0.2.2"), "Cannot find device \"nosuch\""));
+}
+
+TEST_CASE("fdb flush takes what it is asked for and never our own addresses")
+{
+    Daemon vxd;
+    vxd.tutorial();
+    const auto fill = [&] {
+        vxd("fdb replace 02:00:00:00:00:01 dev docker1 master static\n"
+            "fdb replace 02:00:00:00:00:02 dev vxlan100 dst 192.0.2.2\n"
+            "fdb replace 02:00:00:00:00:03 dev vxlan100 dst 192.0.2.2 static\n"
+            "fdb replace 02:00:00:00:00:04 dev vxlan100 dst 192.0.2.2 dynamic\n"
+            "fdb append 00:00:00:00:00:00 dev vxlan100 dst 192.0.2.2\n");
+    };
+    const auto own = vxd.json("fdb show");
+    fill();
+    vxd("fdb flush dev vxlan100 dynamic");
+    CHECK_FALSE(has(vxd("fdb show"), "02:00:00:00:00:04"));
+    CHECK(has(vxd("fdb show"), "02:00:00:00:00:03"));
+    vxd("fdb flush dev vxlan100 nopermanent");
+    CHECK_FALSE(has(vxd("fdb show"), "02:00:00:00:00:03"));
+    CHECK(has(vxd("fdb show"), "02:00:00:00:00:02"));
+    CHECK(has(vxd("fdb show"), "00:00:00:00:00:00"));
+    fill();
+    vxd("fdb flush dev br0"); // the bridge's own table
+    CHECK_FALSE(has(vxd("fdb show"), "02:00:00:00:00:01"));
+    CHECK(has(vxd("fdb show"), "02:00:00:00:00:02"));
+    fill();
+    vxd("fdb flush br br0"); // and those of its VXLAN devices
+    CHECK(vxd.json("fdb show") == own);
+    CHECK_FALSE(vxd.error("fdb flush").empty());
+}
+
+TEST_CASE("routes are listed as ip route lists them")
+{
+    Daemon vxd;
+    vxd.tutorial();
+    vxd("route add 172.18.20.0/24 via 172.18.20.0 dev vxlan200 onlink");
+    vxd("route add default via 192.0.2.254");
+    CHECK(vxd("route show") == "default via 192.0.2.254 dev uplink\n"
+                               "172.18.10.0/24 dev br0 proto kernel scope link src 172.18.10.1\n"
+                               "172.18.20.0/24 via 172.18.20.0 dev vxlan200 onlink\n"
+                               "192.0.2.0/24 dev uplink proto kernel scope link src 192.0.2.1\n");
+    CHECK(vxd.json("route show 172.18.20.0/24").dump() ==
+          R"([{"dst":"172.18.20.0/24","gateway":"172.18.20.0","dev":"vxlan200","flags":["onlink"]}])");
+    vxd("route del default");
+    CHECK(has(vxd.error("route del default"), "no such route"));
+}
+
+TEST_CASE("routes that lead nowhere are refused")
+{
+    Daemon vxd;
+    vxd.tutorial();
+    CHECK(has(vxd.error("route add 10.0.0.0/8 via 198.51.100.1"), "invalid gateway"));
+    CHECK(has(vxd.error("route add 10.0.0.0/8 via 198.51.100.1 dev uplink"), "invalid gateway"));
+    CHECK(has(vxd.error("route add 10.0.0.0/8 via 192.0.2.1"), "is an address of \"uplink\" itself"));
+    CHECK(has(vxd.error("route add 10.0.0.0/8 via 192.0.2.9 onlink"), "needs \"dev\""));
+    CHECK(has(vxd.error("route add 10.0.0.0/8"), "neither"));
+    CHECK(has(vxd.error("route add 10.0.0.0/8 dev docker1"), "member of the bridge"));
+    CHECK(has(vxd.error("route add 172.18.10.0/24 dev br0"), "already a route"));
+    CHECK(has(vxd.error("route add 2001:db8::/32 dev br0"), "does not route"));
+    vxd("route add 10.0.0.0/8 dev br0");
+    CHECK(has(vxd.error("route add 10.0.0.0/8 dev br0"), "already a route"));
+    vxd("route replace 10.0.0.0/8 dev vxlan200");
+}
+
+TEST_CASE("a route goes with the address by which its gateway was reached")
+{
+    Daemon vxd;
+    vxd.tutorial();
+    vxd("route add default via 192.0.2.254");
+    vxd("route add 10.0.0.0/8 via 198.51.100.1 dev uplink onlink");
+    vxd("addr del 192.0.2.1/24 dev uplink");
+    CHECK(vxd("route show dev uplink") == "10.0.0.0/8 via 198.51.100.1 onlink\n");
+}
+
+TEST_CASE("addresses are given once, to devices that can have them")
+{
+    Daemon vxd;
+    vxd.tutorial();
+    CHECK_FALSE(vxd.error("addr add 192.0.2.1/24 dev uplink").empty());
+    CHECK(vxd("addr replace 192.0.2.1/24 dev uplink").empty());
+    CHECK(has(vxd.error("addr add 192.0.2.1/25 dev br0"), "\"uplink\" already has"));
+    CHECK(has(vxd.error("addr add 192.0.2.5/24 dev docker1"), "member of the bridge"));
+    CHECK(has(vxd.error("addr del 192.0.2.1/25 dev uplink"), "it has 192.0.2.1/24"));
+    for (const std::string_view address : {"224.0.0.1/24", "127.0.0.1/8", "0.0.0.0/0", "255.255.255.255", "ff02::1/64"})
+        CHECK(has(vxd.error(fmt::format("addr add {} dev br0", address)), "cannot be the address"));
+    vxd("addr flush dev br0");
+    CHECK(vxd.json("addr show br0")[0]["addr_info"].empty());
+    vxd("link del br0");
+    CHECK_FALSE(vxd.error("addr show br0").empty());
+}
+
+TEST_CASE("neighbours are static unless they were resolved")
+{
+    Daemon vxd;
+    vxd.tutorial();
+    vxd("neigh add 172.18.20.0 lladdr 0e:00:00:00:00:02 dev vxlan200");
+    CHECK(vxd("neigh show dev vxlan200") == "172.18.20.0 lladdr 0e:00:00:00:00:02 PERMANENT\n");
+    CHECK(vxd.json("neigh show dev vxlan200").dump() ==
+          R"([{"dst":"172.18.20.0","dev":"vxlan200","lladdr":"0e:00:00:00:00:02","state":["PERMANENT"]}])");
+    CHECK_FALSE(vxd.error("neigh add 172.18.20.0 lladdr 0e:00:00:00:00:03 dev vxlan200").empty());
+    vxd("neigh replace 172.18.20.0 lladdr 0e:00:00:00:00:03 dev vxlan200 nud permanent");
+    vxd("neigh change 172.18.20.0 lladdr 0e:00:00:00:00:04 dev vxlan200");
+    CHECK_FALSE(vxd.error("neigh change 172.18.20.1 lladdr 0e:00:00:00:00:03 dev vxlan200").empty());
+    vxd("neigh flush dev vxlan200");
+    CHECK(has(vxd("neigh show"), "0e:00:00:00:00:04 PERMANENT"));
+    vxd("neigh del 172.18.20.0 dev vxlan200");
+    CHECK_FALSE(vxd.error("neigh del 172.18.20.0 dev vxlan200").empty());
+    CHECK_FALSE(vxd.error("neigh add 172.18.10.1 lladdr 0e:00:00:00:00:03 dev br0").empty());
+}
+
+TEST_CASE("links that contradict others are refused")
+{
+    Daemon vxd;
+    vxd.tutorial();
+    CHECK(has(vxd.error("link add br0 type bridge"), "there is already a device \"br0\""));
+    CHECK(has(vxd.error("link add v type vxlan id 100 local 192.0.2.1"), "\"vxlan100\" already has the VNI 100"));
+    vxd("link add v type vxlan id 100 local 192.0.2.1 dstport 8472");
+    CHECK(has(vxd.error("link set uplink master br0"), "has the address 192.0.2.1/24"));
+    CHECK(has(vxd.error("link set br0 master br0"), "is a bridge"));
+    CHECK(has(vxd.error("link set v master docker1"), "expected a bridge"));
+    CHECK(has(vxd.error("link set vxlan100 type vxlan id 7"), "cannot be changed"));
+    vxd("link set vxlan100 type vxlan learning ageing 20");
+    CHECK(vxd.json("link show vxlan100")[0]["linkinfo"]["info_data"]["ageing"] == 20);
+    vxd("link set br0 type bridge ageing_time 7");
+    CHECK(has(vxd("link show br0"), "bridge ageing_time 7\n"));
+}
+
+TEST_CASE("a command that fails changes nothing")
+{
+    Daemon vxd;
+    vxd.tutorial();
+    const auto state = [&] {
+        return vxd("link show") + vxd("addr show") + vxd("route show") + vxd("neigh show") + vxd("fdb show");
+    };
+    const std::string before = state();
+    for (const std::string_view line :
+         {"link add docker2 master nosuch type null", "link add docker2 type null master uplink",
+          "link set docker1 mtu 1400 master nosuch", "link set vxlan100 down type vxlan dstport 7",
+          "addr add 10.0.0.1/8 dev br0 dev br0", "fdb add 02:00:00:00:00:01 dev vxlan100 dst 192.0.2.2 dst 192.0.2.3"})
+        CHECK_FALSE(vxd.error(line).empty());
+    CHECK(state() == before);
+}
+
+TEST_CASE("stats have every device, and reasons only where something was dropped")
+{
+    Daemon vxd;
+    vxd.tutorial();
+    const auto json = vxd.json("stats");
+    CHECK(json["tsc_hz"] > 0);
+    CHECK(json["links"].size() == 5);
+    CHECK(json["links"][0]["ifname"] == "uplink");
+    CHECK(json["links"][0]["rx"]["packets"] == 0);
+    CHECK(json["links"][0]["tx"].contains("bytes"));
+    CHECK(json["workers"].size() == 1);
+    for (const std::string_view field : {"packets", "bursts", "busy_ticks", "idle_ticks"})
+        CHECK(json["workers"][0].contains(std::string{field}));
+    CHECK_FALSE(vxd.json("stats show dev uplink").contains("workers"));
+    CHECK_FALSE(vxd.json("stats show worker").contains("links"));
+}
