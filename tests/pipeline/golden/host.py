@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What vxd says for itself: ARP, Neighbor Discovery and ping, on the underlay and for gateways."""
+
+import ipaddress
+
+from scapy.layers.inet6 import (ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6NDOptDstLLAddr,
+                                ICMPv6NDOptSrcLLAddr)
+
+from .case import golden, golden_each
+from .oracle import *
+
+GATEWAY = "02:00:00:00:03:01"
+NONE = "00:00:00:00:00:00"
+
+
+def arp_request(mac, address, target, to=BROADCAST, source=None):
+    return Ether(dst=to, src=mac) / ARP(op=1, hwsrc=mac, psrc=address, hwdst=NONE, pdst=target)
+
+
+def arp_reply(mac, address, to_mac, to_address):
+    return Ether(dst=to_mac, src=mac) / ARP(op=2, hwsrc=mac, psrc=address, hwdst=to_mac, pdst=to_address)
+
+
+def solicited_node(address):
+    last = int(ipaddress.ip_address(address)) & 0xffffff
+    group = f"ff02::1:ff{last >> 16:02x}:{last & 0xffff:x}"
+    return group, f"33:33:ff:{last >> 16:02x}:{last >> 8 & 0xff:02x}:{last & 0xff:02x}"
+
+
+def solicitation(mac, address, target, to=None):
+    group, group_mac = solicited_node(target)
+    return Ether(dst=to or group_mac, src=mac) / IPv6(src=address, dst=target if to else group, hlim=255) \
+        / ICMPv6ND_NS(tgt=target) / ICMPv6NDOptSrcLLAddr(lladdr=mac)
+
+
+def advertisement(mac, target, to_mac, to, solicited=1):
+    return Ether(dst=to_mac, src=mac) / IPv6(src=target, dst=to, hlim=255) / ICMPv6ND_NA(tgt=target, R=0, S=solicited, O=1) \
+        / ICMPv6NDOptDstLLAddr(lladdr=mac)
+
+
+def ping(mac, address, to_mac, to, size=56, kind=8, **ip):
+    return Ether(dst=to_mac, src=mac) / IP(src=address, dst=to, **ip) / ICMP(type=kind, id=5, seq=9) / Raw(payload(size))
+
+
+def ping6(mac, address, to_mac, to, size=56, message=ICMPv6EchoRequest, **ip):
+    return Ether(dst=to_mac, src=mac) / IPv6(src=address, dst=to, **ip) / message(id=5, seq=9, data=payload(size))
+
+
+@golden
+def gateway_answers_arp(case):
+    """Who asks for the gateway's address, in a container's broadcast or directly, is told its MAC. The request is flooded
+    to the others all the same; questions for others are not answered."""
+    bridge(case, "docker1", "docker2")
+    case.setup("addr add 172.18.10.1/24 dev br0")
+    ask = arp_request(C1, "172.18.10.2", "172.18.10.1")
+    case.send("docker1", [ask])
+    case.expect("docker2", [ask])
+    direct = arp_request(C1, "172.18.10.2", "172.18.10.1", to=GATEWAY)
+    case.send("docker1", [direct])
+    case.expect("docker1", [arp_reply(GATEWAY, "172.18.10.1", C1, "172.18.10.2")] * 2)
+    other = arp_request(C1, "172.18.10.2", "172.18.10.77")
+    case.send("docker1", [other])
+    case.expect("docker2", [other])
+
+
+@golden
+def gateway_answers_arp_from_tunnel(case):
+    """A container on another host has its gateway here: the answer goes back in the tunnel."""
+    bridged(case, "learning noudpcsum", fdb=[])
+    case.setup("addr add 172.18.10.1/24 dev br0")
+    ask = arp_request(F1, "172.18.10.2", "172.18.10.1")
+    case.send("uplink", [received(ask)])
+    case.expect("docker1", [ask])
+    case.expect("uplink", [encapsulated(arp_reply(GATEWAY, "172.18.10.1", F1, "172.18.10.2"))])
+
+
+@golden
+def gateway_answers_ping(case):
+    """Ping to the gateway, of any size, with the identification and the DSCP that came; a wrong checksum is not answered."""
+    bridge(case, "docker1")
+    case.setup("addr add 172.18.10.1/24 dev br0")
+    sizes = (0, 1, 8, 56, 57, 1472)
+    case.send("docker1", [ping(C1, "172.18.10.2", GATEWAY, "172.18.10.1", size, id=size, tos=0xb8) for size in sizes])
+    case.expect("docker1", [ping(GATEWAY, "172.18.10.1", C1, "172.18.10.2", size, kind=0, id=size, tos=0xb8) for size in sizes])
+    wrong = bytearray(bytes(ping(C1, "172.18.10.2", GATEWAY, "172.18.10.1")))
+    wrong[-1] ^= 1
+    case.send("docker1", [wrong])
+    case.drop("docker1", "local_unserved", 1)
+
+
+@golden
+def gateway_answers_ipv6(case):
+    """An IPv6 address on a bridge: Neighbor Discovery and ping are answered."""
+    bridge(case, "docker1", "docker2")
+    case.setup("addr add fd00::1/64 dev br0")
+    ask = solicitation(C1, "fd00::2", "fd00::1")
+    case.send("docker1", [ask])
+    case.expect("docker2", [ask])
+    case.expect("docker1", [advertisement(GATEWAY, "fd00::1", C1, "fd00::2")])
+    case.send("docker1", [ping6(C1, "fd00::2", GATEWAY, "fd00::1", size) for size in (0, 57, 1400)])
+    case.expect("docker1", [ping6(GATEWAY, "fd00::1", C1, "fd00::2", size, ICMPv6EchoReply) for size in (0, 57, 1400)])
+
+
+@golden
+def underlay_answers(case):
+    """ARP and ping for the underlay port's address, from anybody on the link; not for others'."""
+    bridged(case)
+    case.send("uplink", [arp_request(FAR, FAR4, US4), arp_request(FAR2, FAR2_4, "192.0.2.77"),
+                         arp_request(FAR2, FAR2_4, US4, to=UPLINK)])
+    case.expect("uplink", [arp_reply(UPLINK, US4, FAR, FAR4), arp_reply(UPLINK, US4, FAR2, FAR2_4)])
+    case.send("uplink", [ping(FAR, FAR4, UPLINK, US4, size, id=7) for size in (0, 56, 1472)])
+    case.expect("uplink", [ping(UPLINK, US4, FAR, FAR4, size, kind=0, id=7) for size in (0, 56, 1472)])
+    case.send("uplink", [bytes(arp_request(FAR, FAR4, US4)).ljust(60, b"\0")])  # as a NIC pads it
+    case.expect("uplink", [arp_reply(UPLINK, US4, FAR, FAR4)])
+
+
+@golden
+def underlay_answers_ipv6(case):
+    """Neighbor Discovery and ping for the underlay port's IPv6 address."""
+    bridged(case, family=6)
+    case.send("uplink", [solicitation(FAR, FAR6, US6), solicitation(FAR, FAR6, "2001:db8::77"),
+                         solicitation(FAR, FAR6, US6, to=UPLINK)])
+    case.expect("uplink", [advertisement(UPLINK, US6, FAR, FAR6)] * 2)
+    case.send("uplink", [ping6(FAR, FAR6, UPLINK, US6, size) for size in (0, 57, 1400)])
+    case.expect("uplink", [ping6(UPLINK, US6, FAR, FAR6, size, ICMPv6EchoReply) for size in (0, 57, 1400)])
+
+
+@golden
+def next_hop_resolved_by_arp(case):
+    """A far VTEP is asked for when it is configured, again every second until it answers, and again before the answer
+    goes stale. Until then what is for it is dropped."""
+    case.setup(f"link add uplink address {UPLINK} type vdev args net_ring_uplink\naddr add {US4}/24 dev uplink")
+    bridge(case, "docker1")
+    vxlan(case)
+    ask = arp_request(UPLINK, US4, FAR4)
+    case.commands(f"fdb append {F1} dev vxlan100 dst {FAR4}")
+    case.expect("uplink", [ask])
+    case.send("docker1", [udp(C1, F1)])
+    case.drop("docker1", "vtep_unresolved", 1)
+    case.wait(2)
+    case.expect("uplink", [ask] * 2)
+    case.send("uplink", [arp_reply(FAR, FAR4, UPLINK, US4)])
+    case.send("docker1", [udp(C1, F1)])
+    case.expect("uplink", [encapsulated(udp(C1, F1))])
+    case.send("uplink", [arp_request(FAR, FAR4, US4)])
+    case.expect("uplink", [arp_reply(UPLINK, US4, FAR, FAR4)])
+
+
+@golden
+def next_hop_of_a_route_resolved_by_arp(case):
+    """A far VTEP behind a router: it is the router that is asked for."""
+    case.setup(f"link add uplink address {UPLINK} type vdev args net_ring_uplink\naddr add {US4}/24 dev uplink\n"
+               "route add default via 192.0.2.254")
+    bridge(case, "docker1")
+    vxlan(case)
+    case.commands(f"fdb append {F1} dev vxlan100 dst 198.51.100.7")
+    case.expect("uplink", [arp_request(UPLINK, US4, "192.0.2.254")])
+    case.send("uplink", [arp_reply(ROUTER, "192.0.2.254", UPLINK, US4)])
+    case.send("docker1", [udp(C1, F1)])
+    case.expect("uplink", [outer(udp(C1, F1), US4, "198.51.100.7", src_mac=UPLINK, dst_mac=ROUTER)])
+
+
+@golden
+def next_hop_resolved_by_neighbor_discovery(case):
+    """The same on an IPv6 underlay."""
+    case.setup(f"link add uplink address {UPLINK} type vdev args net_ring_uplink\naddr add {US6}/64 dev uplink")
+    bridge(case, "docker1")
+    vxlan(case, family=6)
+    case.commands(f"fdb append {F1} dev vxlan100 dst {FAR6}")
+    case.expect("uplink", [solicitation(UPLINK, US6, FAR6)])
+    case.send("docker1", [udp(C1, F1)])
+    case.drop("docker1", "vtep_unresolved", 1)
+    case.send("uplink", [advertisement(FAR, FAR6, UPLINK, US6)])
+    case.send("docker1", [udp(C1, F1)])
+    case.expect("uplink", [encapsulated(udp(C1, F1), FAR6)])
+
+
+@golden
+def vtep_unresolved(case):
+    """A far VTEP that never answers: what is for it is dropped, alone, in a list, and where it is flooded to."""
+    case.setup(f"link add uplink address {UPLINK} type vdev args net_ring_uplink\naddr add {US4}/24 dev uplink\n"
+               f"neigh add {FAR2_4} lladdr {FAR2} dev uplink")
+    bridge(case, "docker1", "docker2")
+    vxlan(case, fdb=[(F1, FAR4), (F2, FAR4), (F2, FAR2_4)], flood=[FAR4, FAR2_4])
+    case.send("docker1", [udp(C1, F1), udp(C1, F2), udp(C1, BROADCAST)])
+    case.drop("docker1", "vtep_unresolved", 1)
+    case.drop("vxlan100", "vtep_unresolved", 2)
+    case.expect("uplink", [encapsulated(udp(C1, F2), FAR2_4), encapsulated(udp(C1, BROADCAST), FAR2_4)])
+    case.expect("docker2", [udp(C1, BROADCAST)])
+
+
+@golden
+def addresses_are_announced(case):
+    """A new address is announced: a gratuitous ARP, or an unsolicited advertisement to all nodes; on a bridge also into
+    its tunnels."""
+    bridged(case, flood=[FAR4])
+    case.commands("addr add 192.0.2.11/24 dev uplink")
+    case.expect("uplink", [arp_request(UPLINK, "192.0.2.11", "192.0.2.11")])
+    case.commands("addr add 2001:db8::11/64 dev uplink")
+    case.expect("uplink", [advertisement(UPLINK, "2001:db8::11", "33:33:00:00:00:01", "ff02::1", solicited=0)])
+    case.commands("addr add 172.18.10.1/24 dev br0")
+    gratuitous = arp_request(GATEWAY, "172.18.10.1", "172.18.10.1")
+    case.expect("docker1", [gratuitous])
+    case.expect("uplink", [encapsulated(gratuitous)])

@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Where MACs are: learning, moves, static entries, ageing."""
+
+from .case import golden, golden_each
+from .oracle import *
+
+PORTS = ("docker1", "docker2", "docker3")
+
+
+@golden
+def learn_from_containers(case):
+    """The first frame is flooded; the answer already goes to one port, and so does what follows."""
+    bridged(case, ports=PORTS, fdb=[], flood=[FAR4])
+    case.send("docker1", [udp(C1, C2)])
+    case.expect("docker2", [udp(C1, C2)])
+    case.expect("docker3", [udp(C1, C2)])
+    case.expect("uplink", [encapsulated(udp(C1, C2))])
+    case.send("docker2", [udp(C2, C1)])
+    case.expect("docker1", [udp(C2, C1)])
+    case.send("docker1", [udp(C1, C2, 100)])
+    case.expect("docker2", [udp(C1, C2, 100)])
+    case.expect_fdb(f"""
+        02:00:00:00:03:01 dev br0 master br0 permanent
+        {C1} dev docker1 master br0
+        {C2} dev docker2 master br0
+        00:00:00:00:00:00 dev vxlan100 dst {FAR4} self permanent
+        02:00:00:00:03:02 dev vxlan100 self permanent""")
+
+
+@golden_each(ipv4=dict(family=4, far=(FAR4, FAR2_4)), ipv6=dict(family=6, far=(FAR6, FAR2_6)))
+def learn_from_tunnels(case, family, far):
+    """A decapsulated frame's source is behind the VTEP that it came from; answers go there alone, at the device's port and
+    VNI, whatever source port it came with."""
+    bridged(case, "learning udpcsum", family=family, port=8472, vni=77, ports=PORTS[:2], fdb=[], flood=far)
+    case.send("uplink", [received(udp(F1, BROADCAST), far[0], vni=77, port=8472, checksum=True),
+                         received(udp(F2, C1), far[1], vni=77, port=8472, checksum=True)])
+    for port in PORTS[:2]:
+        case.expect(port, [udp(F1, BROADCAST), udp(F2, C1)])
+    case.send("docker1", [udp(C1, F1), udp(C1, F2)])
+    case.expect("uplink", [encapsulated(udp(C1, F1), far[0], vni=77, port=8472, checksum=True),
+                           encapsulated(udp(C1, F2), far[1], vni=77, port=8472, checksum=True)])
+    case.expect_fdb(f"""
+        02:00:00:00:03:01 dev br0 master br0 permanent
+        {C1} dev docker1 master br0
+        00:00:00:00:00:00 dev vxlan77 dst {far[0]} self permanent
+        00:00:00:00:00:00 dev vxlan77 dst {far[1]} self permanent
+        {F1} dev vxlan77 dst {far[0]} self
+        {F2} dev vxlan77 dst {far[1]} self
+        02:00:00:00:03:02 dev vxlan77 self permanent""")
+
+
+@golden
+def learn_behind_ipv4_options(case):
+    """The source address is found though the outer header has options."""
+    bridged(case, "learning noudpcsum", ports=PORTS[:1], fdb=[])
+    case.send("uplink", [received(udp(F1, C1), FAR2_4, options=[b"\x01" * 40])])
+    case.expect("docker1", [udp(F1, C1)])
+    case.send("docker1", [udp(C1, F1)])
+    case.expect("uplink", [encapsulated(udp(C1, F1), FAR2_4)])
+
+
+@golden
+def nolearning(case):
+    """With nolearning a decapsulated frame teaches nothing; containers do all the same."""
+    bridged(case, ports=PORTS[:2], fdb=[], flood=[FAR2_4])
+    case.send("uplink", [received(udp(F1, BROADCAST))])
+    for port in PORTS[:2]:
+        case.expect(port, [udp(F1, BROADCAST)])
+    case.send("docker1", [udp(C1, F1)])
+    case.expect("docker2", [udp(C1, F1)])
+    case.expect("uplink", [encapsulated(udp(C1, F1), FAR2_4)])
+    case.send("docker2", [udp(C2, C1)])
+    case.expect("docker1", [udp(C2, C1)])
+
+
+@golden
+def move_between_ports(case):
+    """A MAC that shows up at another port is there from then on, and back again, also within one second."""
+    bridged(case, ports=PORTS, fdb=[])
+    for port in ("docker1", "docker2", "docker1", "docker2", "docker1"):
+        case.send(port, [udp(C1, BROADCAST, 1)])
+        for other in PORTS:
+            case.expect(other, [udp(C1, BROADCAST, 1)] if other != port else [])
+        case.send("docker3", [udp(C3, C1)])
+        case.expect(port, [udp(C3, C1)])
+
+
+@golden
+def move_between_port_and_vtep(case):
+    """A container that moves to another host and back."""
+    bridged(case, "learning noudpcsum", ports=PORTS[:2], fdb=[])
+    for _ in range(2):
+        case.send("docker1", [udp(C1, C2)])
+        case.expect("docker2", [udp(C1, C2)])
+        case.send("docker2", [udp(C2, C1)])
+        case.expect("docker1", [udp(C2, C1)])
+        case.send("uplink", [received(udp(C1, C2))])
+        case.expect("docker2", [udp(C1, C2)])
+        case.send("docker2", [udp(C2, C1)])
+        case.expect("uplink", [encapsulated(udp(C2, C1))])
+
+
+@golden_each(ipv4=dict(family=4, far=(FAR4, FAR2_4)), ipv6=dict(family=6, far=(FAR6, FAR2_6)))
+def move_between_vteps(case, family, far):
+    """A container that moves from one far host to another and back."""
+    bridged(case, "learning udpcsum", family=family, fdb=[])
+    for remote in (far[0], far[1], far[0]):
+        case.send("uplink", [received(udp(F1, C1), remote, checksum=True)])
+        case.expect("docker1", [udp(F1, C1)])
+        case.send("docker1", [udp(C1, F1)])
+        case.expect("uplink", [encapsulated(udp(C1, F1), remote, checksum=True)])
+
+
+@golden
+def static_does_not_move(case):
+    """What was configured stays, whatever the traffic says. A frame from a VTEP that is not where its source is configured
+    to be is dropped; one from a container passes, as on Linux, and teaches nothing."""
+    bridged(case, "learning noudpcsum", ports=PORTS[:2], fdb=[(F1, FAR4)])
+    case.setup(f"fdb append {C1} dev docker1 master static")
+    case.send("uplink", [received(udp(F1, C1), FAR2_4), received(udp(C1, BROADCAST), FAR2_4)])
+    case.drop("vxlan100", "source_mac_static", 2)
+    case.send("uplink", [received(udp(F1, C1), FAR4)])
+    case.expect("docker1", [udp(F1, C1)])
+    case.send("docker2", [udp(C1, F1)])
+    case.send("docker2", [udp(F1, C1)])
+    case.expect("uplink", [encapsulated(udp(C1, F1))])
+    case.expect("docker1", [udp(F1, C1)])
+    case.send("docker2", [udp(C2, C1), udp(C2, F1)])
+    case.expect("docker1", [udp(C2, C1)])
+    case.expect("uplink", [encapsulated(udp(C2, F1))])
+
+
+@golden
+def static_with_nolearning_is_not_checked(case):
+    """A device that does not learn does not compare sources either, as on Linux."""
+    bridged(case, "nolearning noudpcsum", fdb=[(F1, FAR4)])
+    case.send("uplink", [received(udp(F1, C1), FAR2_4)])
+    case.expect("docker1", [udp(F1, C1)])
+    case.send("docker1", [udp(C1, F1)])
+    case.expect("uplink", [encapsulated(udp(C1, F1))])
+
+
+@golden
+def static_with_several_destinations(case):
+    """A MAC that is configured to be behind several VTEPs may speak from any."""
+    bridged(case, "learning noudpcsum", fdb=[(F1, FAR4), (F1, FAR2_4)])
+    case.send("uplink", [received(udp(F1, C1), FAR4), received(udp(F1, C1), FAR2_4)])
+    case.expect("docker1", [udp(F1, C1)] * 2)
+    case.send("docker1", [udp(C1, F1)])
+    case.expect("uplink", [encapsulated(udp(C1, F1), far) for far in (FAR4, FAR2_4)])
+
+
+@golden
+def source_mac_own(case):
+    """A frame whose source is the bridge's own MAC has come round in a loop."""
+    bridged(case, "learning noudpcsum", ports=PORTS[:2], flood=[FAR4])
+    for mac in ("02:00:00:00:03:01", "02:00:00:00:03:02"):
+        case.send("uplink", [received(udp(mac, BROADCAST))])
+        case.drop("vxlan100", "source_mac_own", 1)
+        case.send("docker1", [udp(mac, F1)])
+        case.drop("docker1", "source_mac_own", 1)
+
+
+@golden
+def ageing(case):
+    """Learned entries are forgotten when they were not seen for the bridge's or the VXLAN device's ageing time; traffic
+    keeps them; static ones stay."""
+    underlay(case)
+    case.setup("link add br0 address 02:00:00:00:03:01 type bridge ageing_time 10")
+    for port in PORTS:
+        case.setup(f"link add {port} type vdev args net_ring_{port}\nlink set {port} master br0")
+    vxlan(case, "learning noudpcsum ageing 20", fdb=[(F3, FAR4)], flood=[FAR2_4])
+    case.send_together({"docker1": [udp(C1, F3)], "docker2": [udp(C2, F3)]})
+    case.expect("uplink", [encapsulated(udp(C1, F3)), encapsulated(udp(C2, F3))])
+    case.send("uplink", [received(udp(F1, C1))])
+    case.expect("docker1", [udp(F1, C1)])
+    case.wait(8)
+    case.send("docker2", [udp(C2, F3)])
+    case.expect("uplink", [encapsulated(udp(C2, F3))])
+    case.wait(5)  # 13 s: C1 is gone, C2 and F1 are not
+    case.send("docker3", [udp(C3, C1), udp(C3, C2), udp(C3, F1)])
+    case.expect("docker1", [udp(C3, C1)])
+    case.expect("docker2", [udp(C3, C1), udp(C3, C2)])
+    case.expect("uplink", [encapsulated(udp(C3, C1), FAR2_4), encapsulated(udp(C3, F1))])
+    case.wait(9)  # 22 s: all that was learned is gone but C3
+    case.send("docker3", [udp(C3, C2), udp(C3, F1), udp(C3, F3)])
+    for port in PORTS[:2]:
+        case.expect(port, [udp(C3, C2), udp(C3, F1)])
+    case.expect("uplink", [encapsulated(udp(C3, C2), FAR2_4), encapsulated(udp(C3, F1), FAR2_4), encapsulated(udp(C3, F3))])
+    case.expect_fdb(f"""
+        02:00:00:00:03:01 dev br0 master br0 permanent
+        {C3} dev docker3 master br0
+        00:00:00:00:00:00 dev vxlan100 dst {FAR2_4} self permanent
+        {F3} dev vxlan100 dst {FAR4} self permanent
+        02:00:00:00:03:02 dev vxlan100 self permanent""")
+
+
+@golden
+def ageing_never(case):
+    """An ageing time of 0 keeps what was learned for ever."""
+    underlay(case)
+    case.setup("link add br0 address 02:00:00:00:03:01 type bridge ageing_time 0")
+    for port in PORTS[:2]:
+        case.setup(f"link add {port} type vdev args net_ring_{port}\nlink set {port} master br0")
+    vxlan(case, "learning noudpcsum ageing 0", flood=[FAR2_4])
+    case.send_together({"docker1": [udp(C1, NOBODY)], "uplink": [received(udp(F1, C1))]})
+    case.expect("docker2", [udp(C1, NOBODY), udp(F1, C1)])
+    case.expect("uplink", [encapsulated(udp(C1, NOBODY), FAR2_4)])
+    case.expect("docker1", [udp(F1, C1)])
+    case.wait(400)
+    case.send("docker2", [udp(C2, C1), udp(C2, F1)])
+    case.expect("docker1", [udp(C2, C1)])
+    case.expect("uplink", [encapsulated(udp(C2, F1))])
+
+
+@golden
+def entry_deleted_and_added_again(case):
+    """The next frame after `fdb del` is not sent there any more, the next after `fdb append` is."""
+    bridged(case, ports=PORTS[:2])
+    frame = udp(C1, F1)
+    case.send("docker1", [frame])
+    case.expect("uplink", [encapsulated(frame)])
+    case.commands(f"fdb del {F1} dev vxlan100 dst {FAR4}")
+    case.send("docker1", [frame])
+    case.expect("docker2", [frame])
+    case.commands(f"fdb append {F1} dev vxlan100 dst {FAR2_4}")
+    case.send("docker1", [frame])
+    case.expect("uplink", [encapsulated(frame, FAR2_4)])
+    case.commands(f"fdb replace {F1} dev vxlan100 dst {FAR4}")
+    case.send("docker1", [frame])
+    case.expect("uplink", [encapsulated(frame)])
+
+
+@golden
+def learned_gone_with_its_port(case):
+    """What was learned at a port that left the bridge is not there any more."""
+    bridged(case, ports=PORTS)
+    case.send("docker1", [udp(C1, F1)])
+    case.expect("uplink", [encapsulated(udp(C1, F1))])
+    case.commands("link set docker1 nomaster")
+    case.send("docker2", [udp(C2, C1)])
+    case.expect("docker3", [udp(C2, C1)])
+    case.commands("link del docker2")
+    case.send("docker3", [udp(C3, C2)])
+    case.drop("docker3", "no_destination", 1)

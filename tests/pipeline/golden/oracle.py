@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What vxd ought to send, computed by others: scapy builds headers and checksums, and the hash of a flow, which is
+vxd's own choice, is written here a second time from its definition in dataplane/net/flow_hash.h."""
+
+import ipaddress
+import random
+import struct
+
+from scapy.config import conf
+from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import ARP, Dot1Q, Ether
+from scapy.layers.vxlan import VXLAN
+from scapy.packet import Raw
+
+conf.verb = 0
+
+BLOB = random.Random(7348).randbytes(8192)  # the payload of everything; slices of one text pack well
+
+# The same network in every case: us, two far VTEPs and a router, containers here and there.
+UPLINK, FAR, FAR2, ROUTER = (f"02:00:00:00:01:{number:02x}" for number in (1, 2, 3, 254))
+US4, FAR4, FAR2_4 = "192.0.2.1", "192.0.2.2", "192.0.2.3"
+US6, FAR6, FAR2_6 = "2001:db8::1", "2001:db8::2", "2001:db8::3"
+C1, C2, C3 = (f"02:00:00:00:00:{number:02x}" for number in (1, 2, 3))       # docker1, docker2, docker3
+F1, F2, F3 = (f"02:00:00:00:02:{number:02x}" for number in (1, 2, 3))       # behind far VTEPs
+BROADCAST = "ff:ff:ff:ff:ff:ff"
+NOBODY = "02:00:00:00:09:09"
+
+
+# ---- inner frames ----------------------------------------------------------------------------------------------
+
+def payload(size, start=0):
+    return BLOB[start:start + size]
+
+
+def udp(source, destination, size=26, *, src="10.0.0.1", dst="10.0.0.2", sport=1000, dport=2000, tos=0, **ip):
+    """Ethernet, IPv4, UDP and `size` bytes: 42 bytes more."""
+    return Ether(dst=destination, src=source) / IP(src=src, dst=dst, tos=tos, **ip) / UDP(sport=sport, dport=dport) \
+        / Raw(payload(size))
+
+
+def udp6(source, destination, size=26, *, src="fd00::1", dst="fd00::2", sport=1000, dport=2000, tc=0, **ip):
+    return Ether(dst=destination, src=source) / IPv6(src=src, dst=dst, tc=tc, **ip) / UDP(sport=sport, dport=dport) \
+        / Raw(payload(size))
+
+
+def tcp(source, destination, size=26, *, src="10.0.0.1", dst="10.0.0.2", sport=1000, dport=2000):
+    return Ether(dst=destination, src=source) / IP(src=src, dst=dst) / TCP(sport=sport, dport=dport, seq=7, ack=9) \
+        / Raw(payload(size))
+
+
+def tcp6(source, destination, size=26, *, src="fd00::1", dst="fd00::2"):
+    return Ether(dst=destination, src=source) / IPv6(src=src, dst=dst) / TCP(sport=1000, dport=2000, seq=7, ack=9) \
+        / Raw(payload(size))
+
+
+def raw_frame(source, destination, ether_type=0x88b5, size=46):
+    """A frame of a type that nobody reads (IEEE 802 local experimental)."""
+    return Ether(dst=destination, src=source, type=ether_type) / Raw(payload(size))
+
+
+def vlan(source, destination, tag=5, ether_type=0x8100):
+    return Ether(dst=destination, src=source, type=ether_type) / Dot1Q(vlan=tag, type=0x88b5) / Raw(payload(42))
+
+
+# ---- the hash of a flow ----------------------------------------------------------------------------------------
+
+def crc32c(state, data):
+    """As x86's crc32 instruction: Castagnoli's polynomial, reflected, nothing inverted."""
+    for byte in data:
+        state ^= byte
+        for _ in range(8):
+            state = (state >> 1) ^ (0x82f63b78 if state & 1 else 0)
+    return state
+
+
+def flow_hash(frame):
+    frame = bytes(frame)
+    ether_type = int.from_bytes(frame[12:14], "big")
+    ip = frame[14:]
+    if ether_type == 0x0800 and len(ip) >= 20 and ip[0] >> 4 == 4 and ip[0] & 15 >= 5:
+        size = (ip[0] & 15) * 4
+        is_fragment = int.from_bytes(ip[6:8], "big") & 0x3fff != 0
+        has_ports = ip[9] in (6, 17) and not is_fragment and len(ip) >= size + 4
+        ports = ip[size:size + 4] if has_ports else bytes(4)
+        return crc32c(0xffffffff, ip[12:20] + ports + bytes([ip[9], 0, 0, 0]))
+    if ether_type == 0x86dd and len(ip) >= 40 and ip[0] >> 4 == 6:
+        protocol, at = ip[6], 40
+        is_whole = True
+        for _ in range(4):
+            if protocol not in (0, 43, 60):
+                break
+            if at + 8 > len(ip):
+                is_whole = False
+                break
+            protocol, at = ip[at], at + (ip[at + 1] + 1) * 8
+        has_ports = is_whole and protocol in (6, 17) and at + 4 <= len(ip)
+        ports = ip[at:at + 4] if has_ports else bytes(4)
+        return crc32c(0xffffffff, ip[8:40] + ports + bytes([protocol, 0, 0, 0]))
+    return crc32c(0xffffffff, frame[:14])
+
+
+def source_port(frame):
+    return 49152 + (flow_hash(frame) & 0x3fff)  # RFC 7348 section 5: 49152-65535
+
+
+def inner_ecn(frame):
+    frame = bytes(frame)
+    ether_type = int.from_bytes(frame[12:14], "big")
+    if ether_type == 0x0800 and len(frame) >= 34 and frame[14] >> 4 == 4 and frame[14] & 15 >= 5:
+        return frame[15] & 3
+    if ether_type == 0x86dd and len(frame) >= 54 and frame[14] >> 4 == 6:
+        return (frame[15] >> 4) & 3
+    return 0
+
+
+# ---- outer frames ----------------------------------------------------------------------------------------------
+
+def outer(inner, src, dst, *, src_mac, dst_mac, vni=100, port=4789, checksum=False, ttl=64, tos=0, ecn=None, sport=None,
+          vxlan_flags=8, reserved1=0, reserved2=0, **ip):
+    """An encapsulated frame. Its checksum is computed where the underlay is IPv6, or where `checksum` is true."""
+    inner = bytes(inner)
+    ecn = inner_ecn(inner) if ecn is None else ecn
+    sport = source_port(inner) if sport is None else sport
+    if ipaddress.ip_address(dst).version == 4:
+        ip.setdefault("flags", "DF")
+        ip.setdefault("id", 0)
+        network = IP(src=src, dst=dst, ttl=ttl, tos=tos | ecn, **ip)
+    else:
+        network = IPv6(src=src, dst=dst, hlim=ttl, tc=tos | ecn, **ip)
+        checksum = True
+    datagram = UDP(sport=sport, dport=port) if checksum else UDP(sport=sport, dport=port, chksum=0)
+    header = struct.pack("!B3sI", vxlan_flags, reserved1.to_bytes(3, "big"), vni << 8 | reserved2)
+    return Ether(src=src_mac, dst=dst_mac) / network / datagram / Raw(header + inner)
+
+
+def encapsulated(inner, far=FAR4, **options):
+    """What we send to a far VTEP."""
+    local = US6 if ":" in far else US4
+    mac = {FAR4: FAR, FAR6: FAR, FAR2_4: FAR2, FAR2_6: FAR2}[far]
+    return outer(inner, local, far, **{"src_mac": UPLINK, "dst_mac": mac, **options})
+
+
+def received(inner, far=FAR4, **options):
+    """What a far VTEP sends to us. It may hash as it likes."""
+    local = US6 if ":" in far else US4
+    mac = {FAR4: FAR, FAR6: FAR, FAR2_4: FAR2, FAR2_6: FAR2}[far]
+    return outer(inner, far, local, **{"src_mac": mac, "dst_mac": UPLINK, "sport": 55555, **options})
+
+
+# scapy's own reading of the same thing has to agree with the header that is packed above.
+assert VXLAN(bytes(encapsulated(raw_frame(C1, F1)))[42:]).vni == 100
+assert VXLAN(bytes(encapsulated(raw_frame(C1, F1)))[42:]).flags == 8
+
+
+# ---- the networks that most cases use --------------------------------------------------------------------------
+
+def underlay(case, family=4, mtu=""):
+    case.setup(f"""
+        link add uplink address {UPLINK} {mtu} type vdev args net_ring_uplink
+        addr add {US4 + "/24" if family == 4 else US6 + "/64"} dev uplink
+        neigh add {FAR4 if family == 4 else FAR6} lladdr {FAR} dev uplink
+        neigh add {FAR2_4 if family == 4 else FAR2_6} lladdr {FAR2} dev uplink""")
+
+
+def bridge(case, *ports, name="br0", address="02:00:00:00:03:01"):
+    case.setup(f"link add {name} address {address} type bridge")
+    for port in ports:
+        case.setup(f"link add {port} type vdev args net_ring_{port}\nlink set {port} master {name}")
+
+
+def vxlan(case, options="nolearning noudpcsum", *, vni=100, family=4, port=4789, master="br0", fdb=(), flood=()):
+    """A VXLAN device in a bridge. `fdb`: (MAC, far VTEP, more words) of static entries; `flood`: far VTEPs."""
+    name = f"vxlan{vni}"
+    case.setup(f"link add {name} address 02:00:00:00:03:02 type vxlan id {vni} local {US4 if family == 4 else US6} "
+               f"dstport {port} {options}")
+    if master:
+        case.setup(f"link set {name} master {master}")
+    for mac, far, *words in fdb:
+        case.setup(f"fdb append {mac} dev {name} dst {far} {' '.join(words)}".rstrip())
+    for far in flood:
+        case.setup(f"fdb append 00:00:00:00:00:00 dev {name} dst {far}")
+
+
+def bridged(case, options="nolearning noudpcsum", *, family=4, ports=("docker1",), **more):
+    """Scheme 2 with one far VTEP, behind which F1 is."""
+    underlay(case, family)
+    bridge(case, *ports)
+    more.setdefault("fdb", [(F1, FAR4 if family == 4 else FAR6)])
+    vxlan(case, options, family=family, **more)
+
+
+__all__ = [name for name in globals() if not name.startswith("_")]
