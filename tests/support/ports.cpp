@@ -58,6 +58,20 @@ Result<OpenedPort> try_open(const PortRequest& request)
     return kind->open(spec, {packet_pool(), request.workers});
 }
 
+bool cannot_make_namespaces()
+{
+    if (can_make_namespaces())
+        return false;
+    WARN("skipped: no right to make network namespaces");
+    return true;
+}
+
+std::string error_of(const PortRequest& request)
+{
+    auto opened = try_open(request);
+    return opened ? "" : opened.error().message;
+}
+
 OpenedPort open(const PortRequest& request)
 {
     auto opened = try_open(request);

@@ -9,6 +9,8 @@
 #include "dataplane/port/port_kind.h"
 #include "tests/support/network.h"
 
+#include <catch2/catch.hpp>
+
 #include <map>
 #include <memory>
 #include <optional>
@@ -29,8 +31,10 @@ struct PortRequest {
     std::uint16_t workers = 2;
 };
 
+bool cannot_make_namespaces(); // and says that the test is skipped
 Result<OpenedPort> try_open(const PortRequest& request);
-OpenedPort open(const PortRequest& request); // has to succeed
+OpenedPort open(const PortRequest& request);      // has to succeed
+std::string error_of(const PortRequest& request); // "" if it can be opened
 
 rte_mbuf* mbuf_of(const Frame& frame, MbufPool& pool = packet_pool());
 Frame frame_of(const rte_mbuf* mbuf);
@@ -42,3 +46,9 @@ Frame receive_frame(Port& port, std::uint16_t queue = 0);
 bool becomes_readable(int fd);
 
 } // namespace vx::test
+
+// A frame by its size: whole ones are long.
+template <>
+struct Catch::StringMaker<vx::test::Frame> {
+    static std::string convert(const vx::test::Frame& frame) { return fmt::format("frame of {} bytes", frame.size()); }
+};
