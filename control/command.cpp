@@ -48,14 +48,19 @@ std::string_view synonym(std::string_view verb)
     return verb == "show" ? "list" : verb == "del" ? "delete" : std::string_view{};
 }
 
-const Command* find_command(std::span<const Command> commands, std::string_view word)
+// `words` start with the verb, if there is one.
+const Command* find_command(std::span<const Command> commands, std::span<const std::string> words)
 {
+    const std::string_view word = words.empty() ? std::string_view{"show"} : std::string_view{words[0]};
     const auto is = [&](const Command& command) { return command.verb == word; };
     const auto abbreviates = [&](const Command& command) {
         return is_prefix(word, command.verb) || is_prefix(word, synonym(command.verb)) ||
                (command.verb == "show" && word == "lst");
     };
     auto found = std::find_if(commands.begin(), commands.end(), is);
+    // With nothing after it, "s" is show even where set comes before it.
+    if (found == commands.end() && words.size() == 1 && is_prefix(word, "show"))
+        found = std::find_if(commands.begin(), commands.end(), [](const Command& c) { return c.verb == "show"; });
     if (found == commands.end())
         found = std::find_if(commands.begin(), commands.end(), abbreviates);
     return found == commands.end() ? nullptr : &*found;
@@ -140,7 +145,7 @@ Result<Reply> dispatch(Transaction& transaction, std::span<const std::string> wo
     const bool has_verb = words.size() > 1;
     if (has_verb && is_help(words[1]))
         return help_for(commands);
-    const Command* const command = find_command(commands, has_verb ? std::string_view{words[1]} : "show");
+    const Command* const command = find_command(commands, words.subspan(1));
     if (command == nullptr) {
         std::vector<std::string_view> verbs;
         for (const Command& known : commands)

@@ -42,8 +42,8 @@ std::span<const Noun> nouns();
 std::span<const Command> commands_of(std::string_view noun); // empty for an unknown one
 
 // Runs one command. Nouns and verbs may be abbreviated as with ip(8): an exact match, else the first in table order
-// that the word is a prefix of; "list" and "lst" are "show", "delete" is "del"; no verb is "show". "help" works at
-// every level.
+// that the word is a prefix of; "list" and "lst" are "show", "delete" is "del"; no verb is "show". Unlike ip, where "ip
+// l s" is an unfinished set, "s" with nothing after it is show. "help" works at every level.
 Result<Reply> dispatch(Transaction& transaction, std::span<const std::string> words);
 Result<Reply> dispatch(Transaction& transaction, std::span<const std::string> words, std::span<const Noun> table);
 

@@ -175,7 +175,9 @@ TEST_CASE("a word in a message has no control characters and an end")
 
 TEST_CASE("nouns and verbs may be abbreviated, and the table's order decides")
 {
-    CHECK(run("l s")->text == "link set"); // as in this table, set stands before show
+    CHECK(run("l s")->text == "link show");
+    CHECK(run("l s a up")->text == "link set [a] [up]"); // in the table, set stands before show
+    CHECK(run("f s").has_value() == false);              // this table has none
     CHECK(run("l sh")->text == "link show");
     CHECK(run("link")->text == "link show");
     CHECK(run("link list")->text == "link show");
