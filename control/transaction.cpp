@@ -14,7 +14,7 @@ namespace
 Mac stable_mac(const std::string& seed, const std::string& name)
 {
     std::uint64_t hash = 0xcbf29ce484222325ULL;
-    for (const char byte : seed + '/' + name)
+    for (const char byte : fmt::format("{}/{}", seed, name))
         hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3ULL;
     hash ^= hash >> 32; // the lower bits of FNV are the better ones
     auto bytes = Mac::from_u64(hash & 0xffffffffffffULL).bytes();

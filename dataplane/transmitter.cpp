@@ -61,13 +61,16 @@ void Transmitter::send(rte_mbuf* mbuf, LinkId link, Context& context) noexcept
 
 void Transmitter::flush(LinkId link, Buffer& buffer, Context& context) noexcept
 {
-    std::array<std::uint32_t, kBurst> sizes;
-    for (std::size_t i = 0; i < buffer.count; ++i)
-        sizes[i] = rte_pktmbuf_pkt_len(buffer.frames[i]);
+    // A port frees what it takes and moves what it does not to the end, so the sizes are summed before and after.
+    const auto bytes_from = [&](std::size_t first) {
+        std::uint64_t bytes = 0;
+        for (std::size_t i = first; i < buffer.count; ++i)
+            bytes += rte_pktmbuf_pkt_len(buffer.frames[i]);
+        return bytes;
+    };
+    const std::uint64_t offered = bytes_from(0);
     const std::uint16_t sent = context.config.link(link).port->tx(worker_, {buffer.frames.data(), buffer.count});
-    std::uint64_t bytes = 0;
-    for (std::size_t i = 0; i < sent; ++i)
-        bytes += sizes[i];
+    const std::uint64_t bytes = offered - bytes_from(sent);
     LinkCounters& counters = context.link_counters[link.value];
     counters.tx_packets.add(sent);
     counters.tx_bytes.add(bytes);

@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -34,6 +35,14 @@ LinkCounters* map_link_counters()
     void* pages = mmap(nullptr, kMaxLinks * sizeof(LinkCounters), PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return pages == MAP_FAILED ? nullptr : static_cast<LinkCounters*>(pages);
+}
+
+// A socket reports once that its interface went down, and works again when it is back. False for what is no socket.
+bool clear_socket_error(int fd) noexcept
+{
+    int pending = 0;
+    socklen_t size = sizeof(pending);
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &pending, &size) == 0;
 }
 
 } // namespace
@@ -273,7 +282,7 @@ void Worker::sleep(const ForwardingConfig& config) noexcept
             std::uint64_t drained = 0;
             if (event.data.fd == event_fd_) {
                 [[maybe_unused]] const auto size = read(event_fd_, &drained, sizeof(drained));
-            } else if ((event.events & (EPOLLERR | EPOLLHUP)) != 0) {
+            } else if ((event.events & (EPOLLERR | EPOLLHUP)) != 0 && !clear_socket_error(event.data.fd)) {
                 unwatch(event.data.fd); // its other end is gone; it would wake us for ever
             }
         }
