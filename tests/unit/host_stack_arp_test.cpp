@@ -125,6 +125,24 @@ TEST_CASE("a next hop becomes reachable by its ARP reply, and by nobody else's")
     CHECK(lab.sent.empty());
 }
 
+TEST_CASE("an ARP reply that was sent to all, or to another, is an announcement and no answer")
+{
+    HostStackLab lab;
+    const NeighborKey peer{kUplink, ip("192.0.2.2")};
+    lab.resolver.want_next_hops({peer}, lab.now);
+    Octets frame = arp_reply("192.0.2.2", kUplinkMac, "192.0.2.1");
+    SECTION("broadcast")
+    {
+        ethernet_of(frame).destination = Mac::broadcast();
+    }
+    SECTION("for another")
+    {
+        frame = arp_reply("192.0.2.2", kUplinkMac, "192.0.2.7");
+    }
+    lab.receive(kUplink, PuntReason::kUnderlay, frame);
+    CHECK(lab.resolver.all().at(peer).state == NudState::kStale);
+}
+
 TEST_CASE("a known neighbour is confirmed by unicast")
 {
     HostStackLab lab;

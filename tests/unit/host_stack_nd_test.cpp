@@ -72,6 +72,35 @@ TEST_CASE("a solicitation that is not valid or not for us is not answered")
     CHECK(refused([](Octets& frame) { ethernet_of(frame).source = kBridgeMac; }));
 }
 
+TEST_CASE("options that are not known are passed over; ones that do not end with the message spoil it")
+{
+    const auto answered = [](const Octets& options) {
+        HostStackLab lab;
+        Octets frame = solicitation("2001:db8:a::5", "2001:db8:a::1");
+        frame.insert(frame.end(), options.begin(), options.end());
+        ipv6_of(frame).payload_length = static_cast<std::uint16_t>(frame.size() - kL4v6);
+        fix_message6(frame);
+        lab.receive(kPort, PuntReason::kLocal, frame);
+        return !lab.sent.empty();
+    };
+    const auto option = [](std::uint8_t type, std::uint8_t length, std::size_t size) {
+        Octets bytes(size, std::byte{0x55});
+        if (size > 0)
+            bytes[0] = std::byte{type};
+        if (size > 1)
+            bytes[1] = std::byte{length};
+        return bytes;
+    };
+    CHECK(answered(option(14, 1, 8))); // nonce, RFC 3971
+    CHECK(answered(option(14, 2, 16)));
+    for (const std::uint8_t type : {std::uint8_t{14}, LinkLayerOption::kSource}) {
+        for (std::size_t size = 1; size < 24; ++size)
+            CHECK_FALSE(answered(option(type, 3, size)));
+        CHECK_FALSE(answered(option(type, 255, 8)));
+        CHECK_FALSE(answered(option(type, 0, 8)));
+    }
+}
+
 TEST_CASE("a next hop becomes reachable by its Neighbor Advertisement")
 {
     const NeighborKey peer{kUplink, ip("2001:db8:1::2")};
@@ -104,10 +133,17 @@ TEST_CASE("a next hop becomes reachable by its Neighbor Advertisement")
     CHECK(lab.resolver.all().at(peer).state == NudState::kReachable);
 }
 
-TEST_CASE("advertisements of our own addresses, and of ones that nobody asked for, are ignored")
+TEST_CASE("advertisements that are not valid, of our own addresses, or that nobody asked for, are ignored")
 {
     HostStackLab lab;
     const Station all{*Mac::parse("33:33:00:00:00:01"), ip("ff02::1")};
+    const NeighborKey peer{kUplink, ip("2001:db8:1::3")};
+    lab.resolver.want_next_hops({peer}, lab.now);
+    lab.sent.clear();
+    CHECK_FALSE(lab.receive(kUplink, PuntReason::kUnderlay,
+                            neighbor_advertisement({kPeerMac, peer.second}, all, 0x60))); // RFC 4861 section 7.1.2
+    CHECK_FALSE(lab.resolver.find(peer));
+    lab.resolver.want_next_hops({}, lab.now);
     for (const char* target : {"2001:db8:1::1", "2001:db8:1::2"})
         CHECK_FALSE(
             lab.receive(kUplink, PuntReason::kUnderlay, neighbor_advertisement({kPeerMac, ip(target)}, all, 0x20)));

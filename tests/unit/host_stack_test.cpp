@@ -35,6 +35,25 @@ TEST_CASE("a truncated frame is neither read beyond its end nor answered")
     }
 }
 
+TEST_CASE("an ICMPv6 message of any length is not read beyond its end, though its lengths and checksum agree")
+{
+    for (const Received& kind : every_kind()) {
+        if (header_at<EthernetHeader>(kind.frame, 0).type.host() != ether_type::kIpv6)
+            continue;
+        for (std::size_t size = 0; size < kind.frame.size() - kL4v6; ++size) {
+            HostStackLab lab;
+            Octets frame = kind.frame;
+            frame.resize(kL4v6 + size);
+            ipv6_of(frame).payload_length = static_cast<std::uint16_t>(size);
+            if (size >= 4)
+                fix_message6(frame);
+            lab.receive(kind.in, kind.reason, frame);
+            if (size < sizeof(IcmpHeader) && !lab.sent.empty())
+                FAIL("answered " << size << " bytes of a message");
+        }
+    }
+}
+
 TEST_CASE("whatever is received, what is sent has right checksums and comes from our own addresses")
 {
     std::mt19937 random{1};
@@ -127,6 +146,11 @@ TEST_CASE("the next hop of a routed packet is found as workers find it")
     CHECK_FALSE(hop("172.18.10.255")); // broadcast
     CHECK_FALSE(hop("192.0.2.9"));     // underlay subnet
     CHECK_FALSE(hop("8.8.8.8"));       // underlay route
+    Model nested = model;
+    nested
+        .addresses[{kVxlan, *IpPrefix::parse("172.18.11.1/16")}] = {}; // shorter than the bridge's, and looked at later
+    CHECK(next_hop_of(nested, ip("172.18.10.5")) == NeighborKey{kBridge, ip("172.18.10.5")});
+    CHECK(next_hop_of(nested, ip("172.18.40.5")) == NeighborKey{kVxlan, ip("172.18.40.5")});
     CHECK(hop("2001:db8:a::9") == NeighborKey{kBridge, ip("2001:db8:a::9")});
     Model changed = model;
     changed.routes[*IpPrefix::parse("172.18.10.0/24")] = {ip("172.18.20.0"), kVxlan, true};
