@@ -5,6 +5,7 @@
 #include "control/compile.h"
 
 #include <algorithm>
+#include <set>
 
 namespace vx
 {
@@ -20,7 +21,7 @@ Controller::Controller(Dataplane& dataplane, Options options)
                   if (link != nullptr && model_.is_underlay(*link))
                       needs_publish_ = true;
                   else
-                      update_neighbors();
+                      update_neighbor(key);
               },
           .release = [this](LinkId in, Bytes frame) { send(in, frame); },
           .dropped = [this](LinkId in) { dataplane_.count_drop(in, DropReason::neighbor_unresolved); },
@@ -144,11 +145,11 @@ void Controller::commit(Transaction& transaction)
         dataplane_.remove_port(link);
     vteps_.collect();
     if (is_model_changed)
-        announce_new_addresses(*transaction.before_);
+        announce_addresses(*transaction.before_);
     transaction.is_done_ = true;
 }
 
-void Controller::announce_new_addresses(const Model& before)
+void Controller::announce_addresses(const Model& before)
 {
     const auto has_audience = [this](const Link& link) {
         if (link.vxlan() != nullptr)
@@ -157,19 +158,19 @@ void Controller::announce_new_addresses(const Model& before)
                    return other.second.master == link.id;
                });
     };
-    for (const auto& [key, nothing] : model_.addresses)
-        if (!before.addresses.contains(key) && has_audience(*model_.find(key.first)))
+    for (const auto& [key, nothing] : model_.addresses) {
+        const Link& link = *model_.find(key.first);
+        const Link* old = before.find(key.first);
+        const bool is_news = !before.addresses.contains(key) || old == nullptr || old->mac != link.mac;
+        if (is_news && has_audience(link))
             host_stack_.announce(key.first, key.second.address());
+    }
 }
 
 void Controller::publish()
 {
     needs_publish_ = needs_refresh_ = false;
-    Compiled compiled = compile(model_, vteps_, [this](const NeighborKey& key) -> std::optional<Mac> {
-        if (const auto fixed = model_.neighbors.find(key); fixed != model_.neighbors.end())
-            return fixed->second;
-        return resolver_.find(key);
-    });
+    Compiled compiled = compile(model_, vteps_, [this](const NeighborKey& key) { return known_mac(key); });
     std::erase_if(compiled.next_hops, [this](const NeighborKey& key) { return model_.neighbors.contains(key); });
     dataplane_.publish(std::move(compiled.config));
     dataplane_.fdb().release_retired();
@@ -220,31 +221,45 @@ void Controller::update_own_macs(Transaction& transaction)
     own_macs_ = std::move(wanted);
 }
 
-// Brings the data plane's neighbour table in line with static entries and what was resolved; for bridges and routed
-// VXLAN devices, whose neighbours workers look up.
+// Brings one entry of the data plane's neighbour table in line with what is configured or was resolved. It has those
+// of bridges and routed VXLAN devices, which workers look up; underlay ports' are in the encapsulation templates.
+void Controller::update_neighbor(const NeighborKey& key)
+{
+    const Link* link = model_.find(key.first);
+    std::optional<Mac> mac;
+    if (link != nullptr && !model_.is_underlay(*link) && key.second.is_v4())
+        mac = known_mac(key);
+    const auto old = routed_neighbors_.find(key);
+    if (!mac && old != routed_neighbors_.end()) {
+        dataplane_.neighbors().erase(key.first, key.second.v4_host());
+        routed_neighbors_.erase(old);
+    } else if (mac && (old == routed_neighbors_.end() || old->second != *mac)) {
+        needs_refresh_ |= dataplane_.neighbors().set(key.first, key.second.v4_host(), *mac, now_seconds()) ==
+                          NeighborTable::Change::kRebuilt;
+        routed_neighbors_[key] = *mac;
+    }
+}
+
+// After the Model changed: links, addresses and static entries may have come and gone.
 void Controller::update_neighbors()
 {
-    std::map<NeighborKey, Mac> wanted;
-    const auto add = [&](const NeighborKey& key, const Mac& mac) {
-        const Link* link = model_.find(key.first);
-        if (link != nullptr && !model_.is_underlay(*link) && key.second.is_v4())
-            wanted.emplace(key, mac);
-    };
-    for (const auto& [key, mac] : model_.neighbors)
-        add(key, mac);
-    for (const auto& [key, neighbor] : resolver_.all())
-        if (const auto mac = resolver_.find(key))
-            add(key, *mac);
+    std::set<NeighborKey> keys;
     for (const auto& [key, mac] : routed_neighbors_)
-        if (!wanted.contains(key))
-            dataplane_.neighbors().erase(key.first, key.second.v4_host());
-    for (const auto& [key, mac] : wanted)
-        if (const auto old = routed_neighbors_.find(key); old == routed_neighbors_.end() || old->second != mac)
-            needs_refresh_ |= dataplane_.neighbors().set(key.first, key.second.v4_host(), mac, now_seconds()) ==
-                              NeighborTable::Change::kRebuilt;
-    routed_neighbors_ = std::move(wanted);
-    if (needs_refresh_)
-        publish_if_needed();
+        keys.insert(key);
+    for (const auto& [key, mac] : model_.neighbors)
+        keys.insert(key);
+    for (const auto& [key, neighbor] : resolver_.all())
+        keys.insert(key);
+    for (const NeighborKey& key : keys)
+        update_neighbor(key);
+    publish_if_needed();
+}
+
+std::optional<Mac> Controller::known_mac(const NeighborKey& key) const
+{
+    if (const auto fixed = model_.neighbors.find(key); fixed != model_.neighbors.end())
+        return fixed->second;
+    return resolver_.find(key);
 }
 
 // Stores or erases one entry, and moves the references that it holds.

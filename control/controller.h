@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <memory>
 #include <string>
 
@@ -47,12 +48,14 @@ private:
     Result<> check_fdb_size(const Transaction& transaction) const;
     void commit(Transaction& transaction);
     void send(LinkId link, Bytes frame);
-    void announce_new_addresses(const Model& before);
+    void announce_addresses(const Model& before); // those that are new, or have a new MAC
     void publish();
     void publish_if_needed();
     void count_flood_references(const Model& model, int change);
     void update_own_macs(Transaction& transaction);
+    void update_neighbor(const NeighborKey& key);
     void update_neighbors();
+    std::optional<Mac> known_mac(const NeighborKey& key) const;
     bool apply_fdb_changes(Transaction& transaction);
     void set_fdb(FdbKey key, Dest dest);
     void learn(Transaction& transaction, const LearnEvent& event);

@@ -89,7 +89,7 @@ public:
     void heard(const NeighborKey& key, const Mac& mac, bool is_solicited, bool may_create, std::int64_t now_ms);
     // Retries, refreshes and gives up what is due. Call at least every 100 ms.
     void tick(std::int64_t now_ms);
-    // Forgets a neighbour, or every one of a link (deleted, or its address changed); held frames are dropped. A next
+    // Forgets a neighbour, or every one of a link that is deleted; held frames are dropped. A next
     // hop that is forgotten alone is asked for anew.
     bool forget(const NeighborKey& key);
     void forget_link(LinkId link);
