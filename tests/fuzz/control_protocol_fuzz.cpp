@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The control protocol, from bytes on the socket to the published config and back: LineScanner, decode_request(),
+// Controller::run() with the real command tables, encode_response(), decode_response(). An input is one byte and the
+// stream, which comes in chunks of its size; if its lowest bit is set, the stream is a script as `vxctl -batch` reads
+// it, one transaction.
+//
+// The data plane is real, has no workers and only ports of type null. Commands that name another type of port touch
+// the machine; they are parsed and not carried out.
+#include "control/commands/link.h"
+#include "control/controller.h"
+#include "control/wire.h"
+#include "dataplane/dataplane.h"
+#include "dataplane/dpdk/eal.h"
+#include "dataplane/dpdk/mbuf.h"
+#include "tests/fuzz/target.h"
+
+#include <algorithm>
+#include <memory>
+#include <sched.h>
+#include <string>
+#include <vector>
+
+namespace vx::fuzz
+{
+
+namespace
+{
+
+using Json = nlohmann::ordered_json;
+
+constexpr unsigned kMemoryMib = 128;
+constexpr std::size_t kMaxCommands = 64; // of a request; each may open a port
+constexpr std::int64_t kStepMs = 200;
+
+// ---- vxd without a socket --------------------------------------------------------------------------------------
+
+class Daemon
+{
+public:
+    static Daemon& the() // DPDK starts once a process
+    {
+        static Daemon daemon;
+        return daemon;
+    }
+
+    Response run(const Request& request) { return controller_.run(request); }
+
+    // What is configured, as a client sees it.
+    std::string shown()
+    {
+        Request request;
+        request.commands = {{"link", "show"}, {"addr", "show"}, {"route", "show"}, {"neigh", "show"}, {"fdb", "show"}};
+        request.format = Format::kJson;
+        const Response response = run(request);
+        require(response.failures.empty(), "show never fails");
+        std::string text;
+        for (const Json& output : response.outputs)
+            text += output.dump() + "\n";
+        return text;
+    }
+
+    // Time passes, and what the control thread sent leaves.
+    void turn()
+    {
+        now_ms_ += kStepMs;
+        controller_.tick();
+        for (int turns = 0; turns < 100; ++turns) {
+            const bool worked = dataplane_->run_once();
+            const bool served = controller_.poll();
+            if (!worked && !served)
+                return;
+        }
+        require(false, "vxd gets quiet");
+    }
+
+    void remove_everything()
+    {
+        std::vector<std::string> names;
+        for (const auto& [id, link] : controller_.model().links)
+            names.push_back(link.name);
+        for (const std::string& name : names) {
+            Request request;
+            request.commands = {{"link", "del", "dev", name}};
+            require(run(request).failures.empty(), "every device can be removed");
+        }
+        require(shown() == empty_, "without devices nothing is left");
+    }
+
+private:
+    Daemon()
+        : eal_(start_eal()), dataplane_(create_dataplane(eal_)),
+          controller_(*dataplane_, {.mac_seed = "fuzz", .clock_ms = [this] { return now_ms_; }}), empty_(shown())
+    {
+    }
+
+    static Eal start_eal()
+    {
+        EalOptions options;
+        options.memory = EalOptions::Memory::kNormal;
+        options.memory_mib = kMemoryMib;
+        options.control_cpu = static_cast<unsigned>(sched_getcpu()); // several fuzzers may run
+        options.file_prefix = "vxd-fuzz";
+        auto eal = Eal::start(options);
+        require(eal.has_value() && register_mbuf_note().has_value(), "DPDK starts");
+        return *std::move(eal);
+    }
+
+    static std::unique_ptr<Dataplane> create_dataplane(const Eal& eal)
+    {
+        DataplaneOptions options;
+        options.worker_cpus = {0};
+        options.mbuf_count = 1023;
+        options.fdb_max = 64; // few, so that a full table is met
+        auto dataplane = Dataplane::create(eal, options);
+        require(dataplane.has_value(), "there is memory for a data plane");
+        return *std::move(dataplane);
+    }
+
+    Eal eal_;
+    std::int64_t now_ms_ = 1'000'000;
+    std::unique_ptr<Dataplane> dataplane_;
+    Controller controller_;
+    const std::string empty_;
+};
+
+// ---- requests --------------------------------------------------------------------------------------------------
+
+bool touches_the_machine(const CommandWords& words)
+{
+    return std::any_of(words.begin(), words.end(),
+                       [](const std::string& word) { return word != "null" && find_port_kind(word) != nullptr; });
+}
+
+// Takes those commands out of the request.
+void only_parse_what_touches_the_machine(Request& request)
+{
+    std::erase_if(request.commands, [](const CommandWords& words) {
+        if (!touches_the_machine(words))
+            return false;
+        Words cursor{words, std::min<std::size_t>(2, words.size()), "link", "add", "NAME type TYPE"};
+        if (const auto parsed = parse_link_add(cursor); !parsed)
+            require(!parsed.error().message.empty(), "an error says something");
+        return true;
+    });
+    if (request.commands.size() > kMaxCommands)
+        request.commands.resize(kMaxCommands);
+}
+
+bool is_one_line(std::string_view text)
+{
+    return text.find('\n') == text.size() - 1;
+}
+
+// Text that is not UTF-8 is replaced on its way, once.
+std::string printed(const Json& value)
+{
+    return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+void check_response(const Request& request, const Response& response)
+{
+    const std::string line = encode_response(request, response);
+    require(is_one_line(line), "a response is one line");
+    const auto decoded = decode_response(line);
+    require(decoded.has_value(), "a response can be decoded");
+    require(printed(decoded->outputs) == printed(response.outputs), "the outputs arrive");
+    require(printed(decoded->warnings) == printed(response.warnings), "the warnings arrive");
+    require(decoded->failures.size() == response.failures.size(), "the failures arrive");
+    for (std::size_t i = 0; i < response.failures.size(); ++i) {
+        const Failure &sent = response.failures[i], &received = decoded->failures[i];
+        require(!sent.error.message.empty(), "an error says something");
+        require(received.index == sent.index && received.error.kind == sent.error.kind, "a failure arrives");
+        require(printed(received.error.message) == printed(sent.error.message), "an error's message arrives");
+    }
+}
+
+void carry_out(Request request)
+{
+    only_parse_what_touches_the_machine(request);
+    Daemon& daemon = Daemon::the();
+    const std::string before = daemon.shown();
+    const Response response = daemon.run(request);
+    const std::string after = daemon.shown();
+    require(request.on_failure == OnFailure::kGoOn || response.failures.size() <= 1, "the first failure ends the list");
+    if (!response.failures.empty() && request.on_failure == OnFailure::kUndoAll)
+        require(after == before, "a refused transaction changes nothing");
+    check_response(request, response);
+}
+
+void check_round_trip(const Request& request)
+{
+    const auto line = encode_request(request);
+    require(line.has_value() && is_one_line(*line), "what was decoded can be encoded");
+    const DecodedRequest again = decode_request(*line);
+    require(static_cast<bool>(again), "what was encoded can be decoded");
+    require(again->id == request.id && again->method == request.method, "the request is the same");
+    if (request.method == Method::kRun)
+        require(again->commands == request.commands && again->on_failure == request.on_failure &&
+                    again->format == request.format,
+                "the params are the same");
+}
+
+// ---- the stream ------------------------------------------------------------------------------------------------
+
+struct Line {
+    std::string text;    // with its '\n', if it came
+    std::string refusal; // "": the scanner let it pass
+    bool is_complete = false;
+    friend bool operator==(const Line&, const Line&) = default;
+};
+
+// As SocketServer does it: a refused line is skipped to its end.
+std::vector<Line> scan(std::string_view stream, std::size_t chunk)
+{
+    std::vector<Line> lines;
+    LineScanner scanner;
+    Line line;
+    std::size_t at = 0;
+    while (at < stream.size()) {
+        std::size_t used = 0;
+        const std::string bytes{stream.substr(at, chunk)}; // its own, for AddressSanitizer
+        const auto state = scanner.scan(bytes, used);
+        require(used > 0 && used <= bytes.size(), "the scanner goes on, and not too far");
+        line.text.append(bytes, 0, used);
+        at += used;
+        if (state == LineScanner::State::kMore) {
+            require(used == bytes.size(), "the scanner wants more when it has seen all");
+            continue;
+        }
+        if (state == LineScanner::State::kRefused) {
+            line.refusal = scanner.refusal();
+            require(!line.refusal.empty(), "a refusal says why");
+            const std::size_t end = std::min(stream.find('\n', at), stream.size() - 1) + 1;
+            line.text += stream.substr(at, end - at);
+            at = end;
+            scanner.reset();
+        }
+        require(scanner.at_start(), "the next line starts anew");
+        line.is_complete = true;
+        lines.push_back(std::move(line));
+        line = {};
+    }
+    lines.push_back(std::move(line));
+    return lines;
+}
+
+void answer(const Line& line)
+{
+    const DecodedRequest request = decode_request(line.text);
+    if (!request) {
+        const std::string reply = encode_error(request.error());
+        require(is_one_line(reply) && !decode_response(reply), "an error is one line, and no response");
+        return;
+    }
+    require(line.refusal.empty(), "what the scanner refuses is no request");
+    check_round_trip(*request);
+    if (request->method == Method::kPing)
+        require(is_one_line(encode_pong(*request, "1")), "a pong is one line");
+    else
+        carry_out(*request);
+}
+
+void run_stream(std::string_view stream, std::size_t chunk)
+{
+    const std::vector<Line> lines = scan(stream, stream.size());
+    require(lines == scan(stream, chunk), "chunks make no difference");
+    for (const Line& line : lines) {
+        if (const auto response = decode_response(line.text); !response) // vxctl's side
+            require(!response.error().message.empty(), "an error says something");
+        if (line.is_complete)
+            answer(line);
+    }
+}
+
+void run_script(std::string_view text)
+{
+    auto script = parse_script(text, "script");
+    if (!script)
+        return require(script.error().message.starts_with("script:"), "an error names the file");
+    require(script->lines.size() == script->commands.size(), "every command has a line");
+    Request request;
+    request.commands = std::move(script->commands);
+    carry_out(std::move(request));
+}
+
+} // namespace
+
+void control_protocol(Input input)
+{
+    if (input.empty())
+        return;
+    const std::string stream{input.begin() + 1, input.end()};
+    if ((input[0] & 1) != 0)
+        run_script(stream);
+    else
+        run_stream(stream, std::size_t{1} + input[0] / 2);
+    Daemon::the().turn();
+    Daemon::the().remove_everything();
+}
+
+} // namespace vx::fuzz
