@@ -56,11 +56,13 @@ Result<Reply> assign(Transaction& transaction, Words& words, IfThere if_there)
     if (transaction.model().addresses.contains(key)) {
         if (if_there == IfThere::kLeave)
             return Reply{};
-        return error("{}: \"{}\" already has the address {}", words.name(), device.name, parsed->prefix->to_string());
+        return error("{}: \"{}\" already has the address {} (File exists)", words.name(), device.name,
+                     parsed->prefix->to_string());
     }
     const Link* owner = transaction.model().owner_of(address);
     if (owner != nullptr && owner->id != device.id)
-        return error("{}: \"{}\" already has the address {}", words.name(), owner->name, address.to_string());
+        return error("{}: \"{}\" already has the address {} (File exists)", words.name(), owner->name,
+                     address.to_string());
     if (address.is_v6() && device.port() == nullptr)
         transaction.warn(fmt::format("{}: vxd bridges IPv6 between containers but does not route it: {} answers, and "
                                      "is no gateway",

@@ -6,12 +6,31 @@
 namespace vx
 {
 
+namespace
+{
+
+bool is_among(std::initializer_list<std::string_view> options, std::string_view word)
+{
+    return std::find(options.begin(), options.end(), word) != options.end();
+}
+
+} // namespace
+
 Error rejected(Words& words, std::initializer_list<std::string_view> unsupported)
 {
-    if (words.done() || std::find(unsupported.begin(), unsupported.end(), words.peek()) == unsupported.end())
+    if (words.done() || !is_among(unsupported, words.peek()))
         return words.unexpected();
     words.take_again(words.peek());
     return words.invalid("is an option that vxd does not support");
+}
+
+Error rejected_option(Words& words, std::string_view usage, std::initializer_list<std::string_view> unsupported)
+{
+    if (words.done() || is_among(unsupported, words.peek()))
+        return rejected(words, unsupported);
+    words.take_again(words.peek());
+    return words.invalid(
+        fmt::format("is not an option of {}; usage: type {}", usage.substr(0, usage.find(' ')), usage));
 }
 
 Result<const Link*> find_device(const Transaction& transaction, const Words& words, const std::string& name)

@@ -12,8 +12,7 @@ namespace
 {
 
 constexpr Command kCommands[] = {
-    {"fdb", "append",
-     "LLADDR dev DEV dst ADDR [ vni VNI ] [ port PORT ] [ permanent | static | dynamic ] [ self ]",
+    {"fdb", "append", "LLADDR dev DEV dst ADDR [ vni VNI ] [ port PORT ] [ permanent | static | dynamic ] [ self ]",
      "add a destination: frames for LLADDR go to each of them; LLADDR 00:00:00:00:00:00 is where\n"
      "           broadcast, multicast and unknown unicast go. vni and port are the device's if not given",
      fdb_append},
@@ -68,8 +67,8 @@ Result<> take_word(Words& words, FdbWords& parsed)
         parsed.master = true;
         return Ok{};
     }
-    return rejected(words, {"router", "use", "extern_learn", "sticky", "src_vni", "via", "nhid", "vlan", "activity_notify",
-                            "norefresh", "inactive"});
+    return rejected(words, {"router", "use", "extern_learn", "sticky", "src_vni", "via", "nhid", "vlan",
+                            "activity_notify", "norefresh", "inactive"});
 }
 
 } // namespace

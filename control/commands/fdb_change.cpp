@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // fdb add, append, replace and del. What an entry is and who may take its place, as in the kernel's
-// vxlan_fdb_update() and br_fdb_add(), checked against them; but append adds a destination to a unicast address too,
-// where the kernel leaves it as it is without a word.
+// vxlan_fdb_update() and br_fdb_add(), checked against them, but for append: here it adds a destination to a unicast
+// address too, and refuses one that is there; the kernel does neither, without a word.
 #include "control/commands/fdb.h"
 
 #include "control/commands/arguments.h"
@@ -90,7 +90,7 @@ Result<> check_other(const Model& model, const Words& words, const FdbWords& par
         return error("{}: {} is the address of \"{}\" or of one of its VXLAN devices", words.name(),
                      parsed.mac.to_string(), name_of(model, existing.link()));
     if (existing.is_fixed() && how != How::kReplace)
-        return error("{}: there is already an entry {} on \"{}\" of the same bridge", words.name(),
+        return error("{}: there is already an entry {} on \"{}\" of the same bridge (File exists)", words.name(),
                      parsed.mac.to_string(), name_of(model, existing.link()));
     return Ok{};
 }
@@ -109,6 +109,12 @@ Result<> check_destination(const Model& model, const Words& words, const FdbWord
     return Ok{};
 }
 
+Error there_already(const Words& words, const FdbWords& parsed, const Link& link, const Remote& remote)
+{
+    return error("{}: the entry {} of \"{}\" already has dst {} (File exists)", words.name(), parsed.mac.to_string(),
+                 link.name, remote_text(remote, *link.vxlan()));
+}
+
 // The all-zero entry: where the VXLAN device floods to.
 Result<Reply> set_flood(Transaction& transaction, const Words& words, const FdbWords& parsed, const Link& link, How how)
 {
@@ -120,10 +126,11 @@ Result<Reply> set_flood(Transaction& transaction, const Words& words, const FdbW
         return error("{}: the entry {} cannot be replaced (Cannot replace non-unicast fdb entries); use del and append",
                      words.name(), parsed.mac.to_string());
     if (how == How::kAdd && !vxlan.flood.empty())
-        return error("{}: \"{}\" already has an entry {}, with dst {}; use append", words.name(), link.name,
-                     parsed.mac.to_string(), remote_text(vxlan.flood.front(), vxlan));
-    if (std::find(vxlan.flood.begin(), vxlan.flood.end(), remote) == vxlan.flood.end())
-        transaction.change().find(link.id)->vxlan()->flood.push_back(remote);
+        return error("{}: \"{}\" already has an entry {}, with dst {} (File exists); use append", words.name(),
+                     link.name, parsed.mac.to_string(), remote_text(vxlan.flood.front(), vxlan));
+    if (std::find(vxlan.flood.begin(), vxlan.flood.end(), remote) != vxlan.flood.end())
+        return there_already(words, parsed, link, remote);
+    transaction.change().find(link.id)->vxlan()->flood.push_back(remote);
     return Reply{};
 }
 
@@ -145,14 +152,15 @@ Result<Reply> set_on_vxlan(Transaction& transaction, const Words& words, const F
             if (auto free = check_other(model, words, parsed, *existing, how); !free)
                 return std::move(free).error();
         if (is_ours && how == How::kAdd)
-            return error("{}: \"{}\" already has an entry {}, with dst {}; use append or replace", words.name(),
-                         link.name, parsed.mac.to_string(),
+            return error("{}: \"{}\" already has an entry {}, with dst {} (File exists); use append or replace",
+                         words.name(), link.name, parsed.mac.to_string(),
                          remote_text(transaction.remotes_of(*existing).front(), vxlan));
         if (is_ours && how == How::kAppend && existing->is_fixed()) // where it was learned is not kept beside
             remotes = transaction.remotes_of(*existing);
     }
-    if (std::find(remotes.begin(), remotes.end(), remote) == remotes.end())
-        remotes.push_back(remote);
+    if (std::find(remotes.begin(), remotes.end(), remote) != remotes.end())
+        return there_already(words, parsed, link, remote);
+    remotes.push_back(remote);
     if (parsed.state == FdbWords::State::kDynamic && remotes.size() > 1)
         return error("{}: {} has several destinations, and such an entry does not age; leave out \"dynamic\"",
                      words.name(), parsed.mac.to_string());
@@ -174,7 +182,7 @@ Result<Reply> set_on_port(Transaction& transaction, const Words& words, const Fd
             if (auto free = check_other(model, words, parsed, *existing, how); !free)
                 return std::move(free).error();
         if (is_ours && how == How::kAdd)
-            return error("{}: \"{}\" already has an entry {}; use replace", words.name(), link.name,
+            return error("{}: \"{}\" already has an entry {} (File exists); use replace", words.name(), link.name,
                          parsed.mac.to_string());
     }
     const bool is_dynamic = parsed.state == FdbWords::State::kDynamic;
@@ -225,7 +233,10 @@ Result<Reply> del_flood(Transaction& transaction, const Words& words, const FdbW
 
 } // namespace
 
-Result<Reply> fdb_add(Transaction& transaction, Words& words) { return set_entry(transaction, words, How::kAdd); }
+Result<Reply> fdb_add(Transaction& transaction, Words& words)
+{
+    return set_entry(transaction, words, How::kAdd);
+}
 
 Result<Reply> fdb_append(Transaction& transaction, Words& words)
 {

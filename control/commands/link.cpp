@@ -85,8 +85,9 @@ Result<> check_member(const Transaction& transaction, const Words& words, const 
                          master.name);
     for (const auto& [prefix, route] : model.routes)
         if (route.link == link.id)
-            return error("{}: the route to {} leaves by \"{}\", and a member of a bridge is not routed; delete it first",
-                         words.name(), prefix.to_string(), link.name);
+            return error(
+                "{}: the route to {} leaves by \"{}\", and a member of a bridge is not routed; delete it first",
+                words.name(), prefix.to_string(), link.name);
     for (const auto& [key, mac] : model.neighbors)
         if (key.first == link.id)
             return error("{}: \"{}\" has the neighbour {}, and a member of a bridge has none; delete it first",

@@ -2,9 +2,9 @@
 // The handlers of `link`, and what they share.
 #pragma once
 
+#include "control/command.h"
 #include "control/commands/port_options.h"
 #include "control/commands/vxlan_options.h"
-#include "control/command.h"
 #include "control/transaction.h"
 
 #include <cstdint>

@@ -12,22 +12,13 @@ namespace vx
 namespace
 {
 
-// A word that no option of this kind is. The usage is that of the kind: the command's own does not fit on a line.
-Error rejected_option(Words& words, const PortKind& kind)
-{
-    if (words.done())
-        return words.unexpected();
-    words.take_again(words.peek());
-    return words.invalid(fmt::format("is not an option of {}; usage: type {} {}", kind.name, kind.name, usage_of(kind)));
-}
-
 Error unknown_kind(Words& words)
 {
     std::vector<std::string_view> names;
     for (const PortKind& kind : port_kinds())
         names.push_back(kind.name);
-    return words.invalid(fmt::format("is not a type of device that vxd has; expected one of {}, bridge, vxlan",
-                                     fmt::join(names, ", ")));
+    return words.invalid(
+        fmt::format("is not a type of device that vxd has; expected one of {}, bridge, vxlan", fmt::join(names, ", ")));
 }
 
 // "type KIND" and what comes right behind it.
@@ -65,29 +56,38 @@ Result<bool> take_kind_option(Words& words, LinkAddWords& parsed)
     return false;
 }
 
+// A word that nothing took. The usage is that of the kind: the command's own says too little about it.
 Error rejected_word(Words& words, const LinkAddWords& parsed)
 {
     if (std::holds_alternative<VxlanOptions>(parsed.kind))
         return rejected_vxlan_option(words);
-    if (const auto* spec = std::get_if<PortSpec>(&parsed.kind))
-        return rejected_option(words, *find_port_kind(spec->kind));
-    return rejected(words, {"link", "txqueuelen", "txqlen", "broadcast", "numtxqueues", "numrxqueues", "netns", "index",
-                            "stp_state", "forward_delay", "hello_time", "max_age", "priority", "vlan_filtering",
-                            "mcast_snooping", "group_fwd_mask", "nf_call_iptables", "fdb_max_learned"});
+    if (std::holds_alternative<BridgeOptions>(parsed.kind))
+        return rejected_option(words, kBridgeUsage,
+                               {"forward_delay", "hello_time", "max_age", "stp_state", "priority", "vlan_filtering",
+                                "vlan_protocol", "vlan_default_pvid", "mcast_snooping", "mcast_querier", "mcast_router",
+                                "group_fwd_mask", "nf_call_iptables", "nf_call_ip6tables", "nf_call_arptables",
+                                "fdb_max_learned", "fdb_flush"});
+    if (const auto* spec = std::get_if<PortSpec>(&parsed.kind)) {
+        const PortKind& kind = *find_port_kind(spec->kind);
+        const std::string_view blank = kind.options.empty() ? "" : " ";
+        return rejected_option(words, fmt::format("{}{}{}", kind.name, blank, usage_of(kind)), {});
+    }
+    return rejected(words,
+                    {"link", "txqueuelen", "txqlen", "broadcast", "numtxqueues", "numrxqueues", "netns", "index"});
 }
 
 // What no two devices may share.
 Result<> check_unique(const Model& model, const Words& words, const Link& added)
 {
     if (model.find(added.name) != nullptr)
-        return error("{}: there is already a device \"{}\"", words.name(), added.name);
+        return error("{}: there is already a device \"{}\" (File exists)", words.name(), added.name);
     const VxlanSettings* vxlan = added.vxlan();
     if (vxlan == nullptr)
         return Ok{};
     for (const auto& [id, link] : model.links) {
         const VxlanSettings* other = link.vxlan();
         if (other != nullptr && other->vni == vxlan->vni && other->udp_port == vxlan->udp_port)
-            return error("{}: \"{}\" already has the VNI {} on UDP port {}", words.name(), link.name,
+            return error("{}: \"{}\" already has the VNI {} on UDP port {} (File exists)", words.name(), link.name,
                          vxlan->vni.value(), vxlan->udp_port);
     }
     return Ok{};
@@ -172,7 +172,8 @@ Result<Reply> link_add(Transaction& transaction, Words& words)
             return std::move(fits).error();
         master = (*bridge)->id;
     }
-    if (const VxlanSettings* vxlan = link->vxlan(); vxlan != nullptr && transaction.model().owner_of(vxlan->local) == nullptr)
+    if (const VxlanSettings* vxlan = link->vxlan();
+        vxlan != nullptr && transaction.model().owner_of(vxlan->local) == nullptr)
         transaction.warn(fmt::format("{}: no device has the address {} yet; \"{}\" carries nothing until a port has it",
                                      words.name(), vxlan->local.to_string(), link->name));
     const auto added = transaction.add_link(*std::move(link));

@@ -55,16 +55,15 @@ Result<> take_word(Words& words, LinkSetWords& parsed)
         return read_kind(words, parsed);
     if (std::holds_alternative<VxlanOptions>(parsed.kind))
         return rejected_vxlan_option(words);
-    return rejected(words, {"name", "alias", "group", "netns", "txqueuelen", "txqlen", "arp", "multicast", "allmulticast",
-                            "promisc", "qlen", "broadcast", "vf", "xdp", "addrgenmode", "protodown"});
+    return rejected(words, {"name", "alias", "group", "netns", "txqueuelen", "txqlen", "arp", "multicast",
+                            "allmulticast", "promisc", "qlen", "broadcast", "vf", "xdp", "addrgenmode", "protodown"});
 }
 
 // Everything that may be refused, before anything changes.
 Result<LinkId> check(const Transaction& transaction, const Words& words, const LinkSetWords& parsed, const Link& link)
 {
-    const bool is_other_kind =
-        (std::holds_alternative<BridgeOptions>(parsed.kind) && link.bridge() == nullptr) ||
-        (std::holds_alternative<VxlanOptions>(parsed.kind) && link.vxlan() == nullptr);
+    const bool is_other_kind = (std::holds_alternative<BridgeOptions>(parsed.kind) && link.bridge() == nullptr) ||
+                               (std::holds_alternative<VxlanOptions>(parsed.kind) && link.vxlan() == nullptr);
     if (is_other_kind)
         return error("{}: \"{}\" is a {} device, whose type has no such options", words.name(), link.name,
                      link.kind_name());

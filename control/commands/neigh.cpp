@@ -86,7 +86,7 @@ Result<Reply> set_neighbor(Transaction& transaction, Words& words, Presence pres
     const auto found = transaction.model().neighbors.find(key);
     const bool is_there = found != transaction.model().neighbors.end();
     if (is_there && presence == Presence::kNew)
-        return error("{}: \"{}\" already has the neighbour {}, lladdr {}", words.name(), device.name,
+        return error("{}: \"{}\" already has the neighbour {}, lladdr {} (File exists)", words.name(), device.name,
                      address.to_string(), found->second.to_string());
     if (!is_there && presence == Presence::kKnown)
         return error("{}: \"{}\" has no static neighbour {}", words.name(), device.name, address.to_string());

@@ -24,7 +24,8 @@ bool is_pci_address(std::string_view text)
     if (text.size() != shape.size())
         return false;
     for (std::size_t i = 0; i < text.size(); ++i) {
-        const bool fits = shape[i] == 'x' ? std::isxdigit(static_cast<unsigned char>(text[i])) != 0 : text[i] == shape[i];
+        const bool fits =
+            shape[i] == 'x' ? std::isxdigit(static_cast<unsigned char>(text[i])) != 0 : text[i] == shape[i];
         if (!fits)
             return false;
     }

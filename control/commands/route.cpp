@@ -69,10 +69,11 @@ Result<Reply> change_route(Transaction& transaction, Words& words, IfThere if_th
     if (!route)
         return route.error();
     if (is_connected(transaction.model(), parsed->prefix))
-        return error("{}: there is already a route to {}, which an address of a device makes (proto kernel)",
+        return error("{}: there is already a route to {}, which an address of a device makes (File exists)",
                      words.name(), parsed->prefix.to_string());
     if (if_there == IfThere::kFail && transaction.model().routes.contains(parsed->prefix))
-        return error("{}: there is already a route to {}", words.name(), destination_text(parsed->prefix));
+        return error("{}: there is already a route to {} (File exists)", words.name(),
+                     destination_text(parsed->prefix));
     transaction.change().routes.insert_or_assign(parsed->prefix, *route);
     return Reply{};
 }
@@ -112,9 +113,9 @@ Result<RouteWords> parse_route(Words& words)
         } else if (words.take("onlink")) {
             parsed.onlink = true;
         } else {
-            return rejected(words, {"metric", "proto", "protocol", "scope", "src", "table", "mtu", "nexthop", "type",
-                                    "tos", "dsfield", "weight", "vrf", "nhid", "encap", "pref", "advmss", "realm",
-                                    "preference", "priority"});
+            return rejected(words, {"metric",  "proto", "protocol", "scope",   "src",        "table",   "mtu",
+                                    "nexthop", "type",  "tos",      "dsfield", "weight",     "vrf",     "nhid",
+                                    "encap",   "pref",  "advmss",   "realm",   "preference", "priority"});
         }
         if (!step)
             return std::move(step).error();

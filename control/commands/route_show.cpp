@@ -48,7 +48,10 @@ std::vector<std::string_view> flags_of(const Transaction& transaction, const Rou
     return flags;
 }
 
-bool is_v4(const Row& row) { return row.prefix.address().is_v4(); }
+bool is_v4(const Row& row)
+{
+    return row.prefix.address().is_v4();
+}
 
 // As with ip(8), a device that was asked for is not repeated in text.
 std::string text_of(const Transaction& transaction, const Row& row, bool names_device)

@@ -70,7 +70,10 @@ std::string name_of(const Model& model, LinkId id)
     return link == nullptr ? fmt::format("if{}", id.value) : link->name;
 }
 
-std::string_view family_name(Family family) { return family == Family::kIpv4 ? "inet" : "inet6"; }
+std::string_view family_name(Family family)
+{
+    return family == Family::kIpv4 ? "inet" : "inet6";
+}
 
 std::string destination_text(const IpPrefix& prefix)
 {

@@ -94,11 +94,35 @@ Result<bool> take_vxlan_option(Words& words, VxlanOptions& options)
 
 Error rejected_vxlan_option(Words& words)
 {
-    return rejected(words, {"group",          "dev",          "df",       "srcport",    "proxy",     "noproxy",
-                            "rsc",            "norsc",        "l2miss",   "nol2miss",   "l3miss",    "nol3miss",
-                            "udp6zerocsumtx", "noudp6zerocsumtx",         "udp6zerocsumrx",          "noudp6zerocsumrx",
-                            "remcsumtx",      "noremcsumtx",  "remcsumrx", "noremcsumrx", "gbp",      "gpe",
-                            "external",       "vnifilter",    "maxaddress", "flowlabel", "localbypass", "nolocalbypass"});
+    return rejected_option(words, kVxlanUsage,
+                           {"group",
+                            "dev",
+                            "df",
+                            "srcport",
+                            "maxaddress",
+                            "flowlabel",
+                            "gbp",
+                            "gpe",
+                            "external",
+                            "vnifilter",
+                            "proxy",
+                            "noproxy",
+                            "rsc",
+                            "norsc",
+                            "l2miss",
+                            "nol2miss",
+                            "l3miss",
+                            "nol3miss",
+                            "remcsumtx",
+                            "noremcsumtx",
+                            "remcsumrx",
+                            "noremcsumrx",
+                            "udp6zerocsumtx",
+                            "noudp6zerocsumtx",
+                            "udp6zerocsumrx",
+                            "noudp6zerocsumrx",
+                            "localbypass",
+                            "nolocalbypass"});
 }
 
 Result<VxlanSettings> vxlan_settings(const VxlanOptions& options, const Words& words)

@@ -68,8 +68,7 @@ TEST_CASE("a VXLAN device has the kernel's defaults, but IANA's port")
     CHECK(vxlan->tos == 0);
     CHECK(vxlan->ageing_seconds == 300);
     CHECK(vxlan->flood.empty());
-    CHECK(vxlan_text(*vxlan) ==
-          "id 100 local 192.0.2.1 srcport 49152 65535 dstport 4789 ttl auto ageing 300 udpcsum");
+    CHECK(vxlan_text(*vxlan) == "id 100 local 192.0.2.1 srcport 49152 65535 dstport 4789 ttl auto ageing 300 udpcsum");
 }
 
 TEST_CASE("a VXLAN device takes the options of ip-link(8), in any order")
@@ -183,9 +182,9 @@ TEST_CASE("link set takes each thing once and nothing is an error")
     CHECK(parsed->is_up == true);
     CHECK(parsed->master == "br0");
     CHECK(parsed->mtu == 9000);
-    for (const std::string_view text : {"link set", "link set p", "link set p up down", "link set p up up",
-                                        "link set p master br0 nomaster", "link set p nomaster nomaster",
-                                        "link set p master", "link set p name q", "link set p type null"}) {
+    for (const std::string_view text :
+         {"link set", "link set p", "link set p up down", "link set p up up", "link set p master br0 nomaster",
+          "link set p nomaster nomaster", "link set p master", "link set p name q", "link set p type null"}) {
         Line bad{text};
         CHECK_FALSE(parse_link_set(bad.cursor).has_value());
     }
