@@ -80,7 +80,7 @@ def test_a_frame_larger_than_the_underlay_is_dropped_and_counted(lab):
     with Sniffer(far.namespace, "uplink") as wire:
         c1.no_ping(c2, size=1500 - 28, dont_fragment=True)
         expect(not [frame for frame in wire.tunnelled() if len(frame.inner) > 1464], "it came out of the underlay port")
-    expect("frame_too_big" in near.vxctl("stats").out, "stats does not name the drop")
+    expect(near.drops().get("frame_too_big"), "stats does not name the drop")
     c1.ping(c2)
 
 

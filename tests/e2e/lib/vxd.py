@@ -78,8 +78,15 @@ class VxdHost(Host):
         return self.json("fdb", "show")
 
     def state(self):
-        """Everything that commands can change, for "this changed nothing"."""
-        return {noun: self.json(noun, "show") for noun in ("link", "addr", "route", "neigh", "fdb")}
+        """Everything that commands can change, for "this changed nothing"; not what vxd finds out by itself."""
+        state = {noun: self.json(noun, "show") for noun in ("link", "addr", "route", "neigh", "fdb")}
+        state["neigh"] = [entry for entry in state["neigh"] if "PERMANENT" in entry["state"]]
+        state["fdb"] = [entry for entry in state["fdb"] if entry.get("state")]
+        return state
+
+    def drops(self):
+        """Reason -> packets."""
+        return self.json("stats")["drops"]
 
     def processor_seconds(self):
         """Of all its threads, to the nanosecond."""

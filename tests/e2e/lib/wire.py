@@ -91,8 +91,8 @@ class Tunnel:
         srcport, dstport, length, given = struct.unpack_from("!4H", udp)
         pseudo = source + destination + struct.pack("!HHHH", 0, length, 0, 17)
         source, destination = (str(ipaddress.ip_address(address)) for address in (source, destination))
-        return Tunnel(family, frame[:6].hex(":"), source, destination, ttl, fragment, ip_ok, srcport, dstport, given, given == 0 or checksum(pseudo + udp) == 0,
-                      udp[8], int.from_bytes(udp[12:15], "big"), udp[16:])
+        return Tunnel(family, frame[:6].hex(":"), source, destination, ttl, fragment, ip_ok, srcport, dstport, given,
+                      given == 0 or checksum(pseudo + udp) == 0, udp[8], int.from_bytes(udp[12:15], "big"), udp[16:])
 
 
 def ethernet(destination, source, kind, payload):
