@@ -7,16 +7,11 @@
 // The data plane is real, has no workers and only ports of type null. Commands that name another type of port touch
 // the machine; they are parsed and not carried out.
 #include "control/commands/link.h"
-#include "control/controller.h"
 #include "control/wire.h"
-#include "dataplane/dataplane.h"
-#include "dataplane/dpdk/eal.h"
-#include "dataplane/dpdk/mbuf.h"
+#include "tests/fuzz/daemon.h"
 #include "tests/fuzz/target.h"
 
 #include <algorithm>
-#include <memory>
-#include <sched.h>
 #include <string>
 #include <vector>
 
@@ -28,100 +23,13 @@ namespace
 
 using Json = nlohmann::ordered_json;
 
-constexpr unsigned kMemoryMib = 128;
 constexpr std::size_t kMaxCommands = 64; // of a request; each may open a port
-constexpr std::int64_t kStepMs = 200;
 
-// ---- vxd without a socket --------------------------------------------------------------------------------------
-
-class Daemon
+Daemon& daemon()
 {
-public:
-    static Daemon& the() // DPDK starts once a process
-    {
-        static Daemon daemon;
-        return daemon;
-    }
-
-    Response run(const Request& request) { return controller_.run(request); }
-
-    // What is configured, as a client sees it.
-    std::string shown()
-    {
-        Request request;
-        request.commands = {{"link", "show"}, {"addr", "show"}, {"route", "show"}, {"neigh", "show"}, {"fdb", "show"}};
-        request.format = Format::kJson;
-        const Response response = run(request);
-        require(response.failures.empty(), "show never fails");
-        std::string text;
-        for (const Json& output : response.outputs)
-            text += output.dump() + "\n";
-        return text;
-    }
-
-    // Time passes, and what the control thread sent leaves.
-    void turn()
-    {
-        now_ms_ += kStepMs;
-        controller_.tick();
-        for (int turns = 0; turns < 100; ++turns) {
-            const bool worked = dataplane_->run_once();
-            const bool served = controller_.poll();
-            if (!worked && !served)
-                return;
-        }
-        require(false, "vxd gets quiet");
-    }
-
-    void remove_everything()
-    {
-        std::vector<std::string> names;
-        for (const auto& [id, link] : controller_.model().links)
-            names.push_back(link.name);
-        for (const std::string& name : names) {
-            Request request;
-            request.commands = {{"link", "del", "dev", name}};
-            require(run(request).failures.empty(), "every device can be removed");
-        }
-        require(shown() == empty_, "without devices nothing is left");
-    }
-
-private:
-    Daemon()
-        : eal_(start_eal()), dataplane_(create_dataplane(eal_)),
-          controller_(*dataplane_, {.mac_seed = "fuzz", .clock_ms = [this] { return now_ms_; }}), empty_(shown())
-    {
-    }
-
-    static Eal start_eal()
-    {
-        EalOptions options;
-        options.memory = EalOptions::Memory::kNormal;
-        options.memory_mib = kMemoryMib;
-        options.control_cpu = static_cast<unsigned>(sched_getcpu()); // several fuzzers may run
-        options.file_prefix = "vxd-fuzz";
-        auto eal = Eal::start(options);
-        require(eal.has_value() && register_mbuf_note().has_value(), "DPDK starts");
-        return *std::move(eal);
-    }
-
-    static std::unique_ptr<Dataplane> create_dataplane(const Eal& eal)
-    {
-        DataplaneOptions options;
-        options.worker_cpus = {0};
-        options.mbuf_count = 1023;
-        options.fdb_max = 64; // few, so that a full table is met
-        auto dataplane = Dataplane::create(eal, options);
-        require(dataplane.has_value(), "there is memory for a data plane");
-        return *std::move(dataplane);
-    }
-
-    Eal eal_;
-    std::int64_t now_ms_ = 1'000'000;
-    std::unique_ptr<Dataplane> dataplane_;
-    Controller controller_;
-    const std::string empty_;
-};
+    static Daemon the_one;
+    return the_one;
+}
 
 // ---- requests --------------------------------------------------------------------------------------------------
 
@@ -177,10 +85,9 @@ void check_response(const Request& request, const Response& response)
 void carry_out(Request request)
 {
     only_parse_what_touches_the_machine(request);
-    Daemon& daemon = Daemon::the();
-    const std::string before = daemon.shown();
-    const Response response = daemon.run(request);
-    const std::string after = daemon.shown();
+    const std::string before = daemon().shown();
+    const Response response = daemon().run(request);
+    const std::string after = daemon().shown();
     require(request.on_failure == OnFailure::kGoOn || response.failures.size() <= 1, "the first failure ends the list");
     if (!response.failures.empty() && request.on_failure == OnFailure::kUndoAll)
         require(after == before, "a refused transaction changes nothing");
@@ -294,8 +201,8 @@ void control_protocol(Input input)
         run_script(stream);
     else
         run_stream(stream, std::size_t{1} + input[0] / 2);
-    Daemon::the().turn();
-    Daemon::the().remove_everything();
+    daemon().turn();
+    daemon().remove_everything();
 }
 
 } // namespace vx::fuzz

@@ -91,8 +91,9 @@ link show
 link show c1
 link list master br0 type null up
 link del c1
-l s
+l l
 """,
+    "abbreviated": SETUP + "l s\n",
     "link-vxlan": SETUP + """link add v2 type vxlan id 16777215 local 192.0.2.1 remote 192.0.2.9 dstport 8472 nolearning ttl 9 tos 4 ageing 5 noudpcsum
 link add v6 type vxlan id 1 local 2001:db8::1 remote 2001:db8::2 udpcsum
 link add v7 type vxlan id 16777216 local 192.0.2.1
@@ -196,6 +197,46 @@ def frame_seeds(frames, cuts):
                 yield name + suffix, bytes((0, 2, 1)) + part
 
 
+def pipeline_seeds():
+    """Frames behind port (modulo 3: underlay, c1, c2), shape, two bytes for it, and size; pipeline_fuzz.cpp has the
+    addresses."""
+    def record(port, frame, shape=0, first=0, second=0):
+        data = bytes(frame)
+        control = next(value for value in range(256) if value & 0x1c == shape and value % 3 == port)
+        return bytes((control, first, second)) + len(data).to_bytes(2, "little") + data
+
+    router, host = "02:00:00:00:00:0a", {"src": "172.18.10.5", "dst": "172.18.20.5"}
+    host6 = {"src": "fd00::5", "dst": "fd00::1"}
+    inner = ether("02:00:00:00:00:05") / IP(src="172.18.10.6", dst="172.18.10.5", tos=2) / UDP() / Raw(b"x" * 9)
+    tunnels = {
+        "4": ether() / IP(**V4, tos=3) / UDP(sport=50000, dport=4789) / VXLAN(vni=100, flags="Instance") / inner,
+        "6": ether() / IPv6(**V6) / UDP(sport=50000, dport=4789) / VXLAN(vni=200, flags="Instance")
+        / Ether(dst="02:00:00:00:00:0b", src="02:00:00:00:00:0c") / IP(src="172.18.20.5", dst="172.18.10.5") / UDP(),
+    }
+    to_router = Ether(dst=router, src="02:00:00:00:00:05")
+    tcp = to_router / IP(**host) / TCP() / Raw(b"y" * 40)
+    seeds = {f"underlay-{name}": record(0, frame) for name, frame in outer_frames().items()}
+    seeds |= {f"container-{name}": record(1, frame) for name, frame in inner_frames().items()}
+    seeds |= {
+        "tunnel4": record(0, tunnels["4"]) + record(1, tunnels["4"][VXLAN].payload),
+        "tunnel4-segmented": record(0, tunnels["4"], 4, 60),
+        "tunnel4-split-in-header": record(0, tunnels["4"], 4, 40),
+        "tunnel6": record(0, tunnels["6"]),
+        "between-containers": record(1, inner) + record(2, Ether(dst=THEIRS, src="02:00:00:00:00:05") / inner.payload),
+        "routed": record(1, tcp) + record(1, tcp, 8, 34, 16) + record(1, tcp, 8, 200, 200) + record(1, tcp, 16, 0, 9),
+        "routed-ttl": record(1, to_router / IP(**host, ttl=1) / UDP()),
+        "routed-unresolved": record(1, to_router / IP(src="172.18.10.5", dst="172.18.10.77") / UDP()),
+        "routed-nowhere": record(1, to_router / IP(src="172.18.10.5", dst="8.8.8.8") / UDP()),
+        "ping-gateway": record(1, ether(ALL) / ARP(op=1, hwsrc=THEIRS, psrc="172.18.10.5", pdst="172.18.10.1"))
+        + record(1, to_router / IP(src="172.18.10.5", dst="172.18.10.1") / ICMP() / Raw(b"abc")),
+        "ping-gateway6": record(1, Ether(dst="33:33:ff:00:00:01", src=THEIRS)
+                                / IPv6(src="fd00::5", dst="ff02::1:ff00:1", hlim=255) / ICMPv6ND_NS(tgt="fd00::1"))
+        + record(1, to_router / IPv6(**host6) / ICMPv6EchoRequest(data=b"abc")),
+        "ping-underlay": record(0, ether() / IP(**V4) / ICMP()) + record(0, ether() / IPv6(**V6) / ICMPv6EchoRequest()),
+    }
+    return seeds.items()
+
+
 def control_seeds():
     """The first byte: bit 0 set for a script, clear for the socket's stream; the others cut it into chunks."""
     for name, text in SCRIPTS.items():
@@ -213,6 +254,7 @@ def main():
         "outer_parse": frame_seeds(outer_frames(), {"vxlan4-options": 7, "vxlan6": 9, "arp-request": 13}),
         "inner_parse": frame_seeds(inner_frames(), {"udp4-options": 7, "extensions6": 9, "vlan": 13}),
         "control_protocol": control_seeds(),
+        "pipeline": pipeline_seeds(),
     }
     if "--clean" in sys.argv:
         shutil.rmtree(CORPUS, ignore_errors=True)

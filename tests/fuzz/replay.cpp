@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
 #include <string_view>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
 
@@ -30,6 +32,7 @@ constexpr Target kTargets[] = {
     {"outer_parse", outer_parse},
     {"inner_parse", inner_parse},
     {"control_protocol", control_protocol},
+    {"pipeline", pipeline},
 };
 
 std::string current_input; // for the handler: what runs now
@@ -66,16 +69,29 @@ std::vector<fs::path> files_in(const fs::path& directory)
     return found;
 }
 
+// In a process of its own: DPDK starts once in each, and one target's end is not the others'.
+bool replay_apart(const Target& target, const std::vector<fs::path>& files)
+{
+    const pid_t child = fork();
+    if (child == 0) {
+        for (const fs::path& path : files)
+            run_file(target, path);
+        std::exit(0); // with the leak check
+    }
+    int status = 0;
+    return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}
+
 int replay_corpus(const fs::path& corpus)
 {
     unsigned passed = 0, failed = 0;
     for (const Target& target : kTargets) {
         const fs::path directory = corpus / target.name;
         const std::vector<fs::path> files = fs::is_directory(directory) ? files_in(directory) : std::vector<fs::path>{};
-        for (const fs::path& path : files)
-            run_file(target, path);
-        ++(files.empty() ? failed : passed);
-        fmt::print("{}: {} inputs\n", target.name, files.size());
+        const bool is_good = !files.empty() && replay_apart(target, files);
+        ++(is_good ? passed : failed);
+        fmt::print("{} {}: {} inputs\n", is_good ? "PASS" : "FAIL", target.name, files.size());
+        std::fflush(stdout);
     }
     fmt::print("{} passed, {} failed\n", passed, failed);
     return failed == 0 ? 0 : 1;

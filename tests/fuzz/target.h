@@ -19,6 +19,7 @@ using Input = std::span<const std::uint8_t>;
 void outer_parse(Input input);
 void inner_parse(Input input);
 void control_protocol(Input input);
+void pipeline(Input input);
 
 // Not assert(): a release build checks too.
 inline void require(bool holds, const char* invariant)
