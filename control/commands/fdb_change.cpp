@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // fdb add, append, replace and del. What an entry is and who may take its place, as in the kernel's
-// vxlan_fdb_update() and br_fdb_add(), checked against them, but for append: here it adds a destination to a unicast
-// address too, and refuses one that is there; the kernel does neither, without a word.
+// vxlan_fdb_update() and br_fdb_add(), checked against them: append of a destination that is there is no error. But
+// append adds a destination to a unicast address too, where the kernel leaves it as it is without a word.
 #include "control/commands/fdb.h"
 
 #include "control/commands/arguments.h"
@@ -109,12 +109,6 @@ Result<> check_destination(const Model& model, const Words& words, const FdbWord
     return Ok{};
 }
 
-Error there_already(const Words& words, const FdbWords& parsed, const Link& link, const Remote& remote)
-{
-    return error("{}: the entry {} of \"{}\" already has dst {} (File exists)", words.name(), parsed.mac.to_string(),
-                 link.name, remote_text(remote, *link.vxlan()));
-}
-
 // The all-zero entry: where the VXLAN device floods to.
 Result<Reply> set_flood(Transaction& transaction, const Words& words, const FdbWords& parsed, const Link& link, How how)
 {
@@ -128,9 +122,8 @@ Result<Reply> set_flood(Transaction& transaction, const Words& words, const FdbW
     if (how == How::kAdd && !vxlan.flood.empty())
         return error("{}: \"{}\" already has an entry {}, with dst {} (File exists); use append", words.name(),
                      link.name, parsed.mac.to_string(), remote_text(vxlan.flood.front(), vxlan));
-    if (std::find(vxlan.flood.begin(), vxlan.flood.end(), remote) != vxlan.flood.end())
-        return there_already(words, parsed, link, remote);
-    transaction.change().find(link.id)->vxlan()->flood.push_back(remote);
+    if (std::find(vxlan.flood.begin(), vxlan.flood.end(), remote) == vxlan.flood.end())
+        transaction.change().find(link.id)->vxlan()->flood.push_back(remote);
     return Reply{};
 }
 
@@ -158,9 +151,8 @@ Result<Reply> set_on_vxlan(Transaction& transaction, const Words& words, const F
         if (is_ours && how == How::kAppend && existing->is_fixed()) // where it was learned is not kept beside
             remotes = transaction.remotes_of(*existing);
     }
-    if (std::find(remotes.begin(), remotes.end(), remote) != remotes.end())
-        return there_already(words, parsed, link, remote);
-    remotes.push_back(remote);
+    if (std::find(remotes.begin(), remotes.end(), remote) == remotes.end())
+        remotes.push_back(remote);
     if (parsed.state == FdbWords::State::kDynamic && remotes.size() > 1)
         return error("{}: {} has several destinations, and such an entry does not age; leave out \"dynamic\"",
                      words.name(), parsed.mac.to_string());
