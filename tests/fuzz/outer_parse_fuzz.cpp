@@ -24,8 +24,7 @@ void make_checksum_right(std::byte* frame, std::size_t size)
     if (ip.size() < sizeof(Ipv4Header) || kL3 + ip.size() > size)
         return;
     ip.checksum = std::uint16_t{0};
-    const std::uint16_t checksum = checksum_finish(checksum_add(0, &ip, ip.size()));
-    std::memcpy(&ip.checksum, &checksum, sizeof checksum);
+    store(&ip.checksum, checksum_finish(checksum_add(0, &ip, ip.size())));
 }
 
 bool is_outer_reason(DropReason reason)
