@@ -43,6 +43,7 @@ struct Case {
     std::map<std::string, std::vector<Frame>> expected; // by link
     DropCounts drops;
     std::optional<std::string> fdb; // what `fdb show` says at the end
+    bool is_checked = true;         // false: only that no buffer was lost
 
     static Result<Case> read(const std::filesystem::path& directory, MbufShape::Buffers buffers);
 };

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Runs golden cases: run_cases [--exact] DIR [NAME...]. One line a case; the last line counts them.
+// Runs golden cases: run_cases [--exact] [--mutate COUNT] DIR [NAME...]. One line a case; the last line counts them.
 // --exact: frames that come in lie in buffers that end where they end, so that AddressSanitizer sees a read beyond.
+// --mutate: each case COUNT times, its frames spoiled in another way each time; only crashes and leaks are failures.
 #include "dataplane/dpdk/mbuf.h"
 #include "dataplane/dpdk/mbuf_pool.h"
 #include "tests/pipeline/case_runner.h"
+#include "tests/pipeline/mutate.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <optional>
 
 namespace
 {
@@ -19,6 +23,34 @@ namespace fs = std::filesystem;
 
 constexpr unsigned kPoolSize = 16383;
 constexpr unsigned kMemoryMib = 512;
+
+struct Options {
+    MbufShape::Buffers buffers = MbufShape::Buffers::kPool;
+    unsigned mutations = 0; // of each case; 0: as it is
+    fs::path root;
+    std::vector<std::string> names; // of cases; empty: all
+};
+
+std::optional<Options> parse(std::vector<std::string> words)
+{
+    Options options;
+    while (!words.empty() && words.front().starts_with("--")) {
+        if (words.front() == "--exact") {
+            options.buffers = MbufShape::Buffers::kExact;
+        } else if (words.front() == "--mutate" && words.size() > 1) {
+            options.mutations = static_cast<unsigned>(std::strtoul(words[1].c_str(), nullptr, 10));
+            words.erase(words.begin());
+        } else {
+            return std::nullopt;
+        }
+        words.erase(words.begin());
+    }
+    if (words.empty() || !fs::is_directory(words.front()))
+        return std::nullopt;
+    options.root = words.front();
+    options.names.assign(words.begin() + 1, words.end());
+    return options;
+}
 
 std::vector<fs::path> case_directories(const fs::path& root, const std::vector<std::string>& names)
 {
@@ -31,21 +63,32 @@ std::vector<fs::path> case_directories(const fs::path& root, const std::vector<s
 }
 
 std::vector<std::string> failures_of(const Eal& eal, rte_mempool* pool, const fs::path& directory,
-                                     MbufShape::Buffers buffers)
+                                     const Options& options)
 {
-    auto read = Case::read(directory, buffers);
+    auto read = Case::read(directory, options.buffers);
     if (!read)
         return {read.error().message};
-    return run_case(eal, pool, *read);
+    if (options.mutations == 0)
+        return run_case(eal, pool, *read);
+    for (unsigned seed = 1; seed <= options.mutations; ++seed) {
+        Case spoiled = *read;
+        mutate(spoiled, seed);
+        std::vector<std::string> failures = run_case(eal, pool, spoiled);
+        if (!failures.empty()) {
+            failures.push_back(fmt::format("mutation {}", seed));
+            return failures;
+        }
+    }
+    return {};
 }
 
-int run(const fs::path& root, const std::vector<std::string>& names, MbufShape::Buffers buffers)
+int run(const Options& options)
 {
-    EalOptions options;
-    options.memory = EalOptions::Memory::kNormal;
-    options.memory_mib = kMemoryMib;
-    options.file_prefix = "vxd-cases";
-    auto eal = Eal::start(options);
+    EalOptions eal_options;
+    eal_options.memory = EalOptions::Memory::kNormal;
+    eal_options.memory_mib = kMemoryMib;
+    eal_options.file_prefix = "vxd-cases";
+    auto eal = Eal::start(eal_options);
     if (!eal) {
         fmt::print(stderr, "{}\n", eal.error().message);
         return 1;
@@ -57,8 +100,8 @@ int run(const fs::path& root, const std::vector<std::string>& names, MbufShape::
         return 1;
     }
     unsigned passed = 0, failed = 0;
-    for (const fs::path& directory : case_directories(root, names)) {
-        const std::vector<std::string> failures = failures_of(*eal, pool->raw(), directory, buffers);
+    for (const fs::path& directory : case_directories(options.root, options.names)) {
+        const std::vector<std::string> failures = failures_of(*eal, pool->raw(), directory, options);
         ++(failures.empty() ? passed : failed);
         fmt::print("{} {}\n", failures.empty() ? "PASS" : "FAIL", directory.filename().string());
         for (const std::string& failure : failures)
@@ -73,15 +116,10 @@ int run(const fs::path& root, const std::vector<std::string>& names, MbufShape::
 
 int main(int argc, char** argv)
 {
-    std::vector<std::string> words{argv + 1, argv + argc};
-    MbufShape::Buffers buffers = MbufShape::Buffers::kPool;
-    if (!words.empty() && words.front() == "--exact") {
-        buffers = MbufShape::Buffers::kExact;
-        words.erase(words.begin());
-    }
-    if (words.empty() || !fs::is_directory(words.front())) {
-        fmt::print(stderr, "usage: run_cases [--exact] DIR [NAME...]\n");
+    const auto options = parse({argv + 1, argv + argc});
+    if (!options) {
+        fmt::print(stderr, "usage: run_cases [--exact] [--mutate COUNT] DIR [NAME...]\n");
         return 2;
     }
-    return run(words.front(), {words.begin() + 1, words.end()}, buffers);
+    return run(*options);
 }

@@ -83,12 +83,19 @@ Result<> MbufShape::add(std::string_view word)
     };
     if (word == "partial")
         is_partial = true;
+    else if (word == "verified")
+        flags |= RTE_MBUF_F_RX_OUTER_L4_CKSUM_GOOD;
+    else if (word == "innergood")
+        flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+    else if (word == "innerbad")
+        flags |= RTE_MBUF_F_RX_L4_CKSUM_BAD;
     else if (const auto size = number("split"))
         first_segment = *size;
     else if (const auto room = number("room"))
         headroom = *room;
     else
-        return error("\"{}\" is no shape of frames; expected partial, splitN or roomN", word);
+        return error("\"{}\" is no shape of frames; expected partial, splitN, roomN, verified, innergood or innerbad",
+                     word);
     return Ok{};
 }
 
@@ -111,6 +118,7 @@ rte_mbuf* make_mbuf(rte_mempool* pool, Frame frame, const MbufShape& shape)
         }
         at += size;
     }
+    mbuf->ol_flags |= shape.flags;
     if (note) {
         mbuf->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE;
         note_of(mbuf) = MbufNote{.checksum_start = note->first, .checksum_offset = note->second};

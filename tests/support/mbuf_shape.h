@@ -28,7 +28,10 @@ struct MbufShape {
     // Noted as it says (start, offset from there) instead; the frame is left as it is.
     std::optional<std::pair<std::uint16_t, std::uint16_t>> note;
 
-    // The words between the dots of "01-docker1.partial.split128.pcap": partial, splitN, roomN.
+    std::uint64_t flags = 0; // more of ol_flags: what the port says of checksums
+
+    // The words between the dots of "01-docker1.partial.split128.pcap": partial, splitN, roomN, verified, innergood,
+    // innerbad.
     Result<> add(std::string_view word);
 };
 

@@ -28,6 +28,13 @@ def with_fresh_checksum(frame):
     return frame[:14] + bytes(header)[:20] + frame[34:]
 
 
+def pseudo_sum(frame):
+    """What an IPv4 packet's sender leaves in the checksum field: the sum of the pseudo header, not inverted."""
+    ip = bytes(frame)[14:]
+    total = sum(int.from_bytes(ip[at:at + 2], "big") for at in range(12, 20, 2)) + ip[9] + len(ip) - 20
+    return (total % 0xffff).to_bytes(2, "big")
+
+
 @golden_each(**FAMILIES)
 def decap(case, far):
     """What comes in a tunnel goes to the container as it was. A UDP checksum is right, or on IPv4 zero; the source port is
@@ -206,3 +213,55 @@ def decap_ecn_checksums(case):
         expected.append(udp(F1, C1, 0, tos=3, id=number))
     case.send("uplink", [received(frame, ecn=3) for frame in inner])
     case.expect("docker1", expected)
+
+
+@golden_each(**FAMILIES)
+def decap_partial_checksum(case, far):
+    """A sender on this machine (a veth) may have left a checksum to us: that of the outer UDP header goes away with it,
+    that of the inner packet is completed where it leaves."""
+    network(case, far)
+    inner = [udp(F1, C1, 33), tcp(F1, C1, 34)]
+    headers = 50 if far == FAR4 else 70
+    case.send("uplink", [patched(received(frame, far, checksum=True), headers - 10, b"\x12\x34") for frame in inner],
+              "partial", [(headers - 16, 6)] * 2)
+    case.expect("docker1", inner)
+    unfinished = [patched(inner[0], 40, pseudo_sum(inner[0])), patched(inner[1], 50, pseudo_sum(inner[1]))]
+    case.send("uplink", [received(frame, far) for frame in unfinished], "partial", [(headers + 34, 6), (headers + 34, 16)])
+    case.expect("docker1", inner)
+
+
+@golden_each(**FAMILIES)
+def decap_checksum_verified_by_port(case, far):
+    """A port that has verified the outer checksum is believed; what it says of the inner one changes nothing."""
+    network(case, far)
+    at = 40 if far == FAR4 else 60
+    wrong = patched(received(INNER[0], far, checksum=True), at, b"\x12\x34")
+    case.send("uplink", [wrong], "verified")
+    case.expect("docker1", [INNER[0]])
+    case.send("uplink", [wrong], "innergood")
+    case.drop("uplink", "outer_udp_checksum", 1)
+    case.send("uplink", [received(INNER[0], far, checksum=True)], "innerbad")
+    case.expect("docker1", [INNER[0]])
+
+
+@golden
+def decap_at_several_ports(case):
+    """Two underlay ports with addresses of their own, and two addresses on one: whichever is ours is taken, at the port
+    that has the MAC; answers leave by the port of the far VTEP's subnet."""
+    underlay(case)
+    case.setup(f"""
+        addr add 192.0.2.11/24 dev uplink
+        link add uplink2 address 02:00:00:00:01:21 type vdev args net_ring_uplink2
+        addr add 198.51.100.1/24 dev uplink2
+        neigh add 198.51.100.2 lladdr {FAR2} dev uplink2""")
+    bridge(case, "docker1")
+    vxlan(case, fdb=[(F1, FAR4), (F2, "198.51.100.2")])
+    case.send("uplink", [outer(INNER[0], FAR4, address, src_mac=FAR, dst_mac=UPLINK) for address in (US4, "192.0.2.11")])
+    case.send("uplink2", [outer(INNER[1], "198.51.100.2", "198.51.100.1", src_mac=FAR2, dst_mac="02:00:00:00:01:21")])
+    case.expect("docker1", [INNER[0], INNER[0], INNER[1]])
+    case.send("uplink2", [outer(INNER[0], FAR4, US4, src_mac=FAR2, dst_mac=UPLINK)])
+    case.drop("uplink2", "outer_not_local", 1)
+    out = [udp(C1, F1), udp(C1, F2)]
+    case.send("docker1", out)
+    case.expect("uplink", [encapsulated(out[0])])
+    case.expect("uplink2", [outer(out[1], US4, "198.51.100.2", src_mac="02:00:00:00:01:21", dst_mac=FAR2)])

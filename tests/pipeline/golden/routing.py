@@ -248,18 +248,62 @@ def neighbor_unresolved(case):
 
 @golden
 def neighbor_resolved(case):
-    """A packet waits for the answer to ARP, and then goes where the answer came from; what follows does not wait."""
+    """Packets wait for the answer to ARP, four at most, the newest; then they go where the answer came from, and what
+    follows does not wait."""
     routed(case, "docker1", "docker2")
-    frames = [udp(FAR_ROUTER, OURS, src=THERE, dst="172.18.10.9", dport=number) for number in range(3)]
+    frames = [udp(FAR_ROUTER, OURS, src=THERE, dst="172.18.10.9", dport=number) for number in range(7)]
     ask = Ether(dst=BROADCAST, src=GATEWAY) / ARP(op=1, hwsrc=GATEWAY, psrc="172.18.10.1", hwdst="00:00:00:00:00:00",
                                                   pdst="172.18.10.9")
-    case.send("uplink", [received(frame) for frame in frames[:2]])
+    case.send("uplink", [received(frame) for frame in frames[:6]])
     for port in ("docker1", "docker2"):
         case.expect(port, [ask])
     case.send("docker2", [Ether(dst=GATEWAY, src=C2) / ARP(op=2, hwsrc=C2, psrc="172.18.10.9", hwdst=GATEWAY,
                                                            pdst="172.18.10.1")])
-    case.send("uplink", [received(frames[2])])
-    case.expect("docker2", [hop(frame, GATEWAY, C2) for frame in frames])
+    case.send("uplink", [received(frames[6])])
+    case.expect("docker2", [hop(frame, GATEWAY, C2) for frame in frames[2:]])
+    case.drop("vxlan100", "neighbor_unresolved", 2)
+
+
+@golden
+def route_between_far_hosts(case):
+    """From one far host to another, by us: split horizon is for bridges, a router sends it on."""
+    routed(case)
+    case.setup(f"""
+        route add 172.18.30.0/24 via 172.18.30.0 dev vxlan100 onlink
+        neigh add 172.18.30.0 lladdr {F3} dev vxlan100
+        fdb append {F3} dev vxlan100 dst {FAR2_4}""")
+    frame = udp(FAR_ROUTER, OURS, src=THERE, dst="172.18.30.5", tos=1)
+    case.send("uplink", [received(frame)])
+    case.expect("uplink", [encapsulated(hop(frame, OURS, F3), FAR2_4)])
+
+
+@golden
+def routed_device_alone(case):
+    """A VXLAN device in no bridge: what is not for its MAC has nowhere to go, ARP for its address is answered in the
+    tunnel, and so is ping."""
+    routed(case)
+    case.send("uplink", [received(udp(FAR_ROUTER, NOBODY)), received(udp(FAR_ROUTER, BROADCAST))])
+    case.drop("vxlan100", "no_destination", 2)
+    ask = Ether(dst=BROADCAST, src=FAR_ROUTER) / ARP(op=1, hwsrc=FAR_ROUTER, psrc="172.18.20.0", hwdst="00:00:00:00:00:00",
+                                                     pdst="172.18.10.0")
+    case.send("uplink", [received(ask)])
+    case.expect("uplink", [encapsulated(Ether(dst=FAR_ROUTER, src=OURS) / ARP(
+        op=2, hwsrc=OURS, psrc="172.18.10.0", hwdst=FAR_ROUTER, pdst="172.18.20.0"))])
+    ping = Ether(dst=OURS, src=FAR_ROUTER) / IP(src="172.18.20.0", dst="172.18.10.0", id=3) / ICMP(id=1) / Raw(payload(8))
+    case.send("uplink", [received(ping)])
+    case.expect("uplink", [encapsulated(Ether(dst=FAR_ROUTER, src=OURS) / IP(src="172.18.10.0", dst="172.18.20.0", id=3)
+                                        / ICMP(type=0, id=1) / Raw(payload(8)))])
+
+
+@golden
+def routed_partial_checksum(case):
+    """A routed packet whose UDP or TCP checksum was left to us, into a tunnel and to a container; padding is not summed."""
+    routed(case)
+    frames = [there(31), Ether(dst=GATEWAY, src=C1) / IP(src=HERE, dst=THERE) / TCP(seq=1) / Raw(payload(77))]
+    case.send("docker1", frames, "partial")
+    padded = there(1)
+    case.send("docker1", [bytes(padded).ljust(60, b"\xaa")], "partial")
+    case.expect("uplink", [encapsulated(hop(frame, OURS, FAR_ROUTER)) for frame in frames + [padded]])
 
 
 @golden
