@@ -38,12 +38,22 @@ Environment start()
     return {std::move(*eal), std::move(*pool)};
 }
 
+Environment& environment()
+{
+    static Environment started = start();
+    return started;
+}
+
 } // namespace
+
+const Eal& eal()
+{
+    return environment().eal;
+}
 
 MbufPool& packet_pool()
 {
-    static Environment environment = start();
-    return environment.pool;
+    return environment().pool;
 }
 
 Result<OpenedPort> try_open(const PortRequest& request)

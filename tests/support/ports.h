@@ -20,6 +20,7 @@ namespace vx::test
 {
 
 // DPDK starts once a process: the first test that wants it starts it.
+const Eal& eal();
 MbufPool& packet_pool();
 
 struct PortRequest {

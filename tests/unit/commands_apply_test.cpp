@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Commands against a Controller with null ports: what they change, refuse and show. A program of its own, as DPDK
-// starts once a process.
+// Commands against a Controller with null ports: what they change, refuse and show.
 #include "control/controller.h"
 #include "dataplane/dataplane.h"
+#include "tests/support/ports.h"
 
 #include <catch2/catch.hpp>
 
@@ -10,20 +10,6 @@ using namespace vx;
 
 namespace
 {
-
-const Eal& eal()
-{
-    static const Eal started = [] {
-        EalOptions options;
-        options.memory = EalOptions::Memory::kNormal;
-        options.memory_mib = 256;
-        options.file_prefix = "vxd-commands";
-        auto result = Eal::start(options);
-        REQUIRE(result.has_value());
-        return *std::move(result);
-    }();
-    return started;
-}
 
 // A vxd without threads, and a person who types at it.
 class Daemon
@@ -34,7 +20,7 @@ public:
         DataplaneOptions options;
         options.worker_cpus = {0};
         options.mbuf_count = 1023;
-        auto made = Dataplane::create(eal(), options);
+        auto made = Dataplane::create(test::eal(), options);
         REQUIRE(made.has_value());
         dataplane_ = *std::move(made);
         controller_ = std::make_unique<Controller>(
