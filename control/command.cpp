@@ -55,7 +55,7 @@ const Command* find_command(std::span<const Command> commands, std::span<const s
     const auto is = [&](const Command& command) { return command.verb == word; };
     const auto abbreviates = [&](const Command& command) {
         return is_prefix(word, command.verb) || is_prefix(word, synonym(command.verb)) ||
-               (command.verb == "show" && word == "lst");
+               (command.verb == "show" && is_prefix(word, "lst"));
     };
     auto found = std::find_if(commands.begin(), commands.end(), is);
     // With nothing after it, "s" is show even where set comes before it.

@@ -60,7 +60,9 @@ private:
         } else if (link.bridge() != nullptr) {
             state.role = LinkState::Role::kBridge;
         } else if (is_up) {
-            state.role = model_.is_underlay(link) ? LinkState::Role::kUnderlay : LinkState::Role::kOverlay;
+            // Without an address it serves no tunnels: a container whose bridge was deleted must not decapsulate.
+            const bool is_underlay = model_.is_underlay(link) && model_.has_address(link.id);
+            state.role = is_underlay ? LinkState::Role::kUnderlay : LinkState::Role::kOverlay;
             state.learns = true;
         }
         if (interface != nullptr && is_up)

@@ -26,8 +26,8 @@ class Port;
 struct LinkState {
     enum class Role : std::uint8_t {
         kNone,     // no such link
-        kOverlay,  // a port in a bridge: its frames are bridged
-        kUnderlay, // a port with addresses of its own, or in no bridge: its frames are decapsulated
+        kOverlay,  // a port in a bridge: its frames are bridged; in no bridge: they are dropped
+        kUnderlay, // a port with addresses of its own: its frames are decapsulated
         kBridge,
         kVxlan,
     };
