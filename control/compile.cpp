@@ -63,7 +63,7 @@ private:
             // Without an address it serves no tunnels: a container whose bridge was deleted must not decapsulate.
             const bool is_underlay = model_.is_underlay(link) && model_.has_address(link.id);
             state.role = is_underlay ? LinkState::Role::kUnderlay : LinkState::Role::kOverlay;
-            state.learns = true;
+            state.learns = state.role == LinkState::Role::kOverlay; // what the fabric sends is in no domain
         }
         if (interface != nullptr && is_up)
             add_to_domain(link, *interface, domain);

@@ -61,6 +61,15 @@ void Daemon::run_script(std::string_view text)
             response.failures.empty() ? "" : response.failures.front().error.message.c_str());
 }
 
+std::string Daemon::output_of(std::string_view command)
+{
+    Request request;
+    request.commands.push_back(split_words(command).value());
+    const Response response = run(request);
+    require(response.failures.empty(), "the command succeeds");
+    return response.outputs.front().get<std::string>();
+}
+
 std::string Daemon::shown()
 {
     Request request;

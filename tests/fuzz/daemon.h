@@ -24,7 +24,8 @@ public:
     Response run(const Request& request) { return controller_.run(request); }
     void run_script(std::string_view text); // has to succeed
 
-    std::string shown(); // what is configured, as a client sees it
+    std::string output_of(std::string_view command); // has to succeed
+    std::string shown();                             // what is configured, as a client sees it
     // Time passes, and what can be done is done.
     void turn();
     void remove_everything();

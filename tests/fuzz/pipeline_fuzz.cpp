@@ -79,6 +79,7 @@ public:
         require(pool_.in_use_count() == 0, "buffers that came in come back");
         const rte_mempool* packets = rte_mempool_lookup("vx_packets");
         require(packets != nullptr && rte_mempool_in_use_count(packets) == 0, "the data plane's buffers come back");
+        require(daemon_.output_of("fdb show dev up").empty(), "the fabric's own MACs are not learned");
         daemon_.run_script(kForget);
     }
 
