@@ -151,7 +151,7 @@ std::string address_text(const IpPrefix& prefix, const Link& link)
     const IpAddress& address = prefix.address();
     return fmt::format("    {} {} scope {}{}\n       valid_lft forever preferred_lft forever\n",
                        family_name(address.family()), prefix.to_string(), scope_of(address),
-                       address.is_v4() ? " " + link.name : "");
+                       address.is_v4() ? fmt::format(" {}", link.name) : std::string{});
 }
 
 nlohmann::ordered_json address_json(const IpPrefix& prefix, const Link& link)

@@ -135,7 +135,7 @@ TEST_CASE("signals arrive in the loop")
         got = signal;
         loop->stop();
     }));
-    REQUIRE(kill(getpid(), SIGUSR2) == 0);
+    REQUIRE(raise(SIGUSR2) == 0);
     REQUIRE(loop->run());
     CHECK(got == SIGUSR2);
 }

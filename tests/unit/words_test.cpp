@@ -45,7 +45,7 @@ Result<Reply> echo(Transaction&, Words& words)
         auto word = words.text("WORD");
         if (!word)
             return std::move(word).error();
-        reply.text += " [" + *word + "]";
+        reply.text += fmt::format(" [{}]", *word);
     }
     return reply;
 }
