@@ -160,7 +160,7 @@ class Suite:
         if kind in self._broken or not self.configure(kind):
             return False
         start = time.monotonic()
-        status, output = self.execute(step, ["ninja", "-C", self.folder(kind), *targets])
+        status, output = self.execute(step, ["ninja", "-k", "0", "-C", self.folder(kind), *targets])
         if status != 0:
             self._broken.add(kind)
             self.fail(step, output)
