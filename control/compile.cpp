@@ -141,7 +141,8 @@ private:
             if (address.is_v6())
                 continue; // inner IPv6 is bridged, not routed
             const bool is_underlay = model_.is_underlay(link);
-            add_route(prefix.network(), {is_underlay ? Adjacency::Kind::kUnderlay : Adjacency::Kind::kConnected, id, 0});
+            add_route(prefix.network(),
+                      {is_underlay ? Adjacency::Kind::kUnderlay : Adjacency::Kind::kConnected, id, 0});
             if (const auto broadcast = prefix.broadcast())
                 add_route({*broadcast, 32}, {Adjacency::Kind::kBroadcast, id, 0});
             add_route({address, 32}, {is_underlay ? Adjacency::Kind::kUnderlay : Adjacency::Kind::kLocal, id, 0});
@@ -169,8 +170,8 @@ private:
 
     void add_route(const IpPrefix& prefix, const Adjacency& adjacency)
     {
-        routes_.push_back({prefix.address().v4_host(), prefix.length(),
-                           static_cast<std::uint32_t>(config_.adjacencies.size())});
+        routes_.push_back(
+            {prefix.address().v4_host(), prefix.length(), static_cast<std::uint32_t>(config_.adjacencies.size())});
         config_.adjacencies.push_back(adjacency);
     }
 

@@ -26,8 +26,7 @@ Controller::Controller(Dataplane& dataplane, Options options)
           .release = [this](LinkId in, Bytes frame) { send(in, frame); },
           .dropped = [this](LinkId in) { dataplane_.count_drop(in, DropReason::neighbor_unresolved); },
       }),
-      host_stack_(model_, resolver_,
-                  [this](LinkId link, const std::vector<std::byte>& frame) { send(link, frame); })
+      host_stack_(model_, resolver_, [this](LinkId link, const std::vector<std::byte>& frame) { send(link, frame); })
 {
     dataplane_.set_now(now_seconds());
 }
@@ -40,7 +39,10 @@ Controller::~Controller()
             dataplane_.remove_port(id);
 }
 
-std::uint32_t Controller::now_seconds() const { return static_cast<std::uint32_t>(options_.clock_ms() / 1000); }
+std::uint32_t Controller::now_seconds() const
+{
+    return static_cast<std::uint32_t>(options_.clock_ms() / 1000);
+}
 
 void Controller::send(LinkId link, Bytes frame)
 {
@@ -52,8 +54,7 @@ void Controller::send(LinkId link, Bytes frame)
 
 std::unique_ptr<Transaction> Controller::begin()
 {
-    auto transaction =
-        std::make_unique<Transaction>(model_, vteps_, dataplane_, resolver_, options_.mac_seed);
+    auto transaction = std::make_unique<Transaction>(model_, vteps_, dataplane_, resolver_, options_.mac_seed);
     transaction->set_now_seconds(now_seconds());
     return transaction;
 }
@@ -101,8 +102,8 @@ Result<> Controller::check_fdb_size(const Transaction& transaction) const
     for (const auto& [key, dest] : transaction.fdb_changes_)
         added += dest.kind() != Dest::Kind::kNone && fdb.find(key).kind() == Dest::Kind::kNone ? 1 : 0;
     if (fdb.size() + added > fdb.max_size())
-        return error("the FDB holds {} of at most {} entries; there is no room for {} more", fdb.size(),
-                     fdb.max_size(), added);
+        return error("the FDB holds {} of at most {} entries; there is no room for {} more", fdb.size(), fdb.max_size(),
+                     added);
     return Ok{};
 }
 
@@ -154,9 +155,8 @@ void Controller::announce_addresses(const Model& before)
     const auto has_audience = [this](const Link& link) {
         if (link.vxlan() != nullptr)
             return !link.vxlan()->flood.empty();
-        return link.port() != nullptr || std::any_of(model_.links.begin(), model_.links.end(), [&](const auto& other) {
-                   return other.second.master == link.id;
-               });
+        return link.port() != nullptr || std::any_of(model_.links.begin(), model_.links.end(),
+                                                     [&](const auto& other) { return other.second.master == link.id; });
     };
     for (const auto& [key, nothing] : model_.addresses) {
         const Link& link = *model_.find(key.first);
@@ -330,8 +330,8 @@ void Controller::learn(Transaction& transaction, const LearnEvent& event)
                                                   : IpAddress::v6_from_wire(event.vtep.data());
     if (vtep.family() != vxlan->local.family())
         return; // it could not be answered from this device's address
-    transaction.fdb_set(event.key, transaction.dest_for(link->id, {Remote{vtep, vxlan->udp_port, vxlan->vni}})
-                                       .with(Dest::kLearned));
+    transaction.fdb_set(
+        event.key, transaction.dest_for(link->id, {Remote{vtep, vxlan->udp_port, vxlan->vni}}).with(Dest::kLearned));
 }
 
 void Controller::tick()

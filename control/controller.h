@@ -14,8 +14,8 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <optional>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace vx
@@ -25,8 +25,8 @@ class Controller
 {
 public:
     struct Options {
-        std::string mac_seed;                     // of MACs that nobody chose; the same over restarts
-        std::function<std::int64_t()> clock_ms;   // monotonic
+        std::string mac_seed;                   // of MACs that nobody chose; the same over restarts
+        std::function<std::int64_t()> clock_ms; // monotonic
     };
     // The Dataplane has to outlive it.
     Controller(Dataplane& dataplane, Options options);
@@ -68,10 +68,10 @@ private:
     VtepRegistry vteps_;
     Resolver resolver_;
     HostStack host_stack_;
-    std::map<FdbKey, Dest> own_macs_;                // kLocal entries that are in the FDB
-    std::map<NeighborKey, Mac> routed_neighbors_;    // what is in the data plane's neighbour table
+    std::map<FdbKey, Dest> own_macs_;             // kLocal entries that are in the FDB
+    std::map<NeighborKey, Mac> routed_neighbors_; // what is in the data plane's neighbour table
     bool needs_publish_ = false;
-    bool needs_refresh_ = false;                     // a table was rebuilt
+    bool needs_refresh_ = false; // a table was rebuilt
     std::int64_t last_age_ms_ = 0;
 };
 

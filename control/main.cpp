@@ -72,8 +72,8 @@ Result<> run(const Options& options)
         config = std::move(*file);
     }
     const Affinity affinity;
-    const auto placement = place(options.worker_cpus, options.control_cpu,
-                                 config ? config->commands() : std::vector<CommandWords>{});
+    const auto placement =
+        place(options.worker_cpus, options.control_cpu, config ? config->commands() : std::vector<CommandWords>{});
     if (!placement)
         return placement.error();
 

@@ -42,12 +42,12 @@ struct VxlanSettings {
     IpAddress local;
     std::uint16_t udp_port = 4789;
     bool learning = true;
-    bool udp_checksum = false;    // IPv4 underlay; on IPv6 it is always computed
-    std::uint8_t ttl = 0;         // 0: 64
+    bool udp_checksum = false; // IPv4 underlay; on IPv6 it is always computed
+    std::uint8_t ttl = 0;      // 0: 64
     std::uint8_t tos = 0;
     std::uint32_t ageing_seconds = kDefaultAgeing;
     std::optional<IpAddress> remote; // as `link add` named it; from there on it is an entry of `flood` like others
-    std::vector<Remote> flood;    // the all-zero FDB entries, in the order in which they came
+    std::vector<Remote> flood;       // the all-zero FDB entries, in the order in which they came
 };
 
 struct Link {
@@ -74,7 +74,7 @@ struct Route {
     bool onlink = false;
 };
 
-using AddressKey = std::pair<LinkId, IpPrefix>;   // the prefix with its host bits
+using AddressKey = std::pair<LinkId, IpPrefix>; // the prefix with its host bits
 using NeighborKey = std::pair<LinkId, IpAddress>;
 
 class Model
@@ -82,8 +82,8 @@ class Model
 public:
     std::map<LinkId, Link> links;
     std::map<AddressKey, std::monostate> addresses;
-    std::map<IpPrefix, Route> routes;                // by network; configured ones, not those of addresses
-    std::map<NeighborKey, Mac> neighbors;            // static ones
+    std::map<IpPrefix, Route> routes;     // by network; configured ones, not those of addresses
+    std::map<NeighborKey, Mac> neighbors; // static ones
 
     const Link* find(LinkId id) const;
     const Link* find(std::string_view name) const;

@@ -71,7 +71,8 @@ Result<Placement> place(const std::vector<unsigned>& workers, std::optional<unsi
         if (!is_allowed(cpu))
             return error("--workers: this process may not run on CPU {}; it may on {}", cpu, fmt::join(allowed, ","));
     const auto free = std::find_if(allowed.begin(), allowed.end(), [&](unsigned cpu) {
-        return std::find(placement.worker_cpus.begin(), placement.worker_cpus.end(), cpu) == placement.worker_cpus.end();
+        return std::find(placement.worker_cpus.begin(), placement.worker_cpus.end(), cpu) ==
+               placement.worker_cpus.end();
     });
     placement.control_cpu = control_cpu.value_or(free != allowed.end() ? *free : allowed.front());
     if (!is_allowed(placement.control_cpu))

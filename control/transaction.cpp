@@ -83,9 +83,15 @@ std::vector<FdbEntry> Transaction::fdb_entries() const
     return all;
 }
 
-void Transaction::fdb_set(FdbKey key, Dest dest) { fdb_changes_[key] = dest; }
+void Transaction::fdb_set(FdbKey key, Dest dest)
+{
+    fdb_changes_[key] = dest;
+}
 
-void Transaction::fdb_erase(FdbKey key) { fdb_changes_[key] = Dest{}; }
+void Transaction::fdb_erase(FdbKey key)
+{
+    fdb_changes_[key] = Dest{};
+}
 
 Dest Transaction::dest_for(LinkId vxlan, const std::vector<Remote>& remotes)
 {

@@ -42,7 +42,8 @@ public:
     // The device of this name; a kRefused error "Cannot find device "x"" if there is none.
     Result<const Link*> link(const std::string& name) const;
     std::optional<Dest> fdb_find(FdbKey key) const;
-    std::vector<FdbEntry> fdb_entries() const; // ordered by key; own MACs included, all-zero entries not (VxlanSettings::flood)
+    // Ordered by key; own MACs included, all-zero entries not (they are VxlanSettings::flood).
+    std::vector<FdbEntry> fdb_entries() const;
     std::uint32_t now_seconds() const { return now_seconds_; }
     void set_now_seconds(std::uint32_t now) { now_seconds_ = now; }
 
@@ -82,10 +83,10 @@ private:
     const std::string mac_seed_;
     std::uint32_t now_seconds_ = 0;
 
-    std::unique_ptr<Model> before_;                        // null: the Model was not touched
-    std::map<FdbKey, Dest> fdb_changes_;                   // kNone: erase
-    std::vector<LinkId> opened_, closed_;                  // ports
-    std::vector<std::function<void()>> undo_;              // other side effects, in order
+    std::unique_ptr<Model> before_;           // null: the Model was not touched
+    std::map<FdbKey, Dest> fdb_changes_;      // kNone: erase
+    std::vector<LinkId> opened_, closed_;     // ports
+    std::vector<std::function<void()>> undo_; // other side effects, in order
     std::vector<NeighborKey> forgotten_;
     std::vector<std::string> warnings_;
     bool is_done_ = false;

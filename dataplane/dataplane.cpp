@@ -184,13 +184,25 @@ bool Dataplane::is_up(LinkId link) const
     return found != state_->ports.end() && found->second.port->is_up();
 }
 
-Result<> Dataplane::set_mtu(LinkId link, std::uint16_t mtu) { return state_->ports.at(link).port->set_mtu(mtu); }
+Result<> Dataplane::set_mtu(LinkId link, std::uint16_t mtu)
+{
+    return state_->ports.at(link).port->set_mtu(mtu);
+}
 
-Result<> Dataplane::set_mac(LinkId link, const Mac& mac) { return state_->ports.at(link).port->set_mac(mac); }
+Result<> Dataplane::set_mac(LinkId link, const Mac& mac)
+{
+    return state_->ports.at(link).port->set_mac(mac);
+}
 
-Fdb& Dataplane::fdb() { return state_->fdb; }
+Fdb& Dataplane::fdb()
+{
+    return state_->fdb;
+}
 
-NeighborTable& Dataplane::neighbors() { return state_->neighbors; }
+NeighborTable& Dataplane::neighbors()
+{
+    return state_->neighbors;
+}
 
 void Dataplane::publish(std::unique_ptr<ForwardingConfig> config)
 {
@@ -241,11 +253,20 @@ void Dataplane::refresh_tables()
     state_->neighbors.release_retired();
 }
 
-void Dataplane::synchronize() { state_->qsbr.synchronize(); }
+void Dataplane::synchronize()
+{
+    state_->qsbr.synchronize();
+}
 
-void Dataplane::set_now(std::uint32_t seconds) { state_->now.store(seconds, std::memory_order_relaxed); }
+void Dataplane::set_now(std::uint32_t seconds)
+{
+    state_->now.store(seconds, std::memory_order_relaxed);
+}
 
-int Dataplane::event_fd() const { return state_->event_fd; }
+int Dataplane::event_fd() const
+{
+    return state_->event_fd;
+}
 
 void Dataplane::acknowledge()
 {
@@ -270,8 +291,7 @@ std::size_t Dataplane::take_learned(const std::function<void(const LearnEvent&)>
     return total;
 }
 
-std::size_t
-Dataplane::take_punted(const std::function<void(LinkId in, PuntReason reason, Bytes frame)>& consume)
+std::size_t Dataplane::take_punted(const std::function<void(LinkId in, PuntReason reason, Bytes frame)>& consume)
 {
     std::size_t total = 0;
     std::array<rte_mbuf*, kBurst> frames;
@@ -356,7 +376,10 @@ std::vector<WorkerTotals> Dataplane::worker_totals() const
     return all;
 }
 
-std::uint64_t Dataplane::tsc_hz() const { return rte_get_tsc_hz(); }
+std::uint64_t Dataplane::tsc_hz() const
+{
+    return rte_get_tsc_hz();
+}
 
 void Dataplane::count_drop(LinkId link, DropReason reason)
 {

@@ -25,9 +25,9 @@ namespace vx
 namespace
 {
 
-constexpr std::size_t kRingSize = 4096;      // frames or events between a worker and the control thread
-constexpr unsigned kSpinMicroseconds = 50;   // without a packet, before a worker sleeps
-constexpr int kIdlePollMilliseconds = 1;     // between looks at a port that cannot wake anybody
+constexpr std::size_t kRingSize = 4096;    // frames or events between a worker and the control thread
+constexpr unsigned kSpinMicroseconds = 50; // without a packet, before a worker sleeps
+constexpr int kIdlePollMilliseconds = 1;   // between looks at a port that cannot wake anybody
 
 // Counters of every possible link: zero pages that cost nothing until they are written.
 LinkCounters* map_link_counters()
@@ -128,7 +128,10 @@ Result<> Worker::watch(int fd)
     return Ok{};
 }
 
-void Worker::unwatch(int fd) noexcept { epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr); }
+void Worker::unwatch(int fd) noexcept
+{
+    epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
+}
 
 void Worker::run()
 {

@@ -28,8 +28,8 @@ struct WorkerShared {
     RcuPointer<ForwardingConfig>& config;
     Qsbr& qsbr;
     MbufPool& pool;
-    std::atomic<std::uint32_t>& now;            // seconds; the control thread writes it
-    std::atomic<bool>& control_notified;        // an eventfd write is under way or unread
+    std::atomic<std::uint32_t>& now;     // seconds; the control thread writes it
+    std::atomic<bool>& control_notified; // an eventfd write is under way or unread
     int control_event_fd;
 };
 
@@ -49,7 +49,7 @@ public:
 
     // Control thread: makes a sleeping worker look at its ports and rings. Cheap if it is awake.
     void wake() noexcept;
-    Result<> watch(int fd);   // wake when fd is readable
+    Result<> watch(int fd); // wake when fd is readable
     void unwatch(int fd) noexcept;
 
     // Control thread's ends of the rings.
@@ -63,7 +63,8 @@ public:
 
 private:
     Worker(std::uint16_t index, unsigned cpu, const WorkerShared& shared, SpscRing<rte_mbuf*> inject,
-           SpscRing<rte_mbuf*> punt, SpscRing<LearnEvent> learn, LinkCounters* link_counters, int epoll_fd, int event_fd);
+           SpscRing<rte_mbuf*> punt, SpscRing<LearnEvent> learn, LinkCounters* link_counters, int epoll_fd,
+           int event_fd);
 
     void run();
     std::size_t turn(const ForwardingConfig& config) noexcept;

@@ -40,14 +40,20 @@ inline bool has_partial_checksum(const rte_mbuf* mbuf) noexcept
 {
     return (mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE;
 }
-inline void clear_partial_checksum(rte_mbuf* mbuf) noexcept { mbuf->ol_flags &= ~RTE_MBUF_F_RX_L4_CKSUM_MASK; }
+inline void clear_partial_checksum(rte_mbuf* mbuf) noexcept
+{
+    mbuf->ol_flags &= ~RTE_MBUF_F_RX_L4_CKSUM_MASK;
+}
 
 // The bytes that may be read at `data()`: the first segment. A header is never assembled from two.
 inline Bytes head_of(const rte_mbuf* mbuf) noexcept
 {
     return {rte_pktmbuf_mtod(mbuf, const std::byte*), rte_pktmbuf_data_len(mbuf)};
 }
-inline std::byte* data_of(rte_mbuf* mbuf) noexcept { return rte_pktmbuf_mtod(mbuf, std::byte*); }
+inline std::byte* data_of(rte_mbuf* mbuf) noexcept
+{
+    return rte_pktmbuf_mtod(mbuf, std::byte*);
+}
 
 // Sum of `size` bytes from `offset`, over all segments. Precondition: offset + size <= pkt_len.
 std::uint64_t checksum_of_chain(const rte_mbuf* mbuf, std::size_t offset, std::size_t size) noexcept;

@@ -53,7 +53,10 @@ inline std::uint16_t checksum_finish_udp(std::uint64_t sum) noexcept
     return value == 0 ? std::uint16_t{0xffff} : value;
 }
 
-inline bool checksum_is_right(std::uint64_t sum) noexcept { return checksum_fold(sum) == 0xffff; }
+inline bool checksum_is_right(std::uint64_t sum) noexcept
+{
+    return checksum_fold(sum) == 0xffff;
+}
 
 // The pseudo header's sum, RFC 768 and RFC 8200 section 8.1. `length` counts bytes of the L4 header and payload.
 inline std::uint64_t pseudo_sum_v4(const Ipv4Header& ip, std::uint8_t protocol, std::uint32_t length) noexcept

@@ -34,7 +34,7 @@ constexpr std::uint8_t kIcmp6 = 58;
 constexpr std::uint8_t kDestinationOptions = 60;
 } // namespace ip_protocol
 
-constexpr std::uint16_t kVxlanPort = 4789;          // RFC 7348 section 5, IANA
+constexpr std::uint16_t kVxlanPort = 4789;           // RFC 7348 section 5, IANA
 constexpr std::uint16_t kFirstEphemeralPort = 49152; // RFC 7348 section 5: source ports 49152-65535
 
 struct EthernetHeader {

@@ -47,20 +47,35 @@ std::optional<IpAddress> IpAddress::parse(std::string_view text)
     return std::nullopt;
 }
 
-std::uint32_t IpAddress::v4_host() const { return load<Be32>(bytes_.data()).host(); }
+std::uint32_t IpAddress::v4_host() const
+{
+    return load<Be32>(bytes_.data()).host();
+}
 
-bool IpAddress::is_unspecified() const { return bytes_ == std::array<std::uint8_t, 16>{}; }
+bool IpAddress::is_unspecified() const
+{
+    return bytes_ == std::array<std::uint8_t, 16>{};
+}
 
-bool IpAddress::is_multicast() const { return is_v4() ? (bytes_[0] & 0xf0) == 0xe0 : bytes_[0] == 0xff; }
+bool IpAddress::is_multicast() const
+{
+    return is_v4() ? (bytes_[0] & 0xf0) == 0xe0 : bytes_[0] == 0xff;
+}
 
 bool IpAddress::is_link_local() const
 {
     return is_v4() ? bytes_[0] == 169 && bytes_[1] == 254 : bytes_[0] == 0xfe && (bytes_[1] & 0xc0) == 0x80;
 }
 
-bool IpAddress::is_loopback() const { return is_v4() ? bytes_[0] == 127 : *this == *parse("::1"); }
+bool IpAddress::is_loopback() const
+{
+    return is_v4() ? bytes_[0] == 127 : *this == *parse("::1");
+}
 
-bool IpAddress::is_limited_broadcast() const { return is_v4() && v4_host() == 0xffffffff; }
+bool IpAddress::is_limited_broadcast() const
+{
+    return is_v4() && v4_host() == 0xffffffff;
+}
 
 std::string IpAddress::to_string() const
 {
@@ -117,7 +132,10 @@ std::optional<IpAddress> IpPrefix::broadcast() const
     return IpAddress::v4(address_.v4_host() | (0xffffffffU >> length_));
 }
 
-std::string IpPrefix::to_string() const { return fmt::format("{}/{}", address_.to_string(), length_); }
+std::string IpPrefix::to_string() const
+{
+    return fmt::format("{}/{}", address_.to_string(), length_);
+}
 
 std::strong_ordering operator<=>(const IpPrefix& a, const IpPrefix& b)
 {

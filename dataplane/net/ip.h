@@ -33,9 +33,9 @@ public:
     const std::array<std::uint8_t, 16>& bytes() const { return bytes_; }
 
     bool is_unspecified() const;
-    bool is_multicast() const; // 224.0.0.0/4, ff00::/8
-    bool is_link_local() const; // 169.254.0.0/16, fe80::/10
-    bool is_loopback() const; // 127.0.0.0/8, ::1
+    bool is_multicast() const;         // 224.0.0.0/4, ff00::/8
+    bool is_link_local() const;        // 169.254.0.0/16, fe80::/10
+    bool is_loopback() const;          // 127.0.0.0/8, ::1
     bool is_limited_broadcast() const; // 255.255.255.255
     std::string to_string() const;
 

@@ -32,7 +32,8 @@ Error usage_error(fmt::format_string<Args...> format, Args&&... args)
     return Error{fmt::format(format, std::forward<Args>(args)...), Error::Kind::kUsage};
 }
 
-struct Ok {};
+struct Ok {
+};
 
 template <typename T = Ok>
 class [[nodiscard]] Result

@@ -21,17 +21,18 @@ class MbufPool;
 
 struct PortOption {
     enum class Type : std::uint8_t { kText, kFile, kInterface, kNetns, kCount, kPciAddress, kFlag, kChoice };
-    std::string_view name;      // the word on the command line; "": the value stands alone, behind the kind
+    std::string_view name; // the word on the command line; "": the value stands alone, behind the kind
     Type type = Type::kText;
     bool is_required = false;
-    std::string_view expected;  // what its value looks like, for help and errors: "IFACE", "0000:81:00.0", "client|server"
-    std::uint32_t max = 0;      // kCount: min..max
+    std::string_view
+        expected;          // what its value looks like, for help and errors: "IFACE", "0000:81:00.0", "client|server"
+    std::uint32_t max = 0; // kCount: min..max
     std::uint32_t min = 1;
 };
 
 // A port as configuration asks for it; every value is checked against the kind's options before.
 struct PortSpec {
-    std::string name;                                       // of the link
+    std::string name; // of the link
     std::string_view kind;
     std::map<std::string, std::string, std::less<>> options; // a flag has the value ""
     std::optional<Mac> mac;

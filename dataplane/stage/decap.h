@@ -25,8 +25,7 @@ inline bool is_local_address(const ForwardingConfig& config, Bytes head, bool is
 // A non-zero UDP checksum is verified (RFC 7348 section 5), unless the port has done it.
 inline bool udp_checksum_is_right(const rte_mbuf* mbuf, const OuterHeaders& outer) noexcept
 {
-    const bool is_verified =
-        (mbuf->ol_flags & RTE_MBUF_F_RX_OUTER_L4_CKSUM_MASK) == RTE_MBUF_F_RX_OUTER_L4_CKSUM_GOOD;
+    const bool is_verified = (mbuf->ol_flags & RTE_MBUF_F_RX_OUTER_L4_CKSUM_MASK) == RTE_MBUF_F_RX_OUTER_L4_CKSUM_GOOD;
     if (is_verified || has_partial_checksum(mbuf)) // by the port; or left partial by a sender on this machine
         return true;
     const Bytes head = head_of(mbuf);

@@ -23,11 +23,11 @@ struct Packet {
     rte_mbuf* mbuf = nullptr;
     FdbKey destination;
     FdbKey source;
-    Dest dest;                 // kNone until somebody knows
-    Dest known_source;         // what the FDB says of the source
+    Dest dest;         // kNone until somebody knows
+    Dest known_source; // what the FDB says of the source
     std::uint32_t source_slot = BucketTable::kNoSlot;
     std::uint32_t flow_hash = 0;
-    LinkId in;                 // the port or VXLAN device it came from; its own interface once routed or injected
+    LinkId in; // the port or VXLAN device it came from; its own interface once routed or injected
     BridgeId bridge;
     std::uint16_t ether_type = 0;
     std::uint8_t ecn = 0;
@@ -50,7 +50,10 @@ struct Context {
     }
 };
 
-inline void drop(Packet& packet, DropReason reason) noexcept { packet.dest = Dest::drop(reason); }
+inline void drop(Packet& packet, DropReason reason) noexcept
+{
+    packet.dest = Dest::drop(reason);
+}
 inline void punt(Packet& packet, PuntReason reason) noexcept
 {
     packet.dest = Dest::punt(static_cast<std::uint32_t>(reason));

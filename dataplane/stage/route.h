@@ -3,8 +3,8 @@
 // neighbour, new Ethernet header; the FDB of the domain it leaves by then says where that neighbour is.
 #pragma once
 
-#include "dataplane/state/neighbor_table.h"
 #include "dataplane/stage/forward.h"
+#include "dataplane/state/neighbor_table.h"
 
 namespace vx
 {
@@ -69,8 +69,7 @@ inline void route(Packet& packet, Context& context) noexcept
     const LinkState& egress = context.config.link(adjacency.interface);
     if (rte_pktmbuf_pkt_len(packet.mbuf) > l3 + std::size_t{egress.mtu})
         return drop(packet, DropReason::frame_too_big);
-    const auto neighbor =
-        context.config.neighbors->find(NeighborTable::key(adjacency.interface, next_hop));
+    const auto neighbor = context.config.neighbors->find(NeighborTable::key(adjacency.interface, next_hop));
     if (neighbor.value == 0)
         return punt(packet, PuntReason::kUnresolved);
     decrement_ttl(ip);

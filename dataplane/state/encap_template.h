@@ -22,7 +22,7 @@ namespace vx
 struct Tunnel {
     Mac source_mac;
     Mac next_hop_mac;
-    IpAddress local;  // same family as remote
+    IpAddress local; // same family as remote
     IpAddress remote;
     std::uint16_t destination_port = kVxlanPort;
     Vni vni;
@@ -56,7 +56,8 @@ public:
     // True if an outer packet's source address, as it lies in its IP header, is this VTEP's.
     bool is_from(const void* source, Family family) const noexcept
     {
-        return family == remote_.family() && std::memcmp(source, remote_.bytes().data(), family == Family::kIpv4 ? 4 : 16) == 0;
+        return family == remote_.family() &&
+               std::memcmp(source, remote_.bytes().data(), family == Family::kIpv4 ? 4 : 16) == 0;
     }
 
     // Writes size() bytes at `out`, in front of an inner frame of `inner_size` bytes. `payload_sum` is the running

@@ -32,20 +32,20 @@ struct LinkState {
         kVxlan,
     };
     Role role = Role::kNone;
-    bool learns = false;     // source MACs that come in here
-    BridgeId bridge;         // the domain its frames belong to
-    std::uint16_t slot = 0;  // kOverlay, kUnderlay: index of the transmit buffer
-    std::uint16_t mtu = 0;   // largest payload behind the (inner) Ethernet header, bytes
+    bool learns = false;    // source MACs that come in here
+    BridgeId bridge;        // the domain its frames belong to
+    std::uint16_t slot = 0; // kOverlay, kUnderlay: index of the transmit buffer
+    std::uint16_t mtu = 0;  // largest payload behind the (inner) Ethernet header, bytes
     Mac mac;
-    Port* port = nullptr;    // kOverlay, kUnderlay
+    Port* port = nullptr; // kOverlay, kUnderlay
 };
 
 // A bridging domain. Index: BridgeId.
 struct BridgeState {
-    LinkId interface;                // what routes for it: the bridge itself, or the VXLAN device that stands alone
-    bool answers = false;            // has an address: ARP and ND that are flooded are also read here
-    std::vector<LinkId> ports;       // flood: local ports
-    std::vector<VtepId> vteps;       // flood: head-end replication, the all-zero FDB entries
+    LinkId interface;          // what routes for it: the bridge itself, or the VXLAN device that stands alone
+    bool answers = false;      // has an address: ARP and ND that are flooded are also read here
+    std::vector<LinkId> ports; // flood: local ports
+    std::vector<VtepId> vteps; // flood: head-end replication, the all-zero FDB entries
 };
 
 // The VXLAN devices that listen on one UDP port.
@@ -82,12 +82,12 @@ struct ForwardingConfig {
     std::vector<EncapTemplate> vteps{1};
     std::vector<std::vector<VtepId>> replication{1};
     std::vector<VxlanListener> listeners;
-    std::vector<std::uint32_t> local_v4;                  // own underlay addresses, as they lie on the wire
+    std::vector<std::uint32_t> local_v4; // own underlay addresses, as they lie on the wire
     std::vector<std::array<std::uint8_t, 16>> local_v6;
     std::shared_ptr<const RouteTable> routes;
     std::vector<Adjacency> adjacencies{1};
-    const BucketTable* fdb = nullptr;       // FdbKey -> Dest
-    const BucketTable* neighbors = nullptr; // LinkId and IPv4 address -> MAC
+    const BucketTable* fdb = nullptr;          // FdbKey -> Dest
+    const BucketTable* neighbors = nullptr;    // LinkId and IPv4 address -> MAC
     std::vector<std::vector<PollEntry>> polls; // by worker
 
     const LinkState& link(LinkId id) const { return links[id.value]; }

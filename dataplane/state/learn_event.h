@@ -15,7 +15,7 @@ namespace vx
 
 struct LearnEvent {
     FdbKey key;
-    LinkId link;       // the port, or the VXLAN device it was decapsulated by
+    LinkId link; // the port, or the VXLAN device it was decapsulated by
     std::uint16_t reserved = 0;
     std::uint32_t reserved2 = 0;
     std::array<std::uint8_t, 16> vtep{}; // the outer source address; all zero for a local port
