@@ -46,7 +46,7 @@ Result<OpenedPort> open_pci(const PortSpec& spec, const PortContext& context)
 
 Result<OpenedPort> open_null(const PortSpec& spec, const PortContext& context)
 {
-    return open_eth(eth_setup(spec, context, fmt::format("net_null_{},no-rx=1", spec.name)), context);
+    return open_eth(eth_setup(spec, context, device_name("net_null", spec.name) + ",no-rx=1"), context);
 }
 
 Result<OpenedPort> open_vdev(const PortSpec& spec, const PortContext& context)

@@ -47,7 +47,7 @@ Result<OpenedPort> open_pcap(const PortSpec& spec, const PortContext& context)
     if (rx == tx)
         return usage_error("rx and tx are the same file \"{}\"", rx);
 
-    std::string devargs = "net_pcap_" + spec.name;
+    std::string devargs = device_name("net_pcap", spec.name);
     if (spec.has("rx")) {
         if (auto checked = check_file("rx", rx, O_RDONLY); !checked)
             return std::move(checked).error();
@@ -117,9 +117,9 @@ Result<OpenedPort> open_memif(const PortSpec& spec, const PortContext& context)
     const std::uint32_t frame = spec.mtu.value_or(1500) + static_cast<std::uint32_t>(sizeof(EthernetHeader)) + 4;
     const std::uint32_t buffer = std::min(kMaxBuffer, std::max(kDefaultBuffer, (frame + 63) & ~63U));
     EthSetup setup = eth_setup(spec, context,
-                               fmt::format("net_memif_{},socket={},socket-abstract=no,id={},role={},rsize={},bsize={}",
-                                           spec.name, path, count_of(spec, "id", 0), is_client ? "client" : "server",
-                                           count_of(spec, "rsize", 10), buffer));
+                               fmt::format("{},socket={},socket-abstract=no,id={},role={},rsize={},bsize={}",
+                                           device_name("net_memif", spec.name), path, count_of(spec, "id", 0),
+                                           is_client ? "client" : "server", count_of(spec, "rsize", 10), buffer));
     setup.tx_queues = EthSetup::TxQueues::kOne;
     return open_eth(std::move(setup), context);
 }

@@ -41,6 +41,8 @@ Result<Attachment> attach(const PortSpec& spec)
 {
     if (auto checked = check_interface_name(spec.option("dev")); !checked)
         return std::move(checked).error();
+    if (auto checked = check_devargs_value("dev", spec.option("dev")); !checked)
+        return std::move(checked).error();
     auto interface = KernelInterface::find(spec.option("dev"));
     if (!interface)
         return std::move(interface).error();
@@ -92,10 +94,10 @@ Result<OpenedPort> open_af_packet(const PortSpec& spec, const PortContext& conte
         return std::move(own_pool).error();
 
     // A qdisc keeps what the device cannot take at once; bypassing it would mean losing that.
-    EthSetup setup =
-        eth_setup(spec, context,
-                  fmt::format("net_af_packet_{},iface={},framesz={},blocksz={},framecnt={},qdisc_bypass=0", spec.name,
-                              attached->interface.name(), slot, std::max<std::uint32_t>(slot, 4096), slots));
+    EthSetup setup = eth_setup(spec, context,
+                               fmt::format("{},iface={},framesz={},blocksz={},framecnt={},qdisc_bypass=0",
+                                           device_name("net_af_packet", spec.name), attached->interface.name(), slot,
+                                           std::max<std::uint32_t>(slot, 4096), slots));
     setup.mtu = attached->mtu;
     setup.max_frame = slot - kRxOverhead;
     setup.ring_bytes = static_cast<int>(slot * slots);
@@ -124,9 +126,9 @@ Result<OpenedPort> open_af_xdp(const PortSpec& spec, const PortContext& context)
     if (!own_pool)
         return std::move(own_pool).error();
 
-    EthSetup setup =
-        eth_setup(spec, context,
-                  fmt::format("net_af_xdp_{},iface={},queue_count={}", spec.name, attached->interface.name(), queues));
+    EthSetup setup = eth_setup(spec, context,
+                               fmt::format("{},iface={},queue_count={}", device_name("net_af_xdp", spec.name),
+                                           attached->interface.name(), queues));
     setup.tx_queues = EthSetup::TxQueues::kAsRx;
     setup.mtu = attached->mtu;
     setup.max_frame = attached->mtu + kTaggedHeader;

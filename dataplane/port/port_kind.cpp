@@ -97,6 +97,20 @@ std::uint32_t count_of(const PortSpec& spec, std::string_view option, std::uint3
     return value;
 }
 
+std::string device_name(std::string_view driver, std::string_view link)
+{
+    std::string name = fmt::format("{}_", driver);
+    for (const char c : link) {
+        const bool is_plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' ||
+                              c == '-' || c == '.';
+        if (is_plain)
+            name += c;
+        else
+            name += fmt::format("%{:02x}", static_cast<unsigned char>(c));
+    }
+    return name;
+}
+
 Result<> check_devargs_value(std::string_view option, std::string_view value)
 {
     if (value.empty() || value.find_first_of(",[]=\"'") != std::string_view::npos)

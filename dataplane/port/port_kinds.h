@@ -22,6 +22,8 @@ Result<OpenedPort> open_vdev(const PortSpec& spec, const PortContext& context);
 std::uint32_t count_of(const PortSpec& spec, std::string_view option, std::uint32_t otherwise);
 EthSetup eth_setup(const PortSpec& spec, const PortContext& context, std::string devargs);
 Result<OpenedPort> open_eth(EthSetup setup, const PortContext& context, std::string warning = {});
+// DPDK's name for a link's device: "net_null_NAME", what could be read as more than a name written as %XX.
+std::string device_name(std::string_view driver, std::string_view link);
 // DPDK's device arguments have no way to quote.
 Result<> check_devargs_value(std::string_view option, std::string_view value);
 
