@@ -21,8 +21,8 @@ SOURCES = ("dataplane", "control", "tools", "tests", "bench")
 # What each kind of build is for. Only the release build is built whole; of the others, what the tests in it need.
 BUILDS = {
     "": (["--buildtype=release", "-Dstrict=true"], {}),
-    "-asan": (["--buildtype=debugoptimized", "-Db_sanitize=address,undefined", "-Db_lundef=false"], {}),
-    "-tsan": (["--buildtype=debugoptimized", "-Db_sanitize=thread", "-Db_lundef=false"],
+    "-asan": (["--buildtype=debug", "-Doptimization=1", "-Db_sanitize=address,undefined", "-Db_lundef=false"], {}),
+    "-tsan": (["--buildtype=debug", "-Doptimization=1", "-Db_sanitize=thread", "-Db_lundef=false"],
               {"CXX": "clang++", "CC": "clang"}),
 }
 SANITIZER_OPTIONS = {
