@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/compile.h"
 
-#include <algorithm>
-#include <cstring>
+#include <map>
+#include <vector>
 
 namespace vx
 {
@@ -26,6 +26,8 @@ public:
         for (const auto& [id, link] : model_.links)
             if (link.vxlan() != nullptr && link.is_up)
                 add_listener(link);
+        for (const auto& [udp_port, entries] : listener_entries_)
+            config_.listeners.push_back({udp_port, VniMap{entries}});
         for (std::size_t number = 1; number < vteps_.vteps().size(); ++number)
             config_.vteps.push_back(vtep(vteps_.vteps()[number].key));
         for (std::size_t number = 1; number < vteps_.lists().size(); ++number)
@@ -85,13 +87,7 @@ private:
     void add_listener(const Link& link)
     {
         const VxlanSettings& vxlan = *link.vxlan();
-        auto listener = std::find_if(config_.listeners.begin(), config_.listeners.end(),
-                                     [&](const VxlanListener& other) { return other.udp_port == vxlan.udp_port; });
-        if (listener == config_.listeners.end()) {
-            config_.listeners.push_back({vxlan.udp_port, {}});
-            listener = config_.listeners.end() - 1;
-        }
-        listener->vnis = listener->vnis.with(vxlan.vni, link.id);
+        listener_entries_[vxlan.udp_port].push_back({vxlan.vni, link.id});
     }
 
     EncapTemplate vtep(const VtepRegistry::Key& key)
@@ -181,6 +177,7 @@ private:
     Compiled compiled_{std::make_unique<ForwardingConfig>(), {}};
     ForwardingConfig& config_;
     std::vector<RouteTable::Route> routes_;
+    std::map<std::uint16_t, std::vector<VniMap::Entry>> listener_entries_; // by UDP port
 };
 
 } // namespace

@@ -84,7 +84,11 @@ Response Controller::run(const Request& request)
         if (request.on_failure != OnFailure::kUndoAll || index + 1 == request.commands.size()) {
             if (auto fits = check_fdb_size(*transaction); !fits) {
                 response.failures.push_back({index, std::move(fits).error()});
-                return response;
+                transaction.reset();
+                if (request.on_failure != OnFailure::kGoOn)
+                    return response;
+                response.outputs.back() = nullptr;
+                continue;
             }
             commit(*transaction);
             for (std::string& warning : transaction->take_warnings())
@@ -99,11 +103,16 @@ Result<> Controller::check_fdb_size(const Transaction& transaction) const
 {
     const Fdb& fdb = dataplane_.fdb();
     std::size_t added = 0;
-    for (const auto& [key, dest] : transaction.fdb_changes_)
-        added += dest.kind() != Dest::Kind::kNone && fdb.find(key).kind() == Dest::Kind::kNone ? 1 : 0;
-    if (fdb.size() + added > fdb.max_size())
+    std::size_t removed = 0;
+    for (const auto& [key, dest] : transaction.fdb_changes_) {
+        const bool is_there = fdb.find(key).kind() != Dest::Kind::kNone;
+        const bool is_wanted = dest.kind() != Dest::Kind::kNone;
+        added += is_wanted && !is_there ? 1 : 0;
+        removed += is_there && !is_wanted ? 1 : 0;
+    }
+    if (added > removed && fdb.size() - removed + added > fdb.max_size())
         return error("the FDB holds {} of at most {} entries; there is no room for {} more", fdb.size(), fdb.max_size(),
-                     added);
+                     added - removed);
     return Ok{};
 }
 
@@ -275,6 +284,8 @@ void Controller::set_fdb(FdbKey key, Dest dest)
             return;
         needs_refresh_ |= change == Fdb::Change::kRebuilt;
     }
+    learned_[key.bridge()] += dest.has(Dest::kLearned) ? 1 : 0;
+    learned_[key.bridge()] -= old.has(Dest::kLearned) ? 1 : 0;
     if (dest.kind() == Dest::Kind::kVtep)
         vteps_.acquire(dest.vtep());
     if (dest.kind() == Dest::Kind::kReplicate)
@@ -319,6 +330,10 @@ void Controller::learn(Transaction& transaction, const LearnEvent& event)
     const auto known = transaction.fdb_find(event.key);
     if (known && known->is_fixed())
         return;
+    if (!known && learned_[event.key.bridge()] >= kMaxLearned) {
+        dataplane_.count_learn_refused();
+        return;
+    }
     if (event.vtep_family == 0) {
         transaction.fdb_set(event.key, Dest::port(link->id).with(Dest::kLearned));
         return;
@@ -328,10 +343,16 @@ void Controller::learn(Transaction& transaction, const LearnEvent& event)
         return;
     const IpAddress vtep = event.vtep_family == 4 ? IpAddress::v4_from_wire(event.vtep.data())
                                                   : IpAddress::v6_from_wire(event.vtep.data());
-    if (vtep.family() != vxlan->local.family())
-        return; // it could not be answered from this device's address
-    transaction.fdb_set(
-        event.key, transaction.dest_for(link->id, {Remote{vtep, vxlan->udp_port, vxlan->vni}}).with(Dest::kLearned));
+    const bool is_peer = !vtep.is_unspecified() && !vtep.is_multicast() && !vtep.is_loopback() &&
+                         !vtep.is_limited_broadcast() && model_.owner_of(vtep) == nullptr;
+    if (!is_peer || vtep.family() != vxlan->local.family())
+        return; // nobody who could be answered from this device's address
+    const Remote remote{vtep, vxlan->udp_port, vxlan->vni};
+    if (!vteps_.find({link->id, remote}) && vteps_.vteps().size() >= kMaxVteps) {
+        dataplane_.count_learn_refused();
+        return;
+    }
+    transaction.fdb_set(event.key, transaction.dest_for(link->id, {remote}).with(Dest::kLearned));
 }
 
 void Controller::tick()

@@ -43,6 +43,10 @@ public:
 
     const Model& model() const { return model_; }
 
+    // So that no tenant fills the FDB for all others.
+    static constexpr std::size_t kMaxLearned = std::size_t{1} << 18; // entries of one bridging domain
+    static constexpr std::size_t kMaxVteps = std::size_t{1} << 16;   // learned or configured, of all VXLAN devices
+
 private:
     std::unique_ptr<Transaction> begin();
     Result<> check_fdb_size(const Transaction& transaction) const;
@@ -56,7 +60,6 @@ private:
     void update_neighbor(const NeighborKey& key);
     void update_neighbors();
     std::optional<Mac> known_mac(const NeighborKey& key) const;
-    bool apply_fdb_changes(Transaction& transaction);
     void set_fdb(FdbKey key, Dest dest);
     void learn(Transaction& transaction, const LearnEvent& event);
     void age();
@@ -70,6 +73,7 @@ private:
     HostStack host_stack_;
     std::map<FdbKey, Dest> own_macs_;             // kLocal entries that are in the FDB
     std::map<NeighborKey, Mac> routed_neighbors_; // what is in the data plane's neighbour table
+    std::map<BridgeId, std::size_t> learned_;     // entries
     bool needs_publish_ = false;
     bool needs_refresh_ = false; // a table was rebuilt
     std::int64_t last_age_ms_ = 0;

@@ -11,11 +11,14 @@
 
 #include <fmt/ranges.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <fstream>
+#include <random>
 
 namespace vx
 {
@@ -31,12 +34,22 @@ std::int64_t monotonic_ms()
         .count();
 }
 
-// What tells this daemon from others: the machine, and the socket on it.
+// What tells this daemon from others, and stays over restarts: the machine, its host name (clones share the rest), and
+// the socket on it.
 std::string mac_seed(const std::string& socket_path)
 {
     std::string machine;
+    std::string board;
     std::ifstream{"/etc/machine-id"} >> machine;
-    return machine + socket_path;
+    std::ifstream{"/sys/class/dmi/id/product_uuid"} >> board;
+    if (machine.empty() && board.empty()) {
+        log_warning("neither /etc/machine-id nor the board has an identity: MACs that nobody chose change with every "
+                    "start");
+        machine = fmt::format("{}", std::random_device{}());
+    }
+    std::array<char, 256> host{};
+    gethostname(host.data(), host.size() - 1);
+    return fmt::format("{}/{}/{}/{}", machine, board, host.data(), socket_path);
 }
 
 Result<> apply(Controller& controller, const ConfigFile& file)
@@ -94,6 +107,8 @@ Result<> run(const Options& options)
     DataplaneOptions dataplane_options;
     dataplane_options.worker_cpus = placement->worker_cpus;
     dataplane_options.numa_node = placement->numa_node;
+    if (eal->uses_hugepages())
+        dataplane_options.mbuf_count = 65535; // 150 MiB, in pages that were set aside for it
     auto dataplane = Dataplane::create(*eal, dataplane_options);
     if (!dataplane)
         return std::move(dataplane).error();

@@ -104,7 +104,7 @@ std::optional<Model::UnderlayPath> Model::underlay_path(const IpAddress& destina
     for (const auto& [key, nothing] : addresses) {
         const Link* link = find(key.first);
         const auto length = static_cast<int>(key.second.length());
-        if (is_underlay(*link) && length > best_length && key.second.contains(destination)) {
+        if (link->is_up && is_underlay(*link) && length > best_length && key.second.contains(destination)) {
             best = UnderlayPath{link, destination};
             best_length = length;
         }
@@ -112,7 +112,7 @@ std::optional<Model::UnderlayPath> Model::underlay_path(const IpAddress& destina
     for (const auto& [prefix, route] : routes) {
         const Link* link = find(route.link);
         const auto length = static_cast<int>(prefix.length());
-        if (is_underlay(*link) && length > best_length && prefix.contains(destination)) {
+        if (link->is_up && is_underlay(*link) && length > best_length && prefix.contains(destination)) {
             best = UnderlayPath{link, route.via.value_or(destination)};
             best_length = length;
         }

@@ -42,8 +42,8 @@ struct VxlanSettings {
     IpAddress local;
     std::uint16_t udp_port = 4789;
     bool learning = true;
-    bool udp_checksum = false; // IPv4 underlay; on IPv6 it is always computed
-    std::uint8_t ttl = 0;      // 0: 64
+    bool udp_checksum = true; // IPv4 underlay; on IPv6 it is always computed
+    std::uint8_t ttl = 0;     // 0: 64
     std::uint8_t tos = 0;
     std::uint32_t ageing_seconds = kDefaultAgeing;
     std::optional<IpAddress> remote; // as `link add` named it; from there on it is an entry of `flood` like others

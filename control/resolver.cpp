@@ -54,12 +54,22 @@ void Resolver::want_next_hops(const std::set<NeighborKey>& next_hops, std::int64
     tell(outcome);
 }
 
+bool Resolver::is_full(LinkId link) const
+{
+    if (neighbors_.size() >= kMaxNeighbors + next_hop_count_)
+        return true;
+    const auto first = neighbors_.lower_bound({link, IpAddress{}});
+    const auto last =
+        std::find_if(first, neighbors_.end(), [&](const auto& entry) { return entry.first.first != link; });
+    return static_cast<std::size_t>(std::distance(first, last)) >= kMaxOfLink;
+}
+
 void Resolver::hold(const NeighborKey& key, LinkId in, Bytes frame, std::int64_t now_ms)
 {
     Outcome outcome;
     const auto drop = [&] { outcome.dropped.push_back({in, {}}); };
     auto found = neighbors_.find(key);
-    if (found == neighbors_.end() && !is_full()) {
+    if (found == neighbors_.end() && !is_full(key.first)) {
         found = neighbors_.try_emplace(key).first;
         ask(key, found->second, now_ms, outcome);
     }
@@ -91,7 +101,7 @@ void Resolver::heard(const NeighborKey& key, const Mac& mac, bool is_solicited, 
         return;
     auto found = neighbors_.find(key);
     if (found == neighbors_.end()) {
-        if (!may_create || is_full())
+        if (!may_create || is_full(key.first))
             return;
         found = neighbors_.try_emplace(key).first;
     }

@@ -54,6 +54,7 @@ class Resolver
 public:
     static constexpr std::size_t kMaxHeld = 4;           // frames per neighbour
     static constexpr std::size_t kMaxNeighbors = 16384;  // asked for by traffic
+    static constexpr std::size_t kMaxOfLink = 4096;      // of these, on one link: no tenant takes all places
     static constexpr std::int64_t kRetransmitMs = 1000;  // RFC 4861 RETRANS_TIMER
     static constexpr std::int64_t kReachableMs = 30'000; // RFC 4861 REACHABLE_TIME
     static constexpr unsigned kMaxProbes = 3;
@@ -104,7 +105,7 @@ private:
     enum class Fate : std::uint8_t { kKept, kForgotten };
 
     void tell(const Outcome& outcome);
-    bool is_full() const { return neighbors_.size() >= kMaxNeighbors + next_hop_count_; }
+    bool is_full(LinkId link) const;
     void schedule(ResolvedNeighbor& neighbor, std::int64_t when_ms);
     void ask(const NeighborKey& key, ResolvedNeighbor& neighbor, std::int64_t now_ms, Outcome& outcome);
     Fate advance(const NeighborKey& key, ResolvedNeighbor& neighbor, std::int64_t now_ms, Outcome& outcome);

@@ -76,6 +76,7 @@ struct Dataplane::State {
     int event_fd;
     std::map<LinkId, PortRecord> ports;
     std::vector<std::unique_ptr<Worker>> workers;
+    std::uint64_t learn_refused = 0;
     std::map<LinkId, LinkTotals> own_drops; // counted by the control thread
     std::map<LinkId, LinkTotals> baselines; // of devices that had their number from another one
 };
@@ -379,6 +380,16 @@ std::vector<WorkerTotals> Dataplane::worker_totals() const
 std::uint64_t Dataplane::tsc_hz() const
 {
     return rte_get_tsc_hz();
+}
+
+void Dataplane::count_learn_refused()
+{
+    ++state_->learn_refused;
+}
+
+std::uint64_t Dataplane::learn_refused() const
+{
+    return state_->learn_refused + state_->fdb.refused();
 }
 
 void Dataplane::count_drop(LinkId link, DropReason reason)

@@ -98,6 +98,9 @@ public:
     void reset_totals(LinkId link); // a new device begins at zero
     std::vector<WorkerTotals> worker_totals() const;
     std::uint64_t tsc_hz() const;
+    // Learn events that the control thread refused, because a limit was reached.
+    void count_learn_refused();
+    std::uint64_t learn_refused() const;
     // A drop that the control thread decided.
     void count_drop(LinkId link, DropReason reason);
 

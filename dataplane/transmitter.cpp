@@ -88,7 +88,8 @@ void Transmitter::flush(Context& context) noexcept
 
 void Transmitter::punt_frame(rte_mbuf* mbuf, LinkId in, PuntReason reason, Context& context) noexcept
 {
-    if (punted_count_ == punted_.size()) [[unlikely]]
+    const std::size_t room = reason == PuntReason::kUnderlay ? punted_.size() : punted_.size() / 2;
+    if (punted_count_ >= room) [[unlikely]]
         return discard(mbuf, in, DropReason::punt_full, context);
     MbufNote& note = note_of(mbuf);
     note.link = in.value;
@@ -146,6 +147,14 @@ void Transmitter::flood(Packet& packet, Context& context) noexcept
     bool is_placed = to_us || to_vteps;
     if (to_vteps)
         replicate(packet, bridge.vteps, context);
+    // A copy for each port but the last, which gets the frame itself if the control thread does not want it.
+    LinkId last = kNoLink;
+    const auto send_copy = [&](LinkId port) {
+        if (rte_mbuf* copy = rte_pktmbuf_copy(packet.mbuf, copies_, 0, UINT32_MAX); copy != nullptr)
+            send(copy, port, context);
+        else
+            context.count_drop(port, DropReason::no_mbuf);
+    };
     for (const LinkId port : bridge.ports) {
         if (port == packet.in)
             continue;
@@ -154,13 +163,16 @@ void Transmitter::flood(Packet& packet, Context& context) noexcept
             context.count_drop(port, DropReason::frame_too_big);
             continue;
         }
-        if (rte_mbuf* copy = rte_pktmbuf_copy(packet.mbuf, copies_, 0, UINT32_MAX); copy != nullptr)
-            send(copy, port, context);
-        else
-            context.count_drop(port, DropReason::no_mbuf);
+        if (!last.is_none())
+            send_copy(last);
+        last = port;
     }
-    if (to_us)
+    if (to_us) {
+        if (!last.is_none())
+            send_copy(last);
         punt_frame(packet.mbuf, packet.in, PuntReason::kLocal, context);
+    } else if (!last.is_none())
+        send(packet.mbuf, last, context);
     else if (is_placed)
         rte_pktmbuf_free(packet.mbuf);
     else

@@ -252,7 +252,9 @@ void Worker::hand_over(Context& context) noexcept
     learn_filter_.clear();
     for (rte_mbuf* mbuf : transmitter_.punted()) {
         const LinkId in{note_of(mbuf).link};
-        if (punt_.push(mbuf))
+        // Half of the ring is for the fabric alone: no container may crowd out the ARP and ND that tunnels live on.
+        const bool is_fabric = static_cast<PuntReason>(note_of(mbuf).reason) == PuntReason::kUnderlay;
+        if ((is_fabric || punt_.count() < kRingSize / 2) && punt_.push(mbuf))
             continue;
         context.count_drop(in, DropReason::punt_full);
         rte_pktmbuf_free(mbuf);
@@ -273,9 +275,11 @@ void Worker::sleep(const ForwardingConfig& config) noexcept
         std::any_of(config.polls[index_].begin(), config.polls[index_].end(),
                     [](const PollEntry& entry) { return entry.port->wake_fd(entry.queue) < 0; }))
         timeout = kIdlePollMilliseconds;
-    shared_.qsbr.offline(index_);
+    // Before going offline: a publish that this worker's being offline lets through has to see it asleep, or the
+    // timeout of the old config would hold.
     sleeping_.store(true, std::memory_order_relaxed);
     std::atomic_thread_fence(std::memory_order_seq_cst); // pairs with wake()
+    shared_.qsbr.offline(index_);
     if (inject_.is_empty() && !stopping_.load(std::memory_order_relaxed)) {
         std::array<epoll_event, 16> events;
         const int count = epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()), timeout);

@@ -153,6 +153,10 @@ Result<Reply> stats_show(Transaction& transaction, Words& words)
         const std::vector<WorkerTotals> workers = dataplane.worker_totals();
         reply.text += (reply.text.empty() ? "" : "\n") + workers_text(workers);
         reply.json["workers"] = workers_json(workers);
+        // MACs that were not learned because their bridge, or the FDB, has as many as it may.
+        if (const std::uint64_t refused = dataplane.learn_refused(); refused != 0)
+            reply.text += fmt::format("\nnot learned for want of room: {}\n", refused);
+        reply.json["learn_refused"] = dataplane.learn_refused();
     }
     return reply;
 }

@@ -25,7 +25,8 @@ struct MbufNote {
 };
 static_assert(sizeof(MbufNote) == 8);
 
-// Registers the note in DPDK's dynamic mbuf area; once, after EAL start. Set before any worker runs.
+// Registers the note, and the flag below, in DPDK's dynamic mbuf area; once, after EAL start. Set before any worker
+// runs.
 Result<> register_mbuf_note();
 extern int mbuf_note_offset;
 
@@ -34,15 +35,20 @@ inline MbufNote& note_of(rte_mbuf* mbuf) noexcept
     return *RTE_MBUF_DYNFIELD(mbuf, mbuf_note_offset, MbufNote*);
 }
 
-// DPDK's own word for it: the L4 checksum in the data is not right, but the integrity of the data is verified (by
-// the sender on this machine, who left the sum for us). TAP and vhost-user ports receive such frames.
+// The L4 checksum in the data is not right yet; the sender, on this machine, left it to us. TAP ports receive such
+// frames. A flag of vxd's own: drivers set DPDK's RX_L4_CKSUM_NONE too, without a note of what is missing.
+extern std::uint64_t mbuf_partial_flag;
 inline bool has_partial_checksum(const rte_mbuf* mbuf) noexcept
 {
-    return (mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE;
+    return (mbuf->ol_flags & mbuf_partial_flag) != 0;
+}
+inline void mark_partial_checksum(rte_mbuf* mbuf) noexcept
+{
+    mbuf->ol_flags |= mbuf_partial_flag;
 }
 inline void clear_partial_checksum(rte_mbuf* mbuf) noexcept
 {
-    mbuf->ol_flags &= ~RTE_MBUF_F_RX_L4_CKSUM_MASK;
+    mbuf->ol_flags &= ~mbuf_partial_flag;
 }
 
 // The bytes that may be read at `data()`: the first segment. A header is never assembled from two.

@@ -2,6 +2,7 @@
 #include "dataplane/port/kernel_interface.h"
 
 #include <linux/ethtool.h>
+#include <linux/if_packet.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -23,6 +24,43 @@ Result<> check_interface_name(std::string_view name)
     if (is_bad)
         return error("\"{}\" is no name for an interface: 1 to {} bytes without '/', ':', '%' and spaces", name,
                      IFNAMSIZ - 1);
+    return Ok{};
+}
+
+namespace
+{
+
+struct Loan {
+    KernelInterface interface;
+    FileDescriptor membership;
+    std::uint16_t mtu;
+    Mac mac;
+
+    ~Loan()
+    {
+        if (const auto now = interface.mtu(); now && *now != mtu)
+            (void)interface.set_mtu(mtu); // fails where the interface is gone, and then there is nothing to give back
+        if (const auto now = interface.mac(); now && *now != mac)
+            (void)interface.set_mac(mac);
+    }
+};
+
+} // namespace
+
+Result<> KernelInterface::borrow()
+{
+    const auto mtu_now = mtu();
+    const auto mac_now = mac();
+    auto again = find(name_);
+    if (!mtu_now || !mac_now || !again)
+        return !mtu_now ? mtu_now.error() : !mac_now ? mac_now.error() : again.error();
+    FileDescriptor membership{::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)}; // protocol 0: receives nothing
+    packet_mreq all{};
+    all.mr_ifindex = static_cast<int>(index_);
+    all.mr_type = PACKET_MR_ALLMULTI;
+    if (!membership || setsockopt(membership.get(), SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof(all)) != 0)
+        return error("interface \"{}\": joining all multicast groups: {}", name_, std::strerror(errno));
+    loan_ = std::shared_ptr<Loan>(new Loan{std::move(*again), std::move(membership), *mtu_now, *mac_now});
     return Ok{};
 }
 

@@ -8,6 +8,7 @@
 #include "dataplane/port/file_descriptor.h"
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -36,6 +37,9 @@ public:
     Result<> set_mtu(std::uint16_t mtu);
     Result<> set_mac(const Mac& mac);
     Result<> bring_up();
+    // For an interface that is the user's: takes part in all multicast, as vxd's own addresses have groups that the
+    // kernel has not joined, and when this object ends gives back the MTU and the MAC of now.
+    Result<> borrow();
 
 private:
     KernelInterface(FileDescriptor socket, std::string name, unsigned index)
@@ -48,6 +52,7 @@ private:
     FileDescriptor socket_;
     std::string name_;
     unsigned index_;
+    std::shared_ptr<const void> loan_; // what borrow() gives back when it ends
 };
 
 } // namespace vx

@@ -8,6 +8,7 @@
 #include <linux/if_packet.h>
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 
 namespace vx
@@ -46,6 +47,8 @@ Result<Attachment> attach(const PortSpec& spec)
     auto interface = KernelInterface::find(spec.option("dev"));
     if (!interface)
         return std::move(interface).error();
+    if (auto borrowed = interface->borrow(); !borrowed)
+        return std::move(borrowed).error();
     if (spec.mtu)
         if (auto set = interface->set_mtu(*spec.mtu); !set)
             return std::move(set).error();
@@ -57,12 +60,13 @@ Result<Attachment> attach(const PortSpec& spec)
 }
 
 // Buffers of its own for a port whose frames or ring slots the common ones cannot hold.
-Result<std::unique_ptr<MbufPool>> pool_for(const PortSpec& spec, const PortContext& context, std::uint32_t room,
-                                           std::uint32_t count)
+Result<std::unique_ptr<MbufPool>> pool_for(const PortContext& context, std::uint32_t room, std::uint32_t count)
 {
     if (room <= context.pool.room())
         return std::unique_ptr<MbufPool>{};
-    auto pool = MbufPool::create("vx_rx_" + spec.name, count, MbufPool::kAnyNode,
+    // Numbered, because the pool of an earlier port of this name may still have buffers under way.
+    static std::atomic<unsigned> last_number = 0;
+    auto pool = MbufPool::create(fmt::format("vx_rx_{}", ++last_number), count, MbufPool::kAnyNode,
                                  static_cast<std::uint16_t>(room + RTE_PKTMBUF_HEADROOM));
     if (!pool)
         return std::move(pool).error();
@@ -89,7 +93,7 @@ Result<OpenedPort> open_af_packet(const PortSpec& spec, const PortContext& conte
         return error("interface \"{}\" has an MTU of {}; af_packet takes {} at most", attached->interface.name(),
                      attached->mtu, kMaxSlot - kTaggedHeader - kRxOverhead);
     const std::uint32_t slots = std::clamp<std::uint32_t>(kRingBytes / slot, 256, 2048);
-    auto own_pool = pool_for(spec, context, slot - kTxOverhead, 2048);
+    auto own_pool = pool_for(context, slot - kTxOverhead, 2048);
     if (!own_pool)
         return std::move(own_pool).error();
 
@@ -122,7 +126,7 @@ Result<OpenedPort> open_af_xdp(const PortSpec& spec, const PortContext& context)
         return error("interface \"{}\" has an MTU of {}; af_xdp takes {} at most", attached->interface.name(),
                      attached->mtu, kPageRoom - kTaggedHeader - kXdpHeadroom - RTE_PKTMBUF_HEADROOM);
     const std::uint32_t queues = count_of(spec, "queues", 1);
-    auto own_pool = pool_for(spec, context, room, 8192 * queues);
+    auto own_pool = pool_for(context, room, 8192 * queues);
     if (!own_pool)
         return std::move(own_pool).error();
 

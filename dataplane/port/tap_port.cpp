@@ -187,7 +187,7 @@ namespace
 void note_checksum(rte_mbuf* frame, const VnetHeader& header) noexcept
 {
     if ((header.flags & VnetHeader::kNeedsChecksum) != 0) {
-        frame->ol_flags = RTE_MBUF_F_RX_L4_CKSUM_NONE;
+        mark_partial_checksum(frame);
         MbufNote& note = note_of(frame);
         note = {};
         note.checksum_start = header.checksum_start;
@@ -199,6 +199,11 @@ void note_checksum(rte_mbuf* frame, const VnetHeader& header) noexcept
     }
 }
 
+bool is_gone(const std::atomic<bool>& is_broken) noexcept
+{
+    return is_broken.load(std::memory_order_relaxed);
+}
+
 } // namespace
 
 rte_mbuf* TapPort::receive(Queue& queue) noexcept
@@ -206,9 +211,10 @@ rte_mbuf* TapPort::receive(Queue& queue) noexcept
     const std::size_t segment_count = shared_->segment_count.load(std::memory_order_relaxed);
     if (queue.spare_count < segment_count) {
         rte_mbuf** free = queue.spares.data() + queue.spare_count;
-        if (rte_pktmbuf_alloc_bulk(pool_, free, kMaxSegments) != 0)
+        const std::size_t missing = segment_count - queue.spare_count;
+        if (rte_pktmbuf_alloc_bulk(pool_, free, static_cast<unsigned>(missing)) != 0)
             return nullptr; // the frame waits in the kernel
-        queue.spare_count += kMaxSegments;
+        queue.spare_count += missing;
     }
 
     VnetHeader header;
@@ -254,10 +260,18 @@ rte_mbuf* TapPort::receive(Queue& queue) noexcept
 std::uint16_t TapPort::tx(std::uint16_t worker, std::span<rte_mbuf*> frames) noexcept
 {
     const int fd = queues_[worker % queue_count_].fd.get();
-    std::uint16_t count = 0;
-    while (count < frames.size() && send(fd, frames[count]))
-        ++count;
-    return count;
+    // A frame that is refused moves to the end, so that those behind it, of other senders, still leave.
+    std::size_t end = frames.size();
+    std::size_t at = 0;
+    while (at < end && !is_gone(shared_->is_broken)) {
+        if (send(fd, frames[at]))
+            ++at;
+        else if (errno == EIO) // the container has its interface down: none will pass
+            break;
+        else
+            std::swap(frames[at], frames[--end]);
+    }
+    return static_cast<std::uint16_t>(at);
 }
 
 bool TapPort::send(int fd, rte_mbuf* frame) noexcept
@@ -273,8 +287,10 @@ bool TapPort::send(int fd, rte_mbuf* frame) noexcept
     pieces[0] = {&header, sizeof(header)};
     std::size_t count = 1;
     for (rte_mbuf* segment = frame; segment != nullptr; segment = segment->next) {
-        if (count == pieces.size())
+        if (count == pieces.size()) {
+            errno = EMSGSIZE;
             return false;
+        }
         pieces[count++] = {rte_pktmbuf_mtod(segment, void*), rte_pktmbuf_data_len(segment)};
     }
     // Refused when the container has its interface down (EIO), has removed it (EBADFD), or lacks memory.

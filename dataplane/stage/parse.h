@@ -7,11 +7,13 @@
 namespace vx
 {
 
-// An L4 checksum that a port left to us has to lie inside the first segment, or nobody could finish it.
+// An L4 checksum that a port left to us has to lie behind an IP header and inside the first segment, or finishing it
+// would spoil what was looked up, or could not be done.
 inline bool partial_checksum_fits(rte_mbuf* mbuf) noexcept
 {
     const MbufNote& note = note_of(mbuf);
-    return std::size_t{note.checksum_start} + note.checksum_offset + 2 <= rte_pktmbuf_data_len(mbuf);
+    return note.checksum_start >= sizeof(EthernetHeader) + sizeof(Ipv4Header) &&
+           std::size_t{note.checksum_start} + note.checksum_offset + 2 <= rte_pktmbuf_data_len(mbuf);
 }
 
 inline void parse(Packet& packet, Context& context) noexcept

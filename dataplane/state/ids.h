@@ -27,6 +27,5 @@ using ReplicationId = Id<struct ReplicationTag, std::uint32_t>;
 
 inline constexpr LinkId kNoLink{};
 inline constexpr BridgeId kNoBridge{};
-inline constexpr VtepId kNoVtep{};
 
 } // namespace vx

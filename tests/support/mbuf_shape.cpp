@@ -120,7 +120,7 @@ rte_mbuf* make_mbuf(rte_mempool* pool, Frame frame, const MbufShape& shape)
     }
     mbuf->ol_flags |= shape.flags;
     if (note) {
-        mbuf->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE;
+        mark_partial_checksum(mbuf);
         note_of(mbuf) = MbufNote{.checksum_start = note->first, .checksum_offset = note->second};
     }
     return mbuf;

@@ -136,7 +136,7 @@ TEST_CASE("a TAP takes a partial checksum and the container accepts the datagram
     std::memcpy(rte_pktmbuf_mtod_offset(mbufs[0], void*, 24), &ip_sum, 2);
     const std::uint16_t pseudo = checksum_fold(pseudo_sum_v4(ip, ip_protocol::kUdp, 11));
     std::memcpy(rte_pktmbuf_mtod_offset(mbufs[0], void*, 40), &pseudo, 2);
-    mbufs[0]->ol_flags = RTE_MBUF_F_RX_L4_CKSUM_NONE;
+    mark_partial_checksum(mbufs[0]);
     note_of(mbufs[0]) = {.checksum_start = 34, .checksum_offset = 6};
     CHECK(opened.port->tx(0, mbufs) == 1);
     CHECK(becomes_readable(fd));
