@@ -77,7 +77,7 @@ class Suite:
 
     # --- running
 
-    def execute(self, step, command, env=None, cwd=ROOT, timeout=900, live=None):
+    def execute(self, step, command, env=None, cwd=ROOT, timeout=3600, live=None):
         """(status, output); the output goes to the step's log too, and lines that match `live` to the screen."""
         os.makedirs(self.logs, exist_ok=True)
         path = os.path.join(self.logs, f"{step}.log")
