@@ -142,16 +142,16 @@ TEST_CASE("no more neighbours than allowed are kept for traffic; next hops are n
 {
     ResolverLab lab;
     lab.resolver.want_next_hops({kPeer}, lab.now);
-    for (std::uint32_t i = 0; i < Resolver::kMaxNeighbors + 10; ++i)
+    for (std::uint32_t i = 0; i < Resolver::kMaxOfLink + 10; ++i)
         lab.hold({LinkId{2}, IpAddress::v4(0x0a000000 + i)});
     CHECK(lab.dropped == 10);
-    CHECK(lab.resolver.all().size() == Resolver::kMaxNeighbors + 1);
+    CHECK(lab.resolver.all().size() == Resolver::kMaxOfLink + 1);
     lab.resolver.heard({LinkId{2}, *IpAddress::parse("11.0.0.1")}, kMac, false, true, lab.now);
-    CHECK(lab.resolver.all().size() == Resolver::kMaxNeighbors + 1);
+    CHECK(lab.resolver.all().size() == Resolver::kMaxOfLink + 1);
     lab.resolver.want_next_hops({kPeer, kOther}, lab.now);
     CHECK(lab.resolver.all().contains(kOther));
     lab.resolver.forget_link(LinkId{1});
     lab.hold({LinkId{2}, *IpAddress::parse("11.0.0.1")});
     CHECK(lab.dropped == 11);
-    CHECK(lab.resolver.all().size() == Resolver::kMaxNeighbors);
+    CHECK(lab.resolver.all().size() == Resolver::kMaxOfLink);
 }
