@@ -89,13 +89,16 @@ Result<> MbufShape::add(std::string_view word)
         flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD;
     else if (word == "innerbad")
         flags |= RTE_MBUF_F_RX_L4_CKSUM_BAD;
+    else if (word == "innernone")
+        flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE;
     else if (const auto size = number("split"))
         first_segment = *size;
     else if (const auto room = number("room"))
         headroom = *room;
     else
-        return error("\"{}\" is no shape of frames; expected partial, splitN, roomN, verified, innergood or innerbad",
-                     word);
+        return error(
+            "\"{}\" is no shape of frames; expected partial, splitN, roomN, verified, innergood, innerbad or innernone",
+            word);
     return Ok{};
 }
 

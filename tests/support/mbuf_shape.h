@@ -31,7 +31,7 @@ struct MbufShape {
     std::uint64_t flags = 0; // more of ol_flags: what the port says of checksums
 
     // The words between the dots of "01-docker1.partial.split128.pcap": partial, splitN, roomN, verified, innergood,
-    // innerbad.
+    // innerbad, innernone.
     Result<> add(std::string_view word);
 };
 

@@ -53,7 +53,7 @@ def encap_to_several(case):
     """An FDB entry with several destinations: a copy to each, in the order in which they were added."""
     bridged(case, fdb=[(F1, FAR4), (F1, FAR2_4)])
     inner = [udp(C1, F1), udp(C1, F1, dport=2001), tcp(C1, F1, 99)]
-    for shape in ("", "partial", "split60", "room0"):
+    for shape in ("", "partial", "split60", "room0", "innernone"):
         case.send("docker1", inner, shape)
         case.expect("uplink", [encapsulated(frame, far) for frame in inner for far in (FAR4, FAR2_4)])
 
