@@ -137,7 +137,7 @@ void Transmitter::flood(Packet& packet, Context& context) noexcept
     const BridgeState& bridge = context.config.bridge(packet.bridge);
     const bool from_port = packet.outer_size == 0;
     const bool to_vteps = from_port && !bridge.vteps.empty() && !has_vlan_tag(packet);
-    const bool is_own = packet.in == bridge.interface;
+    const bool is_own = packet.in == bridge.interface && from_port; // not what came to it by a tunnel
     const bool to_us = bridge.answers && !is_own && packet.destination.is_group() &&
                        (packet.ether_type == ether_type::kArp || is_icmp6(packet));
     // One checksum for all copies. Were it unsound, parse() would have dropped the frame.
