@@ -2,6 +2,7 @@
 """What a run of the tests must not leave on the machine."""
 
 import os
+import re
 
 from .shell import is_so
 
@@ -11,6 +12,12 @@ def _names(folder):
         return set(os.listdir(folder))
     except FileNotFoundError:
         return set()
+
+
+def _is_alive(name):
+    """Whether a name that ends in a process id belongs to somebody who still runs."""
+    pid = re.search(r"([0-9]+)$", name)
+    return bool(pid) and os.path.exists(f"/proc/{pid[1]}")
 
 
 class Leftovers:
@@ -24,7 +31,7 @@ class Leftovers:
     def _look(self):
         return {
             "namespaces": {name for name in _names("/run/netns") if name.startswith(self._prefix)},
-            "DPDK files": _names("/run/dpdk"),
+            "DPDK files": {name for name in _names("/run/dpdk") if not _is_alive(name)},
             "hugepage files": _names("/dev/hugepages"),
             "temporary files": {name for name in _names("/tmp") if name.startswith("vxt-")},
             "interfaces": _names("/sys/class/net"),
