@@ -56,7 +56,8 @@ std::vector<fs::path> case_directories(const fs::path& root, const std::vector<s
 {
     std::vector<fs::path> found;
     for (const fs::directory_entry& entry : fs::directory_iterator{root})
-        if (names.empty() || std::find(names.begin(), names.end(), entry.path().filename()) != names.end())
+        if (entry.is_directory() &&
+            (names.empty() || std::find(names.begin(), names.end(), entry.path().filename()) != names.end()))
             found.push_back(entry.path());
     std::sort(found.begin(), found.end());
     return found;
