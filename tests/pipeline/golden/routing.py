@@ -311,7 +311,7 @@ def local_unserved(case):
     """To an address of ours where nothing listens, and to the MAC of a bridge that has no address."""
     routed(case)
     frames = [udp(C1, GATEWAY, src=HERE, dst="172.18.10.1"), tcp(C1, GATEWAY, src=HERE, dst="172.18.10.0"),
-              Ether(dst=GATEWAY, src=C1) / IP(src=HERE, dst="172.18.10.1") / ICMP(type=13)]
+              Ether(dst=GATEWAY, src=C1) / IP(src=HERE, dst="172.18.10.1") / ICMP(type=13, ts_ori=0, ts_rx=0, ts_tx=0)]
     case.send("docker1", frames)
     case.drop("docker1", "local_unserved", 3)
     bridge(case, "docker3", name="br9", address="02:00:00:00:03:99")
