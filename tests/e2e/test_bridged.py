@@ -156,7 +156,10 @@ def test_the_next_frame_after_fdb_del_is_not_sent(lab):
     c1 = lab.container(near, "c1", "172.18.20.1/16", mac=mac_of(1))
     c2 = lab.container(far, "c2", "172.18.20.2/16", mac=mac_of(2))
     c1.know(c2)
-    with c1.namespace.socket() as sender, c2.namespace.socket(timeout=0.2) as receiver:
+    # Another entry keeps the far host's MAC resolved: frames to a VTEP that is being resolved are dropped.
+    near.do(f"fdb append {mac_of(99)} dev vxlan100 dst {far.address}")
+    wait_until("the far host is resolved", lambda: "REACHABLE" in str(near.vxctl("neigh", "show")))
+    with c1.namespace.socket() as sender, c2.namespace.socket(timeout=1) as receiver:
         receiver.bind((c2.address, 9))
         for _ in range(5):
             near.do(f"fdb append {c2.mac} dev vxlan100 dst {far.address}")
