@@ -23,31 +23,25 @@ namespace vx
 {
 
 // Frames from a container's port.
-inline void overlay_rx(std::span<Packet> packets, Context& context, Transmitter& transmitter) noexcept
+inline void overlay_rx(std::span<Packet> packets, Context& context) noexcept
 {
-    sweep<parse>(packets, context);
-    lookup(packets, context);
-    sweep<learn, forward, route_check, route, encap>(packets, context);
-    transmitter.transmit(packets, context);
+    sweep<parse, prefetch>(packets, context);
+    sweep<lookup, learn, forward, route_check, route, encap, transmit>(packets, context);
 }
 
 // Frames from the fabric.
-inline void underlay_rx(std::span<Packet> packets, Context& context, Transmitter& transmitter) noexcept
+inline void underlay_rx(std::span<Packet> packets, Context& context) noexcept
 {
-    sweep<decap, parse_decapsulated>(packets, context);
-    lookup(packets, context);
-    sweep<learn, forward, route_check, route, encap>(packets, context);
-    transmitter.transmit(packets, context);
+    sweep<decap, parse_decapsulated, prefetch>(packets, context);
+    sweep<lookup, learn, forward, route_check, route, encap, transmit>(packets, context);
 }
 
 // Frames that the control thread made, or held back until a neighbour was known: they enter at the interface that
 // they name, and teach nobody anything.
-inline void local_tx(std::span<Packet> packets, Context& context, Transmitter& transmitter) noexcept
+inline void local_tx(std::span<Packet> packets, Context& context) noexcept
 {
-    sweep<parse>(packets, context);
-    lookup(packets, context);
-    sweep<forward, route_check, route, encap>(packets, context);
-    transmitter.transmit(packets, context);
+    sweep<parse, prefetch>(packets, context);
+    sweep<lookup, forward, route_check, route, encap, transmit>(packets, context);
 }
 
 } // namespace vx

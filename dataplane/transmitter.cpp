@@ -7,30 +7,21 @@
 namespace vx
 {
 
-void Transmitter::transmit(std::span<Packet> packets, Context& context) noexcept
+// Whatever is not simply sent out of a port.
+void Transmitter::carry_out(Packet& packet, Context& context) noexcept
 {
-    for (Packet& packet : packets) {
-        switch (packet.dest.kind()) {
-        case Dest::Kind::kPort:
-            send(packet.mbuf, packet.dest.link(), context);
-            break;
-        case Dest::Kind::kFlood:
-            flood(packet, context);
-            break;
-        case Dest::Kind::kReplicate:
-            replicate(packet, context.config.replication[packet.dest.replication().value], context);
-            rte_pktmbuf_free(packet.mbuf);
-            break;
-        case Dest::Kind::kPunt:
-            punt_frame(packet.mbuf, packet.in, static_cast<PuntReason>(packet.dest.index()), context);
-            break;
-        case Dest::Kind::kDrop:
-            discard(packet.mbuf, packet.in, packet.dest.reason(), context);
-            break;
-        default: // kNone, kLocal, kVtep: decided by an earlier stage
-            discard(packet.mbuf, packet.in, DropReason::no_destination, context);
-            break;
-        }
+    switch (packet.dest.kind()) {
+    case Dest::Kind::kFlood:
+        return flood(packet, context);
+    case Dest::Kind::kReplicate:
+        replicate(packet, context.config.replication[packet.dest.replication().value], context);
+        return rte_pktmbuf_free(packet.mbuf);
+    case Dest::Kind::kPunt:
+        return punt_frame(packet.mbuf, packet.in, static_cast<PuntReason>(packet.dest.index()), context);
+    case Dest::Kind::kDrop:
+        return discard(packet.mbuf, packet.in, packet.dest.reason(), context);
+    default: // kNone, kLocal, kVtep: decided by an earlier stage
+        return discard(packet.mbuf, packet.in, DropReason::no_destination, context);
     }
 }
 
@@ -40,50 +31,51 @@ void Transmitter::discard(rte_mbuf* mbuf, LinkId link, DropReason reason, Contex
     rte_pktmbuf_free(mbuf);
 }
 
-void Transmitter::send(rte_mbuf* mbuf, LinkId link, Context& context) noexcept
+// Turns to another port, and completes a checksum that the port would not. False if the frame was dropped.
+bool Transmitter::open(rte_mbuf* mbuf, LinkId link, Context& context) noexcept
 {
-    const LinkState& port = context.config.link(link);
-    if (port.port == nullptr) [[unlikely]]
-        return discard(mbuf, link, DropReason::link_down, context);
-    if (has_partial_checksum(mbuf) && !port.port->takes_partial_checksum()) [[unlikely]] {
-        if (!complete_checksum(mbuf))
-            return discard(mbuf, link, DropReason::offload_invalid, context);
+    const LinkState& port = context.link(link);
+    if (port.port == nullptr) {
+        discard(mbuf, link, DropReason::link_down, context);
+        return false;
     }
-    Buffer& buffer = buffers_[port.slot];
-    if (buffer.count == 0)
-        dirty_.push_back(link);
-    buffer.frames[buffer.count++] = mbuf;
-    if (buffer.count == buffer.frames.size()) {
-        flush(link, buffer, context);
-        std::erase(dirty_, link);
+    if (has_partial_checksum(mbuf) && !port.port->takes_partial_checksum() && !complete_checksum(mbuf)) {
+        discard(mbuf, link, DropReason::offload_invalid, context);
+        return false;
     }
+    open_link_ = link;
+    open_ = &buffers_[port.slot];
+    if (open_->link.is_none()) {
+        open_->link = link;
+        used_.push_back(open_);
+    }
+    return true;
 }
 
-void Transmitter::flush(LinkId link, Buffer& buffer, Context& context) noexcept
+void Transmitter::flush(Buffer& buffer, Context& context) noexcept
 {
-    // A port frees what it takes and moves what it does not to the end, so the sizes are summed before and after.
-    const auto bytes_from = [&](std::size_t first) {
-        std::uint64_t bytes = 0;
-        for (std::size_t i = first; i < buffer.count; ++i)
-            bytes += rte_pktmbuf_pkt_len(buffer.frames[i]);
-        return bytes;
-    };
-    const std::uint64_t offered = bytes_from(0);
-    const std::uint16_t sent = context.config.link(link).port->tx(worker_, {buffer.frames.data(), buffer.count});
-    const std::uint64_t bytes = offered - bytes_from(sent);
+    const LinkId link = buffer.link;
+    const std::uint16_t sent = context.link(link).port->tx(worker_, {buffer.frames.data(), buffer.count});
+    for (std::size_t i = sent; i < buffer.count; ++i) { // what a port does not take lies at the end, and is still ours
+        buffer.bytes -= rte_pktmbuf_pkt_len(buffer.frames[i]);
+        discard(buffer.frames[i], link, DropReason::tx_full, context);
+    }
     LinkCounters& counters = context.link_counters[link.value];
     counters.tx_packets.add(sent);
-    counters.tx_bytes.add(bytes);
-    for (std::size_t i = sent; i < buffer.count; ++i)
-        discard(buffer.frames[i], link, DropReason::tx_full, context);
+    counters.tx_bytes.add(buffer.bytes);
     buffer.count = 0;
+    buffer.bytes = 0;
 }
 
 void Transmitter::flush(Context& context) noexcept
 {
-    for (const LinkId link : dirty_)
-        flush(link, buffers_[context.config.link(link).slot], context);
-    dirty_.clear();
+    for (Buffer* buffer : used_) {
+        if (buffer->count != 0)
+            flush(*buffer, context);
+        buffer->link = kNoLink;
+    }
+    used_.clear();
+    open_link_ = kNoLink;
 }
 
 void Transmitter::punt_frame(rte_mbuf* mbuf, LinkId in, PuntReason reason, Context& context) noexcept
@@ -101,7 +93,7 @@ void Transmitter::punt_frame(rte_mbuf* mbuf, LinkId in, PuntReason reason, Conte
 void Transmitter::replicate(const Packet& packet, std::span<const VtepId> vteps, Context& context) noexcept
 {
     for (const VtepId id : vteps) {
-        const EncapTemplate& vtep = context.config.vtep(id);
+        const EncapTemplate& vtep = context.vtep(id);
         const LinkId vxlan = vtep.vxlan();
         if (is_frame_too_big(packet, vxlan, context)) {
             context.count_drop(vxlan, DropReason::frame_too_big);
@@ -112,15 +104,11 @@ void Transmitter::replicate(const Packet& packet, std::span<const VtepId> vteps,
             context.count_drop(vxlan, DropReason::no_mbuf);
             continue;
         }
-        const std::size_t inner_size = rte_pktmbuf_pkt_len(copy);
-        if (const auto failure = encap_frame(copy, vtep, packet.flow_hash, packet.ecn)) {
-            discard(copy, vxlan, *failure, context);
-            continue;
-        }
-        LinkCounters& counters = context.link_counters[vxlan.value];
-        counters.tx_packets.add(1);
-        counters.tx_bytes.add(inner_size);
-        send(copy, vtep.out(), context);
+        const Dest dest = encap_frame(copy, vtep, packet.flow_hash, packet.ecn, context);
+        if (dest.kind() == Dest::Kind::kPort)
+            send(copy, dest.link(), context);
+        else
+            discard(copy, vxlan, dest.reason(), context);
     }
 }
 
@@ -136,7 +124,7 @@ void Transmitter::flood(Packet& packet, Context& context) noexcept
 {
     const BridgeState& bridge = context.config.bridge(packet.bridge);
     const bool from_port = packet.outer_size == 0;
-    const bool to_vteps = from_port && !bridge.vteps.empty() && !has_vlan_tag(packet);
+    const bool to_vteps = from_port && !bridge.vteps.empty() && packet.tag_size == 0;
     const bool is_own = packet.in == bridge.interface && from_port; // not what came to it by a tunnel
     const bool to_us = bridge.answers && !is_own && packet.destination.is_group() &&
                        (packet.ether_type == ether_type::kArp || is_icmp6(packet));

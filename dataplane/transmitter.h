@@ -22,11 +22,17 @@ public:
     // `worker` chooses the transmit queue. `copies` is the pool for flooded frames.
     Transmitter(std::uint16_t worker, rte_mempool* copies) : worker_(worker), copies_(copies), buffers_(kMaxPorts)
     {
-        dirty_.reserve(kMaxPorts);
+        used_.reserve(kMaxPorts);
     }
 
-    // Carries out every packet's Dest. Frames may still wait in a buffer until flush().
-    void transmit(std::span<Packet> packets, Context& context) noexcept;
+    // Carries out a packet's Dest. The frame may still wait in a buffer until flush(), which ends every turn.
+    void transmit(Packet& packet, Context& context) noexcept
+    {
+        if (packet.dest.kind() == Dest::Kind::kPort) [[likely]]
+            send(packet.mbuf, packet.dest.link(), context);
+        else
+            carry_out(packet, context);
+    }
     void flush(Context& context) noexcept;
 
     // Frames for the control thread, in the order in which they came; the worker hands them over at the turn's end.
@@ -34,15 +40,29 @@ public:
     void clear_punted() noexcept { punted_count_ = 0; }
 
     // Sends one frame out of a port as it is; completes its checksum if the port cannot. Takes the frame.
-    void send(rte_mbuf* mbuf, LinkId link, Context& context) noexcept;
+    void send(rte_mbuf* mbuf, LinkId link, Context& context) noexcept
+    {
+        if (link != open_link_ || has_partial_checksum(mbuf)) [[unlikely]]
+            if (!open(mbuf, link, context))
+                return;
+        Buffer& buffer = *open_;
+        buffer.frames[buffer.count] = mbuf;
+        buffer.bytes += rte_pktmbuf_pkt_len(mbuf);
+        if (++buffer.count == buffer.frames.size()) [[unlikely]]
+            flush(buffer, context);
+    }
 
 private:
     struct Buffer {
         std::array<rte_mbuf*, kBurst> frames;
+        std::uint32_t bytes = 0; // of all of them
         std::uint16_t count = 0;
+        LinkId link; // whose it is in this turn; none until something is sent there
     };
 
-    void flush(LinkId link, Buffer& buffer, Context& context) noexcept;
+    bool open(rte_mbuf* mbuf, LinkId link, Context& context) noexcept;
+    void carry_out(Packet& packet, Context& context) noexcept;
+    void flush(Buffer& buffer, Context& context) noexcept;
     void discard(rte_mbuf* mbuf, LinkId link, DropReason reason, Context& context) noexcept;
     void punt_frame(rte_mbuf* mbuf, LinkId in, PuntReason reason, Context& context) noexcept;
     void flood(Packet& packet, Context& context) noexcept;
@@ -51,9 +71,17 @@ private:
     std::uint16_t worker_;
     rte_mempool* copies_;
     std::vector<Buffer> buffers_; // by LinkState::slot
-    std::vector<LinkId> dirty_;   // ports with waiting frames; never grows beyond its reserve
+    std::vector<Buffer*> used_;   // in this turn; never grows beyond its reserve
+    LinkId open_link_;            // what was sent to last in this turn; mostly the next frame goes there too
+    Buffer* open_ = nullptr;
     std::array<rte_mbuf*, 8 * kBurst> punted_{};
     std::size_t punted_count_ = 0;
 };
+
+// Stage: the last one.
+inline void transmit(Packet& packet, Context& context) noexcept
+{
+    context.transmitter.transmit(packet, context);
+}
 
 } // namespace vx

@@ -177,7 +177,8 @@ bool Worker::run_once()
 
 std::size_t Worker::turn(const ForwardingConfig& config) noexcept
 {
-    Context context{config, link_counters_, counters_, learn_filter_, shared_.now.load(std::memory_order_relaxed)};
+    Context context{config,        link_counters_, counters_,
+                    learn_filter_, transmitter_,   shared_.now.load(std::memory_order_relaxed)};
     std::size_t packets = take_injected(context);
     if (index_ < config.polls.size())
         for (const PollEntry& entry : config.polls[index_])
@@ -196,22 +197,20 @@ std::size_t Worker::poll(const PollEntry& entry, Context& context) noexcept
     const std::uint16_t count = entry.port->rx(entry.queue, frames);
     if (count == 0)
         return 0;
-    std::array<Packet, kBurst> burst;
     std::uint64_t bytes = 0;
     for (std::size_t i = 0; i < count; ++i) {
-        burst[i].mbuf = frames[i];
-        burst[i].in = entry.link;
+        rows_[i].begin(frames[i], entry.link);
         bytes += rte_pktmbuf_pkt_len(frames[i]);
     }
     LinkCounters& counters = link_counters_[entry.link.value];
     counters.rx_packets.add(count);
     counters.rx_bytes.add(bytes);
     counters_.bursts.add(1);
-    const std::span<Packet> packets{burst.data(), count};
-    if (context.config.link(entry.link).role == LinkState::Role::kOverlay)
-        overlay_rx(packets, context, transmitter_);
+    const std::span<Packet> packets{rows_.data(), count};
+    if (context.link(entry.link).role == LinkState::Role::kOverlay)
+        overlay_rx(packets, context);
     else
-        underlay_rx(packets, context, transmitter_);
+        underlay_rx(packets, context);
     return count;
 }
 
@@ -221,7 +220,7 @@ std::size_t Worker::take_injected(Context& context) noexcept
     const std::size_t count = inject_.pop(frames);
     for (std::size_t i = 0; i < count; ++i) {
         const LinkId link{note_of(frames[i]).link};
-        switch (context.config.links.size() > link.value ? context.config.link(link).role : LinkState::Role::kNone) {
+        switch (context.config.links.size() > link.value ? context.link(link).role : LinkState::Role::kNone) {
         case LinkState::Role::kNone: // deleted since
             context.count_drop(link, DropReason::no_destination);
             rte_pktmbuf_free(frames[i]);
@@ -230,10 +229,8 @@ std::size_t Worker::take_injected(Context& context) noexcept
             transmitter_.send(frames[i], link, context);
             break;
         default: {
-            Packet packet;
-            packet.mbuf = frames[i];
-            packet.in = link;
-            local_tx({&packet, 1}, context, transmitter_);
+            rows_[0].begin(frames[i], link);
+            local_tx({rows_.data(), 1}, context);
             break;
         }
         }

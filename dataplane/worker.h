@@ -13,6 +13,7 @@
 #include "dataplane/state/learn_event.h"
 #include "dataplane/transmitter.h"
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -83,6 +84,7 @@ private:
     const int epoll_fd_;
     const int event_fd_;
     Transmitter transmitter_;
+    std::array<Packet, kBurst> rows_; // of the burst at hand
     LearnFilter learn_filter_;
     WorkerCounters counters_;
     std::atomic<bool> sleeping_{false};

@@ -74,8 +74,8 @@ const char* name_of(Way way)
 std::string name_of(const SceneOptions& options)
 {
     return fmt::format("{} v{}{} fdb={} vnis={} vteps={} burst={} size={}{}", name_of(options.way),
-                       static_cast<int>(options.underlay), options.udp_checksum ? "+udpcsum" : "",
-                       options.fdb_entries, options.vnis, options.vteps, options.burst, options.frame_size,
+                       static_cast<int>(options.underlay), options.udp_checksum ? "+udpcsum" : "", options.fdb_entries,
+                       options.vnis, options.vteps, options.burst, options.frame_size,
                        options.cold_mbufs ? " cold" : "");
 }
 
@@ -96,10 +96,9 @@ Result<Sink> Sink::open(MbufPool& pool)
 // ---- set-up ----------------------------------------------------------------------------------------------------
 
 Scene::Scene(const SceneOptions& options, MbufPool& pool, Sink& sink)
-    : options_(options), pool_(pool), port_(&sink.port()),
-      fdb_(Fdb::kDefaultMax + 65536, fixed_seed), neighbors_(NeighborTable::kDefaultMax + 1, fixed_seed),
-      counters_(2 + 2 * options.vnis), transmitter_(0, pool.raw()),
-      context_{config_, counters_.data(), worker_, learn_filter_, 1}
+    : options_(options), pool_(pool), port_(&sink.port()), fdb_(Fdb::kDefaultMax + 65536, fixed_seed),
+      neighbors_(NeighborTable::kDefaultMax + 1, fixed_seed), counters_(2 + 2 * options.vnis),
+      transmitter_(0, pool.raw())
 {
     assert(options_.vnis == 1 || options_.way != Way::kRoute);
     add_links();
@@ -109,7 +108,7 @@ Scene::Scene(const SceneOptions& options, MbufPool& pool, Sink& sink)
     config_.fdb = &fdb_.table();
     config_.neighbors = &neighbors_.table();
     draw_packets();
-    make_frames();
+    fill_mbufs();
 }
 
 Scene::~Scene()
@@ -178,8 +177,7 @@ void Scene::add_entries()
 {
     for (std::size_t k = 0; k < far_count(); ++k) {
         const std::size_t vni = k % options_.vnis;
-        const Dest far =
-            Dest::vtep(vxlan(vni), vtep(vni, (k / options_.vnis) % options_.vteps)).with(Dest::kLearned);
+        const Dest far = Dest::vtep(vxlan(vni), vtep(vni, (k / options_.vnis) % options_.vteps)).with(Dest::kLearned);
         fdb_.set(FdbKey{domain(vni), far_mac(k)}, far, 1);
     }
     for (std::size_t vni = 0; vni < options_.vnis; ++vni) {
@@ -187,8 +185,7 @@ void Scene::add_entries()
         for (std::size_t k = 0; k < locals; ++k)
             fdb_.set(FdbKey{domain(vni), Mac::from_u64(0x0600'0000'0000ULL | k)},
                      Dest::port(container(vni)).with(Dest::kLearned), 1);
-        fdb_.set(FdbKey{domain(vni), kGatewayMac},
-                 Dest::local(vxlan(vni)).with(Dest::kStatic | Dest::kPermanent), 1);
+        fdb_.set(FdbKey{domain(vni), kGatewayMac}, Dest::local(vxlan(vni)).with(Dest::kStatic | Dest::kPermanent), 1);
     }
 }
 
@@ -273,7 +270,7 @@ void Scene::draw_packets()
 }
 
 // A whole frame in every buffer, and the checksums of all draws.
-void Scene::make_frames()
+void Scene::fill_mbufs()
 {
     mbufs_.resize(options_.cold_mbufs ? kMaxMbufs - 512 : 256);
     if (rte_pktmbuf_alloc_bulk(pool_.raw(), mbufs_.data(), static_cast<unsigned>(mbufs_.size())) != 0)
@@ -325,10 +322,10 @@ void Scene::make_frames()
 
 // ---- running ---------------------------------------------------------------------------------------------------
 
-std::span<Packet> Scene::make_burst() noexcept
+void Scene::make_frames() noexcept
 {
     const std::size_t vni = turns_++ % options_.vnis;
-    const LinkId in = options_.way == Way::kDecap ? LinkId{1} : container(vni);
+    in_ = options_.way == Way::kDecap ? LinkId{1} : container(vni);
     const auto size = static_cast<std::uint16_t>(head_size_ + options_.frame_size);
     for (std::size_t i = 0; i < options_.burst; ++i) {
         rte_mbuf* const mbuf = mbufs_[next_mbuf_];
@@ -339,24 +336,29 @@ std::span<Packet> Scene::make_burst() noexcept
         mbuf->ol_flags = 0;
         write(rte_pktmbuf_mtod(mbuf, std::byte*), draws_[next_draw_]);
         next_draw_ = next_draw_ + 1 == draws_.size() ? 0 : next_draw_ + 1;
-        burst_[i] = Packet{};
-        burst_[i].mbuf = mbuf;
-        burst_[i].in = in;
+        frames_[i] = mbuf;
     }
-    return {burst_.data(), options_.burst};
+}
+
+std::span<Packet> Scene::make_rows() noexcept
+{
+    for (std::size_t i = 0; i < options_.burst; ++i)
+        rows_[i].begin(frames_[i], in_);
+    return {rows_.data(), options_.burst};
 }
 
 std::size_t Scene::turn(Run run) noexcept
 {
-    const std::span<Packet> packets = make_burst();
+    make_frames();
     if (run == Run::kFramesOnly)
-        return packets.size();
+        return options_.burst;
+    Context now = context();
     if (options_.way == Way::kDecap)
-        underlay_rx(packets, context_, transmitter_);
+        underlay_rx(make_rows(), now);
     else
-        overlay_rx(packets, context_, transmitter_);
-    transmitter_.flush(context_);
-    return packets.size();
+        overlay_rx(make_rows(), now);
+    transmitter_.flush(now);
+    return options_.burst;
 }
 
 std::uint64_t Scene::run(Run run, std::size_t packets) noexcept

@@ -68,9 +68,10 @@ public:
     // At least `packets` of them; the ticks that it took.
     std::uint64_t run(Run run, std::size_t packets) noexcept;
 
-    // Makes the frames of one burst and their rows, as a worker does after receiving them.
-    std::span<Packet> make_burst() noexcept;
-    Context& context() { return context_; }
+    // The parts of a turn: making the frames of one burst, and their rows, as a worker does after receiving them.
+    void make_frames() noexcept;
+    std::span<Packet> make_rows() noexcept;
+    Context context() noexcept { return {config_, counters_.data(), worker_, learn_filter_, transmitter_, 1}; }
     Transmitter& transmitter() { return transmitter_; }
 
     std::uint64_t sent() const;    // frames that left by the port they should leave by
@@ -94,7 +95,7 @@ private:
     void add_entries();
     void add_routes();
     void draw_packets();
-    void make_frames();
+    void fill_mbufs();
     void write(std::byte* frame, const Draw& draw) const noexcept;
 
     std::size_t far_count() const;                   // FDB entries that name a VTEP
@@ -117,10 +118,11 @@ private:
     WorkerCounters worker_;
     LearnFilter learn_filter_;
     Transmitter transmitter_;
-    Context context_;
     std::vector<Draw> draws_;
     std::vector<rte_mbuf*> mbufs_;
-    std::array<Packet, kBurst> burst_;
+    std::array<rte_mbuf*, kBurst> frames_;
+    std::array<Packet, kBurst> rows_;
+    LinkId in_; // where the burst comes in
     std::size_t next_draw_ = 0;
     std::size_t next_mbuf_ = 0;
     std::size_t turns_ = 0;

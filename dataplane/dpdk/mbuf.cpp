@@ -9,7 +9,6 @@ namespace vx
 {
 
 int mbuf_note_offset = -1;
-std::uint64_t mbuf_partial_flag = 0;
 
 Result<> register_mbuf_note()
 {
@@ -19,11 +18,9 @@ Result<> register_mbuf_note()
         return error("no room in DPDK's packet buffers for vxd's note of {} bytes: {}", sizeof(MbufNote),
                      rte_strerror(rte_errno));
     static const rte_mbuf_dynflag kFlag = {"vxd_partial_checksum", 0};
-    const int bit = rte_mbuf_dynflag_register(&kFlag);
-    if (bit < 0)
-        return error("no free flag in DPDK's packet buffers: {}", rte_strerror(rte_errno));
+    if (rte_mbuf_dynflag_register_bitnum(&kFlag, kMbufPartialBit) < 0)
+        return error("flag {} of DPDK's packet buffers is not free: {}", kMbufPartialBit, rte_strerror(rte_errno));
     mbuf_note_offset = offset;
-    mbuf_partial_flag = std::uint64_t{1} << bit;
     return Ok{};
 }
 

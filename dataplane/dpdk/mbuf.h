@@ -37,18 +37,19 @@ inline MbufNote& note_of(rte_mbuf* mbuf) noexcept
 
 // The L4 checksum in the data is not right yet; the sender, on this machine, left it to us. TAP ports receive such
 // frames. A flag of vxd's own: drivers set DPDK's RX_L4_CKSUM_NONE too, without a note of what is missing.
-extern std::uint64_t mbuf_partial_flag;
+inline constexpr unsigned kMbufPartialBit = 40; // the highest that DPDK leaves to applications; drivers take the lowest
+inline constexpr std::uint64_t kMbufPartialFlag = std::uint64_t{1} << kMbufPartialBit;
 inline bool has_partial_checksum(const rte_mbuf* mbuf) noexcept
 {
-    return (mbuf->ol_flags & mbuf_partial_flag) != 0;
+    return (mbuf->ol_flags & kMbufPartialFlag) != 0;
 }
 inline void mark_partial_checksum(rte_mbuf* mbuf) noexcept
 {
-    mbuf->ol_flags |= mbuf_partial_flag;
+    mbuf->ol_flags |= kMbufPartialFlag;
 }
 inline void clear_partial_checksum(rte_mbuf* mbuf) noexcept
 {
-    mbuf->ol_flags &= ~mbuf_partial_flag;
+    mbuf->ol_flags &= ~kMbufPartialFlag;
 }
 
 // The bytes that may be read at `data()`: the first segment. A header is never assembled from two.
@@ -59,6 +60,14 @@ inline Bytes head_of(const rte_mbuf* mbuf) noexcept
 inline std::byte* data_of(rte_mbuf* mbuf) noexcept
 {
     return rte_pktmbuf_mtod(mbuf, std::byte*);
+}
+
+// Precondition: there is so much headroom.
+inline void grow_front(rte_mbuf* mbuf, std::size_t size) noexcept
+{
+    mbuf->data_off = static_cast<std::uint16_t>(mbuf->data_off - size);
+    mbuf->data_len = static_cast<std::uint16_t>(mbuf->data_len + size);
+    mbuf->pkt_len += static_cast<std::uint32_t>(size);
 }
 
 // Sum of `size` bytes from `offset`, over all segments. Precondition: offset + size <= pkt_len.

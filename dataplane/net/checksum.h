@@ -41,6 +41,13 @@ inline std::uint16_t checksum_fold(std::uint64_t sum) noexcept
     return static_cast<std::uint16_t>(sum);
 }
 
+// The same for a sum of a few 16-bit words, below 2^31.
+inline std::uint16_t checksum_fold_small(std::uint32_t sum) noexcept
+{
+    sum = (sum & 0xffff) + (sum >> 16);
+    return static_cast<std::uint16_t>(sum + (sum >> 16));
+}
+
 inline std::uint16_t checksum_finish(std::uint64_t sum) noexcept
 {
     return static_cast<std::uint16_t>(~checksum_fold(sum));
@@ -56,6 +63,20 @@ inline std::uint16_t checksum_finish_udp(std::uint64_t sum) noexcept
 inline bool checksum_is_right(std::uint64_t sum) noexcept
 {
     return checksum_fold(sum) == 0xffff;
+}
+
+// Precondition: all of the header, options included, may be read.
+inline bool ipv4_checksum_is_right(const Ipv4Header& ip) noexcept
+{
+    if (ip.size() != sizeof(Ipv4Header)) [[unlikely]]
+        return checksum_is_right(checksum_add(0, &ip, ip.size()));
+    // Five words: the carries of their sum are at most 4, and two folds are enough.
+    std::uint64_t sum = 0;
+    for (std::size_t word = 0; word < 5; ++word)
+        sum += load<std::uint32_t>(reinterpret_cast<const std::uint8_t*>(&ip) + 4 * word);
+    sum = (sum & 0xffffffff) + (sum >> 32);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return sum == 0xffff || sum == 0x1fffe;
 }
 
 // The pseudo header's sum, RFC 768 and RFC 8200 section 8.1. `length` counts bytes of the L4 header and payload.

@@ -28,7 +28,8 @@ inline const Header& header_at(Bytes head, std::size_t offset) noexcept
 struct InnerFrame {
     std::uint32_t flow_hash = 0;
     std::uint16_t ether_type = 0;
-    std::uint8_t ecn = 0; // the two ECN bits of an IP header, else 0
+    std::uint8_t ecn = 0;      // the two ECN bits of an IP header, else 0
+    std::uint8_t tag_size = 0; // 4 if the EtherType is that of a VLAN tag
     bool is_ip = false;
 };
 
@@ -39,7 +40,8 @@ struct Ipv6Payload {
     bool has_ports;
 };
 
-inline Ipv6Payload skip_ipv6_extensions(Bytes head, std::size_t offset, std::uint8_t protocol) noexcept
+[[gnu::noinline]] inline Ipv6Payload skip_ipv6_extensions(Bytes head, std::size_t offset,
+                                                          std::uint8_t protocol) noexcept
 {
     for (int depth = 0; depth < 4; ++depth) {
         if (protocol != ip_protocol::kHopByHop && protocol != ip_protocol::kRouting &&
@@ -65,8 +67,8 @@ inline InnerFrame parse_inner(Bytes head) noexcept
     frame.ether_type = ethernet.type.host();
     if (frame.ether_type == ether_type::kIpv4 && head.size() >= l3 + sizeof(Ipv4Header)) [[likely]] {
         const auto& ip = header_at<Ipv4Header>(head, l3);
-        const std::size_t l4 = l3 + ip.size();
-        if (ip.version() == 4 && ip.size() >= sizeof(Ipv4Header)) [[likely]] {
+        if (ip.has_sound_version_and_size()) [[likely]] {
+            const std::size_t l4 = l3 + ip.size();
             const bool has_ports = (ip.protocol == ip_protocol::kTcp || ip.protocol == ip_protocol::kUdp) &&
                                    !ip.is_fragment() && l4 + 4 <= head.size();
             frame.flow_hash = flow_hash_v4(ip, has_ports ? load<std::uint32_t>(head.data() + l4) : 0);
@@ -86,6 +88,8 @@ inline InnerFrame parse_inner(Bytes head) noexcept
             return frame;
         }
     }
+    if (frame.ether_type == ether_type::kVlan || frame.ether_type == ether_type::kServiceVlan)
+        frame.tag_size = 4;
     frame.flow_hash = flow_hash_l2(ethernet);
     return frame;
 }
@@ -119,7 +123,7 @@ struct OuterHeaders {
 };
 
 // Shared end of both families: head[l4..] begins the transport header of a packet that ends at `end` (<= frame size).
-inline OuterHeaders parse_outer_l4(Bytes head, OuterHeaders outer, std::size_t end) noexcept
+[[gnu::always_inline]] inline OuterHeaders parse_outer_l4(Bytes head, OuterHeaders outer, std::size_t end) noexcept
 {
     if (outer.protocol != ip_protocol::kUdp) {
         outer.kind = OuterHeaders::Kind::kLocal;
@@ -139,7 +143,7 @@ inline OuterHeaders parse_outer_l4(Bytes head, OuterHeaders outer, std::size_t e
 
 // Ethernet, IP and UDP of a frame from the underlay, with every length checked and the IPv4 header checksum verified.
 // `frame_size` counts all segments. Whose addresses they are and what the payload holds is for the caller.
-inline OuterHeaders parse_outer(Bytes head, std::size_t frame_size) noexcept
+[[gnu::always_inline]] inline OuterHeaders parse_outer(Bytes head, std::size_t frame_size) noexcept
 {
     constexpr std::size_t l3 = sizeof(EthernetHeader);
     if (head.size() < l3)
@@ -151,11 +155,11 @@ inline OuterHeaders parse_outer(Bytes head, std::size_t frame_size) noexcept
             return OuterHeaders::drop(DropReason::outer_truncated);
         const auto& ip = header_at<Ipv4Header>(head, l3);
         const std::size_t total = ip.total_length.host();
-        if (ip.version() != 4 || ip.size() < sizeof(Ipv4Header) || total < ip.size())
+        if (!ip.has_sound_version_and_size() || total < ip.size())
             return OuterHeaders::drop(DropReason::outer_ip_malformed);
         if (l3 + ip.size() > head.size() || l3 + total > frame_size)
             return OuterHeaders::drop(DropReason::outer_truncated);
-        if (!checksum_is_right(checksum_add(0, &ip, ip.size())))
+        if (!ipv4_checksum_is_right(ip))
             return OuterHeaders::drop(DropReason::outer_ip_checksum);
         if (ip.is_fragment())
             return OuterHeaders::drop(DropReason::outer_fragment);

@@ -105,6 +105,7 @@ private:
     void apply_mtu(std::uint16_t mtu);
 
     std::uint16_t prepare(std::span<rte_mbuf*> frames) noexcept;
+    std::uint16_t sort_out(std::span<rte_mbuf*> frames, std::uint32_t max_frame) noexcept;
     bool make_sendable(rte_mbuf*& frame, std::uint32_t max_frame) noexcept;
 
     std::unique_ptr<MbufPool> own_pool_; // outlives the device

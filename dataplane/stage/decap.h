@@ -16,14 +16,17 @@ inline bool is_local_address(const ForwardingConfig& config, Bytes head, bool is
     constexpr std::size_t l3 = sizeof(EthernetHeader);
     if (!is_v6) [[likely]] {
         const auto address = load<std::uint32_t>(&header_at<Ipv4Header>(head, l3).destination);
-        return std::find(config.local_v4.begin(), config.local_v4.end(), address) != config.local_v4.end();
+        for (const std::uint32_t local : config.local_v4) // std::find() is slower for the one that there is
+            if (local == address)
+                return true;
+        return false;
     }
     const auto& address = header_at<Ipv6Header>(head, l3).destination;
     return std::find(config.local_v6.begin(), config.local_v6.end(), address) != config.local_v6.end();
 }
 
 // A non-zero UDP checksum is verified (RFC 7348 section 5), unless the port has done it.
-inline bool udp_checksum_is_right(const rte_mbuf* mbuf, const OuterHeaders& outer) noexcept
+[[gnu::noinline]] inline bool udp_checksum_is_right(const rte_mbuf* mbuf, const OuterHeaders& outer) noexcept
 {
     const bool is_verified = (mbuf->ol_flags & RTE_MBUF_F_RX_OUTER_L4_CKSUM_MASK) == RTE_MBUF_F_RX_OUTER_L4_CKSUM_GOOD;
     if (is_verified || has_partial_checksum(mbuf)) // by the port; or left partial by a sender on this machine
@@ -37,7 +40,7 @@ inline bool udp_checksum_is_right(const rte_mbuf* mbuf, const OuterHeaders& oute
 }
 
 // A partial checksum of the inner packet keeps its place; one of the outer UDP header goes away with it.
-inline void move_partial_checksum(rte_mbuf* mbuf, std::size_t stripped) noexcept
+[[gnu::noinline]] inline void move_partial_checksum(rte_mbuf* mbuf, std::size_t stripped) noexcept
 {
     MbufNote& note = note_of(mbuf);
     if (note.checksum_start < stripped)
@@ -54,7 +57,7 @@ inline const VxlanListener* find_listener(const ForwardingConfig& config, std::u
     return nullptr;
 }
 
-inline void decap(Packet& packet, Context& context) noexcept
+[[gnu::always_inline]] inline void decap(Packet& packet, Context& context) noexcept
 {
     rte_mbuf* mbuf = packet.mbuf;
     const Bytes head = head_of(mbuf);
@@ -63,14 +66,13 @@ inline void decap(Packet& packet, Context& context) noexcept
         return drop(packet, outer.reason);
     const Mac& destination = header_at<EthernetHeader>(head, 0).destination;
     if (outer.kind == OuterHeaders::Kind::kArp) [[unlikely]]
-        return destination == context.config.link(packet.in).mac || destination.is_broadcast()
+        return destination == context.link(packet.in).mac || destination.is_broadcast()
                    ? punt(packet, PuntReason::kUnderlay)
                    : drop(packet, DropReason::outer_not_local);
     const bool is_neighbor_discovery = outer.protocol == ip_protocol::kIcmp6 && destination.is_group();
     if (is_neighbor_discovery) [[unlikely]]
         return punt(packet, PuntReason::kUnderlay);
-    if (destination != context.config.link(packet.in).mac || !is_local_address(context.config, head, outer.is_v6))
-        [[unlikely]]
+    if (destination != context.link(packet.in).mac || !is_local_address(context.config, head, outer.is_v6)) [[unlikely]]
         return drop(packet, DropReason::outer_not_local);
     if (outer.kind == OuterHeaders::Kind::kLocal) [[unlikely]]
         return outer.protocol == ip_protocol::kIcmp || outer.protocol == ip_protocol::kIcmp6
@@ -114,7 +116,7 @@ inline void parse_decapsulated(Packet& packet, Context& context) noexcept
     parse(packet, context);
     if (packet.dest.kind() != Dest::Kind::kNone)
         return;
-    if (has_vlan_tag(packet)) [[unlikely]]
+    if (packet.tag_size != 0) [[unlikely]]
         return drop(packet, DropReason::inner_vlan);
     if (outer_ecn == 0 || !packet.is_ip) [[likely]]
         return;

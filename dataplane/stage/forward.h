@@ -16,8 +16,8 @@ inline bool is_reserved_group(FdbKey destination) noexcept
 
 inline bool is_frame_too_big(const Packet& packet, LinkId egress, const Context& context) noexcept
 {
-    const std::size_t header = sizeof(EthernetHeader) + (has_vlan_tag(packet) ? 4U : 0U);
-    return rte_pktmbuf_pkt_len(packet.mbuf) > header + context.config.link(egress).mtu;
+    const std::size_t header = sizeof(EthernetHeader) + packet.tag_size;
+    return rte_pktmbuf_pkt_len(packet.mbuf) > header + context.link(egress).mtu;
 }
 
 inline void forward(Packet& packet, Context& context) noexcept
@@ -38,7 +38,7 @@ inline void forward(Packet& packet, Context& context) noexcept
     case Dest::Kind::kReplicate:
         if (packet.outer_size != 0) [[unlikely]]
             return drop(packet, DropReason::split_horizon);
-        if (has_vlan_tag(packet)) [[unlikely]]
+        if (packet.tag_size != 0) [[unlikely]]
             return drop(packet, DropReason::inner_vlan);
         if (is_frame_too_big(packet, packet.dest.link(), context)) [[unlikely]]
             return drop(packet, DropReason::frame_too_big);

@@ -29,14 +29,14 @@ inline bool is_at_home(const Packet& packet, const Context& context) noexcept
 {
     const Dest known = packet.known_source;
     if (packet.outer_size == 0)
-        return known.kind() == Dest::Kind::kPort && known.link() == packet.in;
+        return known.with(0) == Dest::port(packet.in);
     if (known.kind() != Dest::Kind::kVtep || known.link() != packet.in)
         return false;
     const Family family = outer_family(packet);
-    return context.config.vtep(known.vtep()).is_from(outer_source(packet, family), family);
+    return context.vtep(known.vtep()).is_from(outer_source(packet, family), family);
 }
 
-inline void report_source(const Packet& packet, Context& context) noexcept
+[[gnu::noinline]] inline void report_source(const Packet& packet, Context& context) noexcept
 {
     LearnEvent event;
     event.key = packet.source;
@@ -58,15 +58,16 @@ inline void learn(Packet& packet, Context& context) noexcept
     if (packet.dest.kind() == Dest::Kind::kDrop)
         return;
     const Dest known = packet.known_source;
-    if (known.kind() == Dest::Kind::kLocal) [[unlikely]]
-        return drop(packet, DropReason::source_mac_own);
-    if (!context.config.link(packet.in).learns)
-        return;
+    const bool learns = context.link(packet.in).learns;
     if (is_at_home(packet, context)) [[likely]] {
-        if (known.has(Dest::kLearned))
-            context.config.fdb->stamp(packet.source_slot, context.now);
+        if (learns && known.has(Dest::kLearned))
+            context.fdb.stamp(packet.source_slot, context.now);
         return;
     }
+    if (known.kind() == Dest::Kind::kLocal) [[unlikely]]
+        return drop(packet, DropReason::source_mac_own);
+    if (!learns)
+        return;
     if (!known.is_fixed())
         return report_source(packet, context);
     if (packet.outer_size != 0 && known.kind() != Dest::Kind::kReplicate) [[unlikely]]

@@ -17,6 +17,8 @@
 namespace vx
 {
 
+class Transmitter;
+
 inline constexpr std::size_t kBurst = 32;
 
 struct Packet {
@@ -25,24 +27,47 @@ struct Packet {
     FdbKey source;
     Dest dest;         // kNone until somebody knows
     Dest known_source; // what the FDB says of the source
-    std::uint32_t source_slot = BucketTable::kNoSlot;
+    std::uint32_t source_slot = 0;
     std::uint32_t flow_hash = 0;
     LinkId in; // the port or VXLAN device it came from; its own interface once routed or injected
     BridgeId bridge;
     std::uint16_t ether_type = 0;
     std::uint8_t ecn = 0;
     std::uint8_t outer_size = 0; // of the outer headers that were stripped; 0 if it came from a local port
+    std::uint8_t tag_size = 0;   // of a VLAN tag, 4 or 0
     bool is_ip = false;          // the inner frame has a sound IPv4 or IPv6 header
+
+    // A row for a frame that came in; whatever was in the row before is gone.
+    void begin(rte_mbuf* frame, LinkId link) noexcept
+    {
+        *this = Packet{};
+        mbuf = frame;
+        in = link;
+    }
 };
 static_assert(sizeof(Packet) <= 64);
 
 // What one worker's stages share during a burst.
 struct Context {
+    Context(const ForwardingConfig& config_, LinkCounters* link_counters_, WorkerCounters& worker_,
+            LearnFilter& learn_filter, Transmitter& transmitter_, std::uint32_t now_)
+        : config(config_), links(config_.links.data()), vteps(config_.vteps.data()), fdb(*config_.fdb),
+          link_counters(link_counters_), worker(worker_), learn(learn_filter), transmitter(transmitter_), now(now_)
+    {
+    }
+
     const ForwardingConfig& config;
+    const LinkState* links;     // the config's, one load nearer
+    const EncapTemplate* vteps; // likewise
+    const BucketTable::Reader fdb;
     LinkCounters* link_counters; // by LinkId; this worker's own
     WorkerCounters& worker;
     LearnFilter& learn;
+    Transmitter& transmitter;
     std::uint32_t now; // seconds, monotonic
+
+    const LinkState& link(LinkId id) const noexcept { return links[id.value]; }
+    const EncapTemplate& vtep(VtepId id) const noexcept { return vteps[id.value]; }
 
     void count_drop(LinkId link, DropReason reason) noexcept
     {

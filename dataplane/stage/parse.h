@@ -23,27 +23,23 @@ inline void parse(Packet& packet, Context& context) noexcept
     const Bytes head = head_of(packet.mbuf);
     if (head.size() < sizeof(EthernetHeader)) [[unlikely]]
         return drop(packet, DropReason::inner_truncated);
-    packet.bridge = context.config.link(packet.in).bridge;
+    packet.bridge = context.link(packet.in).bridge;
     if (packet.bridge.is_none()) [[unlikely]]
         return drop(packet, DropReason::no_bridge);
     const auto& ethernet = header_at<EthernetHeader>(head, 0);
-    if (!ethernet.source.is_unicast()) [[unlikely]]
+    const FdbKey source = FdbKey::source_of(packet.bridge, ethernet);
+    if (!source.is_unicast()) [[unlikely]]
         return drop(packet, DropReason::source_mac_invalid);
     if (has_partial_checksum(packet.mbuf) && !partial_checksum_fits(packet.mbuf)) [[unlikely]]
         return drop(packet, DropReason::offload_invalid);
     const InnerFrame frame = parse_inner(head);
-    packet.destination = FdbKey{packet.bridge, ethernet.destination};
-    packet.source = FdbKey{packet.bridge, ethernet.source};
+    packet.destination = FdbKey::destination_of(packet.bridge, ethernet);
+    packet.source = source;
     packet.flow_hash = frame.flow_hash;
     packet.ether_type = frame.ether_type;
     packet.ecn = frame.ecn;
+    packet.tag_size = frame.tag_size;
     packet.is_ip = frame.is_ip;
-}
-
-// RFC 7348 section 6.1: a tag inside the tunnel is not for a VTEP that maps no VLANs.
-inline bool has_vlan_tag(const Packet& packet) noexcept
-{
-    return packet.ether_type == ether_type::kVlan || packet.ether_type == ether_type::kServiceVlan;
 }
 
 } // namespace vx

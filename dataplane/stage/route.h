@@ -33,10 +33,10 @@ inline void route_check(Packet& packet, Context& context) noexcept
         return drop(packet, DropReason::routed_ip_malformed);
     const auto& ip = header_at<Ipv4Header>(head, l3);
     const std::size_t total = ip.total_length.host();
-    if (ip.version() != 4 || ip.size() < sizeof(Ipv4Header) || total < ip.size() || l3 + ip.size() > head.size() ||
+    if (!ip.has_sound_version_and_size() || total < ip.size() || l3 + ip.size() > head.size() ||
         l3 + total > rte_pktmbuf_pkt_len(packet.mbuf))
         return drop(packet, DropReason::routed_ip_malformed);
-    if (!checksum_is_right(checksum_add(0, &ip, ip.size())))
+    if (!ipv4_checksum_is_right(ip))
         return drop(packet, DropReason::routed_ip_checksum);
     if (const std::size_t padding = rte_pktmbuf_pkt_len(packet.mbuf) - l3 - total; padding != 0)
         trim_tail(packet.mbuf, padding);
@@ -66,7 +66,7 @@ inline void route(Packet& packet, Context& context) noexcept
     }
     if (ip.ttl <= 1)
         return punt(packet, PuntReason::kTtlExpired);
-    const LinkState& egress = context.config.link(adjacency.interface);
+    const LinkState& egress = context.link(adjacency.interface);
     if (rte_pktmbuf_pkt_len(packet.mbuf) > l3 + std::size_t{egress.mtu})
         return drop(packet, DropReason::frame_too_big);
     const auto neighbor = context.config.neighbors->find(NeighborTable::key(adjacency.interface, next_hop));
@@ -80,7 +80,7 @@ inline void route(Packet& packet, Context& context) noexcept
     packet.bridge = egress.bridge;
     packet.outer_size = 0; // it starts anew, on the other side of the router
     packet.destination = FdbKey{packet.bridge, ethernet.destination};
-    packet.dest = Dest::from_word(context.config.fdb->find(packet.destination.word()).value);
+    packet.dest = Dest::from_word(context.fdb.find(packet.destination.word()).value);
     if (packet.dest.kind() == Dest::Kind::kLocal) [[unlikely]]
         return drop(packet, DropReason::same_port);
     forward(packet, context);

@@ -15,11 +15,9 @@ namespace vx
 class Counter
 {
 public:
-    // Load and store, not a locked add: there is no other writer.
-    void add(std::uint64_t n) noexcept
-    {
-        value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-    }
+    // One plain instruction, not a locked one: there is no other writer. Compilers make three of an atomic's relaxed
+    // load and store.
+    void add(std::uint64_t n) noexcept { asm("addq %1, %0" : "+m"(value_) : "er"(n) : "cc"); }
     std::uint64_t read() const noexcept { return value_.load(std::memory_order_relaxed); }
 
 private:

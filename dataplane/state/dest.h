@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Where a packet goes: one word, so that a table holds it, a reader sees it whole, and a packet has exactly one.
 //
-//   bits 63..56  kind      55..48  flags (FDB entries only)      47..32  link      31..0  index
+//   bits 7..0  kind      15..8  flags (FDB entries only)      31..16  link      63..32  index
 #pragma once
 
 #include "dataplane/net/drop_reason.h"
@@ -54,19 +54,19 @@ public:
         return dest;
     }
 
-    constexpr Kind kind() const { return static_cast<Kind>(word_ >> 56); }
-    constexpr LinkId link() const { return LinkId{static_cast<std::uint16_t>(word_ >> 32)}; }
-    constexpr std::uint32_t index() const { return static_cast<std::uint32_t>(word_); }
+    constexpr Kind kind() const { return static_cast<Kind>(word_ & 0xff); }
+    constexpr LinkId link() const { return LinkId{static_cast<std::uint16_t>(word_ >> 16)}; }
+    constexpr std::uint32_t index() const { return static_cast<std::uint32_t>(word_ >> 32); }
     constexpr VtepId vtep() const { return VtepId{index()}; }
     constexpr ReplicationId replication() const { return ReplicationId{index()}; }
     constexpr DropReason reason() const { return static_cast<DropReason>(index()); }
 
-    constexpr std::uint8_t flags() const { return static_cast<std::uint8_t>(word_ >> 48); }
+    constexpr std::uint8_t flags() const { return static_cast<std::uint8_t>(word_ >> 8); }
     constexpr bool has(Flag flag) const { return (flags() & flag) != 0; }
     constexpr bool is_fixed() const { return (flags() & (kStatic | kPermanent)) != 0; }
     constexpr Dest with(std::uint8_t flags) const
     {
-        return from_word((word_ & ~(std::uint64_t{0xff} << 48)) | (std::uint64_t{flags} << 48));
+        return from_word((word_ & ~std::uint64_t{0xff00}) | (std::uint64_t{flags} << 8));
     }
 
     constexpr std::uint64_t word() const { return word_; }
@@ -74,7 +74,7 @@ public:
 
 private:
     constexpr Dest(Kind kind, LinkId link, std::uint32_t index)
-        : word_((std::uint64_t{static_cast<std::uint8_t>(kind)} << 56) | (std::uint64_t{link.value} << 32) | index)
+        : word_((std::uint64_t{index} << 32) | (std::uint64_t{link.value} << 16) | static_cast<std::uint8_t>(kind))
     {
     }
     std::uint64_t word_ = 0;

@@ -19,10 +19,11 @@ EncapTemplate EncapTemplate::build(LinkId vxlan, LinkId out, const Tunnel& tunne
 {
     EncapTemplate made;
     made.vxlan_ = vxlan;
-    made.out_ = out;
+    made.next_ = Dest::port(out);
     made.remote_ = tunnel.remote;
     made.udp_checksum_ = tunnel.remote.is_v6() || tunnel.udp_checksum == Tunnel::UdpChecksum::kComputed;
     const auto dscp = static_cast<std::uint8_t>(tunnel.tos & ~3U);
+    made.tos_ = dscp;
     const bool is_v4 = tunnel.remote.is_v4();
     put(made.header_, 0,
         EthernetHeader{tunnel.next_hop_mac, tunnel.source_mac, is_v4 ? ether_type::kIpv4 : ether_type::kIpv6});

@@ -8,12 +8,12 @@
 #include "dataplane/net/flow_hash.h"
 #include "dataplane/net/headers.h"
 #include "dataplane/net/ip.h"
+#include "dataplane/state/dest.h"
 #include "dataplane/state/ids.h"
 
 #include <array>
 #include <cstddef>
 #include <cstring>
-#include <optional>
 
 namespace vx
 {
@@ -40,14 +40,14 @@ public:
         EncapTemplate made;
         made.vxlan_ = vxlan;
         made.remote_ = remote;
-        made.unusable_ = reason;
+        made.next_ = Dest::drop(reason);
         return made;
     }
     static EncapTemplate build(LinkId vxlan, LinkId out, const Tunnel& tunnel);
 
-    std::optional<DropReason> unusable() const { return unusable_; }
+    // Where an encapsulated frame goes next: the underlay port, or why this VTEP cannot be reached at the moment.
+    Dest next() const { return next_; }
     std::size_t size() const { return size_; } // 50 or 70 bytes
-    LinkId out() const { return out_; }        // the underlay port
     LinkId vxlan() const { return vxlan_; }    // the VXLAN device it belongs to
     const IpAddress& remote() const { return remote_; }
     // Whether the outer checksum covers the payload, whose sum write() then needs.
@@ -56,8 +56,10 @@ public:
     // True if an outer packet's source address, as it lies in its IP header, is this VTEP's.
     bool is_from(const void* source, Family family) const noexcept
     {
-        return family == remote_.family() &&
-               std::memcmp(source, remote_.bytes().data(), family == Family::kIpv4 ? 4 : 16) == 0;
+        const std::uint8_t* remote = remote_.bytes().data();
+        if (family != remote_.family() || load<std::uint32_t>(source) != load<std::uint32_t>(remote))
+            return false;
+        return family == Family::kIpv4 || std::memcmp(source, remote, 16) == 0;
     }
 
     // Writes size() bytes at `out`, in front of an inner frame of `inner_size` bytes. `payload_sum` is the running
@@ -68,14 +70,16 @@ public:
         const auto udp_size = static_cast<std::uint16_t>(sizeof(UdpHeader) + sizeof(VxlanHeader) + inner_size);
         std::byte* l4 = nullptr;
         if (remote_.is_v4()) [[likely]] {
-            std::memcpy(out, header_.data(), kOuterSizeV4);
+            std::memcpy(out, header_.data(), 32); // two vectors that overlap
+            std::memcpy(out + kOuterSizeV4 - 32, header_.data() + kOuterSizeV4 - 32, 32);
             auto& ip = *reinterpret_cast<Ipv4Header*>(out + sizeof(EthernetHeader));
-            ip.total_length = static_cast<std::uint16_t>(sizeof(Ipv4Header) + udp_size);
-            ip.tos = static_cast<std::uint8_t>(ip.tos | ecn);
+            const std::uint16_t total_length =
+                __builtin_bswap16(static_cast<std::uint16_t>(sizeof(Ipv4Header) + udp_size));
+            store(&ip.total_length, total_length);
+            ip.tos = static_cast<std::uint8_t>(tos_ | ecn);
             // The TOS is the high byte of a word as x86 loads it.
-            const std::uint64_t sum =
-                std::uint64_t{ip_sum_} + load<std::uint16_t>(&ip.total_length) + (std::uint32_t{ecn} << 8);
-            store(&ip.checksum, checksum_finish(sum));
+            const std::uint32_t sum = ip_sum_ + total_length + (std::uint32_t{ecn} << 8);
+            store(&ip.checksum, static_cast<std::uint16_t>(~checksum_fold_small(sum)));
             l4 = out + sizeof(EthernetHeader) + sizeof(Ipv4Header);
         } else {
             std::memcpy(out, header_.data(), kOuterSizeV6);
@@ -98,13 +102,13 @@ public:
 
 private:
     alignas(64) std::array<std::byte, 72> header_{};
-    std::uint32_t ip_sum_ = 0;  // of the IPv4 header but for total length and checksum
+    std::uint32_t ip_sum_ = 0;  // of the IPv4 header but for total length and checksum, folded
     std::uint64_t udp_sum_ = 0; // of pseudo header, destination port and VXLAN header
     IpAddress remote_;
-    std::optional<DropReason> unusable_;
-    LinkId out_;
+    Dest next_;
     LinkId vxlan_;
     std::uint8_t size_ = 0;
+    std::uint8_t tos_ = 0; // its ECN bits are zero
     bool udp_checksum_ = false;
 };
 

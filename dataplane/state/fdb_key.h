@@ -2,6 +2,7 @@
 // The FDB's key: bridging domain (16 bits) and MAC (48 bits) in one word. Domains start at 1, so no key is zero.
 #pragma once
 
+#include "dataplane/net/headers.h"
 #include "dataplane/net/mac.h"
 #include "dataplane/state/ids.h"
 
@@ -22,13 +23,27 @@ public:
         return key;
     }
 
+    // The same from a frame's header, in one load each: both addresses have at least two bytes beside them.
+    static FdbKey destination_of(BridgeId bridge, const EthernetHeader& header) noexcept
+    {
+        const std::uint64_t bytes = load<std::uint64_t>(&header);
+        return from_word((std::uint64_t{bridge.value} << 48) | (__builtin_bswap64(bytes) >> 16));
+    }
+    static FdbKey source_of(BridgeId bridge, const EthernetHeader& header) noexcept
+    {
+        const std::uint64_t bytes = load<std::uint64_t>(reinterpret_cast<const std::byte*>(&header) + 4);
+        return from_word((std::uint64_t{bridge.value} << 48) | (__builtin_bswap64(bytes) & kMacMask));
+    }
+
     constexpr std::uint64_t word() const { return word_; }
     constexpr BridgeId bridge() const { return BridgeId{static_cast<std::uint16_t>(word_ >> 48)}; }
-    constexpr Mac mac() const { return Mac::from_u64(word_ & 0xffffffffffffULL); }
+    constexpr Mac mac() const { return Mac::from_u64(word_ & kMacMask); }
     constexpr bool is_group() const { return (word_ & (std::uint64_t{1} << 40)) != 0; }
+    constexpr bool is_unicast() const { return !is_group() && (word_ & kMacMask) != 0; } // as Mac::is_unicast()
     friend constexpr auto operator<=>(const FdbKey&, const FdbKey&) = default;
 
 private:
+    static constexpr std::uint64_t kMacMask = 0xffffffffffffULL;
     std::uint64_t word_ = 0;
 };
 

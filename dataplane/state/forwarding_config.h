@@ -22,8 +22,8 @@ namespace vx
 
 class Port;
 
-// A device. Index: LinkId.
-struct LinkState {
+// A device. Index: LinkId; a power of two in size, so that indexing is a shift.
+struct alignas(32) LinkState {
     enum class Role : std::uint8_t {
         kNone,     // no such link
         kOverlay,  // a port in a bridge: its frames are bridged; in no bridge: they are dropped
@@ -39,6 +39,7 @@ struct LinkState {
     Mac mac;
     Port* port = nullptr; // kOverlay, kUnderlay
 };
+static_assert(sizeof(LinkState) == 32);
 
 // A bridging domain. Index: BridgeId.
 struct BridgeState {

@@ -63,25 +63,6 @@ TEST_CASE("a bucket table agrees with a map over random inserts, updates and era
     CHECK(listed == model);
 }
 
-TEST_CASE("a bulk lookup finds what single lookups find, for every burst size")
-{
-    std::mt19937_64 random(2);
-    BucketTable table(2048, kSeed);
-    for (int i = 0; i < 2000; ++i)
-        table.insert(1 + random() % 4000, random() | 1, 0);
-    for (std::size_t size = 0; size <= BucketTable::kMaxBurst; ++size) {
-        std::vector<std::uint64_t> keys(size);
-        for (std::uint64_t& key : keys)
-            key = 1 + random() % 4000;
-        std::vector<Found> found(size);
-        table.find_bulk(keys, found);
-        for (std::size_t i = 0; i < size; ++i) {
-            REQUIRE(found[i].value == table.find(keys[i]).value);
-            REQUIRE(found[i].slot == table.find(keys[i]).slot);
-        }
-    }
-}
-
 TEST_CASE("a table takes exactly as many keys as it was made for, at half load")
 {
     std::mt19937_64 random(3);
