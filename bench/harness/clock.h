@@ -29,13 +29,13 @@ public:
 
     // Whether the core is now within 5% of the fastest that was ever seen.
     bool is_quiet() noexcept;
-    // Additions that depend on each other, one a core cycle, per TSC tick: core clock / TSC clock.
-    double cycles_per_tick() const;
+    double cycles_per_tick() const { return cycles_per_tick_; } // core clock / TSC clock
     double tsc_ghz() const { return tsc_ghz_; }
 
 private:
     std::uint64_t best_ = UINT64_MAX;
     double tsc_ghz_;
+    double cycles_per_tick_ = 0;
 };
 
 // Ticks of one dependent load that misses: a chase through `size` bytes in random order.
