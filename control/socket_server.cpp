@@ -153,7 +153,11 @@ bool SocketServer::read(Client& client)
     if (size < 0)
         return errno == EAGAIN || errno == EINTR;
     if (size == 0) {
-        client.has_ended = true; // a request without its end has no effect
+        client.has_ended = true;
+        if (client.line == Client::Line::kNone && !client.input.empty())
+            refuse(client, "the connection ended in the middle of a request, which has no effect; expected a complete "
+                           "JSON text ended by a newline");
+        client.input.clear();
         return true;
     }
     client.progress = Clock::now();
