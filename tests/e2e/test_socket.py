@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The config socket: clients that send what is no request, or too much, or that never read."""
 
+import contextlib
 import json
 import random
 import socket
@@ -147,3 +148,21 @@ def test_many_clients_at_once(lab):
     finally:
         for client in clients:
             client.socket.close()
+
+
+@needs_vxd
+@cases(kind=["idle", "half"])
+def test_clients_that_hold_every_place_lock_nobody_out(lab, kind):
+    host = one_vxd(lab)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Rpc(host.socket)) for _ in range(64)]
+        for client in clients:
+            client.send(b'{"jsonrpc":"2.0","id":1,"met' if kind == "half" else b"")
+        time.sleep(0.1)
+        alive(host)
+        alive(host)
+        reply = clients[0].line()
+        expect(reply and "make room" in reply["error"]["message"], f"the first that made room was told {reply}")
+    with open(host.log) as log:
+        reports = [line for line in log if "places were taken" in line]
+    expect(len(reports) == 1, f"in the log: {reports}")

@@ -184,24 +184,6 @@ TEST_CASE("an exception in a handler is an error for its client")
     CHECK(peer.ask(kPing) == kPong);
 }
 
-TEST_CASE("one client too many is told so")
-{
-    const Folder folder;
-    SocketLimits limits;
-    limits.client_count = 2;
-    Server server(folder.socket(), limits);
-    Peer one(folder.socket());
-    {
-        Peer two(folder.socket());
-        CHECK(one.ask(kPing) == kPong);
-        CHECK(two.ask(kPing) == kPong);
-        Peer three(folder.socket());
-        CHECK(three.line().find("2 clients already") != std::string::npos);
-    }
-    std::this_thread::sleep_for(20ms);
-    CHECK(Peer(folder.socket()).ask(kPing) == kPong);
-}
-
 TEST_CASE("the socket is for owner and group, and goes with the server")
 {
     const Folder folder;
