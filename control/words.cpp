@@ -72,11 +72,33 @@ bool Words::take(std::string_view keyword)
     return true;
 }
 
-std::optional<bool> Words::take_switch(std::string_view keyword)
+std::string_view Words::meaning(std::span<const std::string_view> order) const
 {
     const std::string_view word = peek();
+    if (word.empty())
+        return {};
+    auto found = std::find(order.begin(), order.end(), word);
+    if (found == order.end())
+        found =
+            std::find_if(order.begin(), order.end(), [&](std::string_view known) { return known.starts_with(word); });
+    return found == order.end() ? std::string_view{} : *found;
+}
+
+bool Words::take(std::string_view keyword, std::span<const std::string_view> order)
+{
+    if (meaning(order) != keyword)
+        return false;
+    ++next_;
+    keyword_ = keyword;
+    remember(keyword);
+    return true;
+}
+
+std::optional<bool> Words::take_switch(std::string_view keyword, std::span<const std::string_view> order)
+{
+    const std::string_view word = order.empty() ? peek() : meaning(order);
     const bool is_negated = word.starts_with("no") && word.substr(2) == keyword;
-    if (done() || (word != keyword && !is_negated))
+    if (word.empty() || (word != keyword && !is_negated))
         return std::nullopt;
     ++next_;
     remember(keyword);

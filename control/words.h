@@ -51,10 +51,15 @@ public:
 
     // Takes the next word if it is exactly `keyword`. A keyword that comes twice in a command is an error.
     bool take(std::string_view keyword);
+    // The same, abbreviated as ip(8) has it for many of its keywords: what a word means is the first in `order` that it
+    // is, or is the beginning of. `order` is ip's, with what vxd does not support.
+    bool take(std::string_view keyword, std::span<const std::string_view> order);
     // The same for one that may come again ("nexthop", or "dev" as a mere prefix).
     bool take_again(std::string_view keyword);
-    // "learning" or "nolearning" for take_switch("learning"); one of them, once.
-    std::optional<bool> take_switch(std::string_view keyword);
+    // "learning" or "nolearning" for take_switch("learning"); one of them, once; abbreviated only with an `order`.
+    std::optional<bool> take_switch(std::string_view keyword, std::span<const std::string_view> order = {});
+    // The keyword that the next word is or abbreviates; empty if it is none.
+    std::string_view meaning(std::span<const std::string_view> order) const;
 
     // Readers of one value. `what` names it in errors as the usage does: "NAME", "FILE".
     Result<std::string> text(std::string_view what);

@@ -186,7 +186,8 @@ def test_help_on_every_level(lab):
         level = host.vxctl(noun, "help")
         expect(noun in level.out + level.err, str(level))
     for words, mention in ((("link", "add", "help"), "type"), (("fdb", "append", "help"), "LLADDR"),
-                           (("link", "help"), "vxlan")):
+                           (("link", "help"), "vxlan"), (("link", "add", "v", "type", "vxlan", "help"), "VNI :="),
+                           (("link", "add", "type", "tap", "help"), "netns")):
         result = host.vxctl(*words)
         expect(mention in result.out + result.err, str(result))
     vxctl = os.path.join(lab.settings.build, "vxctl")
