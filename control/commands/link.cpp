@@ -22,7 +22,8 @@ std::string help_of_add()
         line(kind.name, kind.options.empty() ? "" : " ", usage_of(kind));
     line(kBridgeUsage, "", "");
     line(kVxlanUsage, "", "");
-    return help + "\n           \"link add type TYPE help\" says more. address, mtu and master may also follow TYPE. "
+    return help + "\n           \"link add type TYPE help\" says more.\n           address, mtu and master may also "
+                  "follow TYPE. "
                   "Not given, dstport is 4789, learning, "
                   "udpcsum and\n           ttl auto (64) are as in the kernel, ageing and ageing_time 300; 0 is never";
 }

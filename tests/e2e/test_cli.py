@@ -235,6 +235,22 @@ def test_show_has_the_fields_of_iproute2(lab):
 
 
 @needs_vxd
+def test_options_before_the_object_are_those_of_ip(lab):
+    host = one_vxd(lab)
+    link, = host.json("-s", "-d", "link", "show", "br0")
+    expect(set(link["stats64"]["rx"]) >= {"packets", "bytes", "dropped"}, link)
+    expect("RX:  bytes packets errors dropped" in host.vxctl("-stats", "l").out, "-stats l")
+    for options in ("-4", "-f inet", "-family=inet"):
+        addresses = host.vxctl("-br", *options.split(), "addr", "show", "uplink").out
+        expect(addresses.split() == ["uplink", "UP", "192.0.2.1/24"], f"{options}: {addresses}")
+    lines = host.vxctl("-s", "-o", "-batch", "-", input="link show br0\naddr show br0\n").out.splitlines()
+    expect(len(lines) == 2, f"-o with -batch: {lines}")
+    for option, says in (("-r", "ip's -resolve"), ("-c", "ip's -color"), ("-x", "unknown")):
+        result = host.vxctl(option, "link", "show", check=False)
+        expect(result.status == 1 and says in result.err, str(result))
+
+
+@needs_vxd
 def test_every_vni_is_taken(lab):
     host = one_vxd(lab, "link add uplink type null", "addr add 192.0.2.1/24 dev uplink")
     for vni in (0, 1, 100, 4095, 4096, 65535, 65536, 0x123456, 16777214, 16777215):
