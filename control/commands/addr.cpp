@@ -110,6 +110,23 @@ std::string list_of_addresses(const Model& model, LinkId link)
     return list.empty() ? "none" : list;
 }
 
+// VXLAN devices whose `local` nobody has any more. Not a refusal: the address may come back in the next command.
+void warn_of_lost_sources(Transaction& transaction, const Words& words, const std::vector<IpPrefix>& gone)
+{
+    const Model& model = transaction.model();
+    for (const IpPrefix& prefix : gone) {
+        std::vector<std::string_view> devices;
+        for (const auto& [id, link] : model.links)
+            if (const VxlanSettings* vxlan = link.vxlan(); vxlan != nullptr && vxlan->local == prefix.address())
+                devices.push_back(link.name);
+        if (!devices.empty() && model.owner_of(prefix.address()) == nullptr)
+            transaction.warn(
+                fmt::format("{}: no device has the address {} any more, the local of {}: nothing is carried "
+                            "until a port has it",
+                            words.name(), prefix.address().to_string(), fmt::join(devices, ", ")));
+    }
+}
+
 Result<Reply> addr_del(Transaction& transaction, Words& words)
 {
     const auto parsed = parse_change(words);
@@ -125,6 +142,7 @@ Result<Reply> addr_del(Transaction& transaction, Words& words)
     Model& model = transaction.change();
     model.addresses.erase(key);
     drop_unreachable_routes(model, key.first);
+    warn_of_lost_sources(transaction, words, {key.second});
     return Reply{};
 }
 
@@ -143,10 +161,14 @@ Result<Reply> addr_flush(Transaction& transaction, Words& words)
         return link.error();
     const LinkId id = (*link)->id;
     Model& model = transaction.change();
-    std::erase_if(model.addresses, [&](const auto& entry) {
-        return entry.first.first == id && is_wanted(words.options(), entry.first.second);
-    });
+    std::vector<IpPrefix> gone;
+    for (const auto& [key, nothing] : model.addresses)
+        if (key.first == id && is_wanted(words.options(), key.second))
+            gone.push_back(key.second);
+    for (const IpPrefix& prefix : gone)
+        model.addresses.erase({id, prefix});
     drop_unreachable_routes(model, id);
+    warn_of_lost_sources(transaction, words, gone);
     return Reply{};
 }
 

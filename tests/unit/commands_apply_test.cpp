@@ -17,6 +17,26 @@ std::string fdb(std::string_view verb, std::string_view rest)
 
 } // namespace
 
+TEST_CASE("taking the address that is a VXLAN device's local is done with a warning that names the devices")
+{
+    Daemon vxd;
+    vxd.tutorial();
+    vxd("addr add 192.0.2.7/24 dev uplink");
+    const auto warnings = [&](std::string_view lines) {
+        const Response response = vxd.run(lines);
+        REQUIRE(response.failures.empty());
+        return fmt::format("{}", fmt::join(response.warnings, "\n"));
+    };
+    CHECK(warnings("addr del 192.0.2.7/24 dev uplink").empty());
+    CHECK(warnings("addr del 192.0.2.1/24 dev uplink") ==
+          "addr del: no device has the address 192.0.2.1 any more, the local of vxlan100, vxlan200: nothing is carried "
+          "until a port has it");
+    vxd("addr add 192.0.2.1/24 dev uplink");
+    CHECK(has(warnings("addr flush dev uplink"), "addr flush: no device has the address 192.0.2.1 any more"));
+    vxd("addr add 192.0.2.1/24 dev uplink");
+    CHECK(warnings("-6 addr flush dev uplink").empty());
+}
+
 TEST_CASE("fdb add makes an entry once")
 {
     Daemon vxd;
