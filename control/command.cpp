@@ -22,10 +22,6 @@ constexpr std::array kNouns = {
     Noun{"stats", "statistics", "what was forwarded, and what was dropped and why", &kStatsCommands},
 };
 
-// Options are vxctl's, but whoever asks for help wants to see them here as well.
-constexpr std::string_view kOptionsHelp =
-    "OPTIONS := { -j[son] | -p[retty] | -b[atch] FILE | -force | --socket PATH | -V[ersion] | -h[elp] }";
-
 bool is_prefix(std::string_view word, std::string_view of)
 {
     return !word.empty() && of.starts_with(word);
@@ -104,6 +100,26 @@ Reply help_for(std::span<const Noun> table)
     return reply;
 }
 
+// What -s and -br ask for has to be there.
+Result<> check_options(const Command& command, const CommandOptions& options)
+{
+    const bool has_both = command.noun == "link" || command.noun == "addr";
+    if (command.verb != "show" || has_both || (command.noun == "stats" && !options.is_brief))
+        return Ok{};
+    if (options.is_brief || options.has_statistics)
+        return usage_error("{} {}: the option {} is for link show and addr show", command.noun, command.verb,
+                           options.is_brief ? "-brief" : "-statistics");
+    return Ok{};
+}
+
+// As with ip(8), what belongs to one thing is on one line, with a backslash where lines ended.
+void join_lines(std::string& text)
+{
+    for (std::size_t at = 0; at + 1 < text.size(); ++at)
+        if (text[at] == '\n' && text[at + 1] == ' ')
+            text[at] = '\\';
+}
+
 bool is_help(std::string_view word)
 {
     return word == "help" || word == "-h" || word == "--help" || word == "-help";
@@ -129,6 +145,11 @@ Result<Reply> dispatch(Transaction& transaction, std::span<const std::string> wo
 
 Result<Reply> dispatch(Transaction& transaction, std::span<const std::string> words, std::span<const Noun> table)
 {
+    const auto leading = read_options(words);
+    if (!leading)
+        return leading.error();
+    const CommandOptions& options = leading->options;
+    words = words.subspan(leading->count);
     if (words.empty())
         return usage_error("an empty command; try \"help\"");
     if (is_help(words[0]))
@@ -157,8 +178,13 @@ Result<Reply> dispatch(Transaction& transaction, std::span<const std::string> wo
     }
     if (words.size() == 3 && words[2] == "help")
         return help_for(std::span(command, 1));
-    Words rest(words, has_verb ? 2 : 1, command->noun, command->verb, command->usage);
-    return command->handler(transaction, rest);
+    if (auto checked = check_options(*command, options); !checked)
+        return std::move(checked).error();
+    Words rest(words, has_verb ? 2 : 1, command->noun, command->verb, command->usage, options);
+    auto reply = command->handler(transaction, rest);
+    if (reply && options.is_oneline)
+        join_lines(reply->text);
+    return reply;
 }
 
 } // namespace vx

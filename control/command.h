@@ -43,7 +43,7 @@ std::span<const Command> commands_of(std::string_view noun); // empty for an unk
 
 // Runs one command. Nouns and verbs may be abbreviated as with ip(8): an exact match, else the first in table order
 // that the word is a prefix of; "list" and "lst" are "show", "delete" is "del"; no verb is "show". Unlike ip, where "ip
-// l s" is an unfinished set, "s" with nothing after it is show. "help" works at every level.
+// l s" is an unfinished set, "s" with nothing after it is show. "help" works at every level. Options may come first.
 Result<Reply> dispatch(Transaction& transaction, std::span<const std::string> words);
 Result<Reply> dispatch(Transaction& transaction, std::span<const std::string> words, std::span<const Noun> table);
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/socket_server.h"
 
+#include "control/log.h"
+
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -20,6 +23,20 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kChunk = 64 << 10;
 constexpr std::size_t kWriteChunk = 256 << 10;
+constexpr std::chrono::seconds kReportPeriod{10};
+
+bool has_unread(const Fd& socket)
+{
+    int size = 0;
+    return ioctl(socket.get(), FIONREAD, &size) == 0 && size > 0;
+}
+
+pid_t peer_of(const Fd& socket)
+{
+    ucred peer{};
+    socklen_t size = sizeof(peer);
+    return getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
+}
 
 } // namespace
 
@@ -40,6 +57,7 @@ struct SocketServer::Client {
     Clock::time_point progress = Clock::now();
 
     std::size_t pending_output() const { return output.size() - sent; }
+    bool is_between_requests() const { return input.empty() && pending_output() == 0; }
 };
 
 Result<std::unique_ptr<SocketServer>> SocketServer::start(EventLoop& loop, std::string path, std::string version,
@@ -87,17 +105,53 @@ void SocketServer::accept()
             is_accepting_ = !loop_.change(listener_.fd(), 0).has_value();
         return;
     }
-    if (clients_.size() >= limits_.client_count) {
-        const std::string line =
-            encode_error({RpcCode::kLimit, fmt::format("vxd serves {} clients already", clients_.size()), {}});
-        send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL);
-        return;
-    }
+    if (clients_.size() >= limits_.client_count)
+        make_room();
     const int number = fd.get();
     auto client = std::make_unique<Client>();
     client->fd = std::move(fd);
     if (loop_.watch(number, EPOLLIN, [this, self = client.get()](std::uint32_t) { turn(*self); }))
         clients_.emplace(number, std::move(client));
+}
+
+// A newcomer always gets in. The one that was idle for longest goes; if none is, the one whose request or reply has not
+// moved for longest. Without the grace, those who come in a crowd would oust one another before their first request.
+void SocketServer::make_room()
+{
+    const auto now = Clock::now();
+    const auto rank = [&](const Client& client) {
+        const bool is_idle =
+            client.is_between_requests() && now - client.progress > limits_.grace && !has_unread(client.fd);
+        return std::pair(!is_idle, client.progress);
+    };
+    const auto ousted = std::min_element(clients_.begin(), clients_.end(), [&](const auto& a, const auto& b) {
+        return rank(*a.second) < rank(*b.second);
+    });
+    const Client& client = *ousted->second;
+    const auto still = std::chrono::duration_cast<std::chrono::milliseconds>(now - client.progress);
+    if (client.pending_output() == 0) { // else it would get the notice in the middle of a reply
+        const std::string notice =
+            encode_error({RpcCode::kLimit,
+                          fmt::format("vxd serves {} clients at a time, and this one, still for {:.1f} s, had to make "
+                                      "room for another; connect again",
+                                      limits_.client_count, static_cast<double>(still.count()) / 1000),
+                          {}});
+        send(client.fd.get(), notice.data(), notice.size(), MSG_NOSIGNAL);
+    }
+    report_ousted(client, still);
+    close(ousted->first);
+}
+
+void SocketServer::report_ousted(const Client& client, std::chrono::milliseconds still)
+{
+    ++unreported_;
+    if (last_report_ != Clock::time_point{} && Clock::now() - last_report_ < kReportPeriod)
+        return;
+    log_warning("socket {}: all {} places were taken; process {} lost its one, having been still for {:.1f} s{}",
+                path(), limits_.client_count, peer_of(client.fd), static_cast<double>(still.count()) / 1000,
+                unreported_ > 1 ? fmt::format(" (and {} more since the last report)", unreported_ - 1) : "");
+    last_report_ = Clock::now();
+    unreported_ = 0;
 }
 
 void SocketServer::close(int fd)
@@ -112,8 +166,7 @@ void SocketServer::check_stalled()
         is_accepting_ = loop_.change(listener_.fd(), EPOLLIN).has_value();
     std::vector<int> stalled;
     for (const auto& [fd, client] : clients_) {
-        const bool is_idle = client->input.empty() && client->pending_output() == 0;
-        if (!is_idle && Clock::now() - client->progress > limits_.stall)
+        if (!client->is_between_requests() && Clock::now() - client->progress > limits_.stall)
             stalled.push_back(fd);
     }
     for (const int fd : stalled)
@@ -153,7 +206,11 @@ bool SocketServer::read(Client& client)
     if (size < 0)
         return errno == EAGAIN || errno == EINTR;
     if (size == 0) {
-        client.has_ended = true; // a request without its end has no effect
+        client.has_ended = true;
+        if (client.line == Client::Line::kNone && !client.input.empty())
+            refuse(client, "the connection ended in the middle of a request, which has no effect; expected a complete "
+                           "JSON text ended by a newline");
+        client.input.clear();
         return true;
     }
     client.progress = Clock::now();

@@ -3,8 +3,9 @@
 //
 // No client can stop another or make vxd grow without bound. A line that cannot become a request is answered with an
 // error as soon as that is clear, and skipped up to a bound, then the client is closed. A client that does not read
-// its replies is not read from any more, and closed when it makes no progress for a while. A turn of the loop reads
-// one chunk, handles one request and writes one chunk of each client.
+// its replies is not read from any more, and closed when it makes no progress for a while. Who comes when all places
+// are taken gets that of the client that was idle for longest. A turn of the loop reads one chunk, handles one request
+// and writes one chunk of each client.
 #pragma once
 
 #include "control/event_loop.h"
@@ -27,6 +28,7 @@ struct SocketLimits {
     std::size_t skipped_input = std::size_t{1} << 20;          // of a line that was refused
     std::size_t buffered = std::size_t{1} << 30;               // for all clients together
     std::chrono::milliseconds stall = std::chrono::minutes{1}; // in the middle of a request or a reply
+    std::chrono::milliseconds grace = std::chrono::seconds{1}; // after it a client that does nothing is idle
 };
 
 class SocketServer
@@ -51,6 +53,8 @@ private:
     SocketServer(EventLoop& loop, UnixListener listener, std::string version, Handler handler,
                  const SocketLimits& limits);
     void accept();
+    void make_room();
+    void report_ousted(const Client& client, std::chrono::milliseconds still);
     void check_stalled();
     void turn(Client& client);
     bool read(Client& client);
@@ -71,6 +75,8 @@ private:
     std::unordered_map<int, std::unique_ptr<Client>> clients_; // by descriptor
     int timer_ = Fd::kNone;
     bool is_accepting_ = true;
+    std::chrono::steady_clock::time_point last_report_{}; // of clients that had to make room
+    std::size_t unreported_ = 0;
 };
 
 } // namespace vx

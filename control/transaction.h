@@ -50,7 +50,9 @@ public:
     // ---- changing; handlers have checked that it makes sense ----
     Model& change(); // the Model, to be changed at will (links by the functions below); taken back on rollback
 
-    // Adds a link: gives it ids, a stable MAC where it has none, opens its port. Errors are the port's.
+    // Adds a link: gives it ids, a stable MAC where it has none, opens its port. Errors are the port's. A port takes
+    // the place of one of the same kind and options that this transaction removed: that one stays open and changes
+    // hands.
     Result<const Link*> add_link(Link link);
     // Removes a link and everything that names it: members' master, addresses, routes, neighbours, FDB entries.
     void remove_link(LinkId id);
@@ -75,6 +77,8 @@ public:
 
 private:
     friend class Controller;
+    Result<AddedPort> open_port(LinkId id, const PortSpec& spec);
+    Result<AddedPort> take_over_port(LinkId from, LinkId to, const PortSpec& spec);
 
     Model& model_;
     VtepRegistry& vteps_;

@@ -72,11 +72,33 @@ bool Words::take(std::string_view keyword)
     return true;
 }
 
-std::optional<bool> Words::take_switch(std::string_view keyword)
+std::string_view Words::meaning(std::span<const std::string_view> order) const
 {
     const std::string_view word = peek();
+    if (word.empty())
+        return {};
+    auto found = std::find(order.begin(), order.end(), word);
+    if (found == order.end())
+        found =
+            std::find_if(order.begin(), order.end(), [&](std::string_view known) { return known.starts_with(word); });
+    return found == order.end() ? std::string_view{} : *found;
+}
+
+bool Words::take(std::string_view keyword, std::span<const std::string_view> order)
+{
+    if (meaning(order) != keyword)
+        return false;
+    ++next_;
+    keyword_ = keyword;
+    remember(keyword);
+    return true;
+}
+
+std::optional<bool> Words::take_switch(std::string_view keyword, std::span<const std::string_view> order)
+{
+    const std::string_view word = order.empty() ? peek() : meaning(order);
     const bool is_negated = word.starts_with("no") && word.substr(2) == keyword;
-    if (done() || (word != keyword && !is_negated))
+    if (word.empty() || (word != keyword && !is_negated))
         return std::nullopt;
     ++next_;
     remember(keyword);
@@ -122,13 +144,24 @@ Result<Mac> Words::mac(std::string_view what)
     return wrong("a MAC address", fmt::format("{} such as 02:42:ac:12:14:02", what));
 }
 
+Result<> Words::check_family(Family family) const
+{
+    if (options_.family && *options_.family != family)
+        return invalid(*options_.family == Family::kIpv4 ? "is IPv6, and the option -4 says IPv4"
+                                                         : "is IPv4, and the option -6 says IPv6");
+    return Ok{};
+}
+
 Result<IpAddress> Words::address(std::string_view what)
 {
     const auto word = value(what, "");
     if (!word)
         return word.error();
-    if (const auto address = IpAddress::parse(*word))
+    if (const auto address = IpAddress::parse(*word)) {
+        if (auto fits = check_family(address->family()); !fits)
+            return std::move(fits).error();
         return *address;
+    }
     return wrong("an IP address", fmt::format("{} such as 192.0.2.1 or 2001:db8::1", what));
 }
 
@@ -137,8 +170,11 @@ Result<IpPrefix> Words::prefix(std::string_view what)
     const auto word = value(what, "");
     if (!word)
         return word.error();
-    if (const auto prefix = IpPrefix::parse(*word))
+    if (const auto prefix = IpPrefix::parse(*word)) {
+        if (auto fits = check_family(prefix->address().family()); !fits)
+            return std::move(fits).error();
         return *prefix;
+    }
     return wrong("an IP prefix", fmt::format("{} such as 192.0.2.0/24 or 2001:db8::/64", what));
 }
 

@@ -20,6 +20,7 @@
 // error, so a handler needs no code for it but must end in finish().
 #pragma once
 
+#include "control/command_options.h"
 #include "control/wire.h"
 #include "dataplane/net/ip.h"
 #include "dataplane/net/mac.h"
@@ -41,22 +42,29 @@ class Words
 public:
     // `next` is the index of the first word after noun and verb. The views must outlive the cursor.
     Words(std::span<const std::string> words, std::size_t next, std::string_view noun, std::string_view verb,
-          std::string_view usage)
-        : words_(words), next_(next), noun_(noun), verb_(verb), usage_(usage)
+          std::string_view usage, const CommandOptions& options = {})
+        : words_(words), next_(next), noun_(noun), verb_(verb), usage_(usage), options_(options)
     {
     }
 
+    const CommandOptions& options() const { return options_; }
     bool done() const { return next_ >= words_.size(); }
     std::string_view peek() const { return done() ? std::string_view{} : std::string_view{words_[next_]}; }
 
     // Takes the next word if it is exactly `keyword`. A keyword that comes twice in a command is an error.
     bool take(std::string_view keyword);
+    // The same, abbreviated as ip(8) has it for many of its keywords: what a word means is the first in `order` that it
+    // is, or is the beginning of. `order` is ip's, with what vxd does not support.
+    bool take(std::string_view keyword, std::span<const std::string_view> order);
     // The same for one that may come again ("nexthop", or "dev" as a mere prefix).
     bool take_again(std::string_view keyword);
-    // "learning" or "nolearning" for take_switch("learning"); one of them, once.
-    std::optional<bool> take_switch(std::string_view keyword);
+    // "learning" or "nolearning" for take_switch("learning"); one of them, once; abbreviated only with an `order`.
+    std::optional<bool> take_switch(std::string_view keyword, std::span<const std::string_view> order = {});
+    // The keyword that the next word is or abbreviates; empty if it is none.
+    std::string_view meaning(std::span<const std::string_view> order) const;
 
-    // Readers of one value. `what` names it in errors as the usage does: "NAME", "FILE".
+    // Readers of one value; an address or a prefix has to be of the family that the options say. `what` names it in
+    // errors as the usage does: "NAME", "FILE".
     Result<std::string> text(std::string_view what);
     Result<Mac> mac(std::string_view what = "LLADDR");
     Result<IpAddress> address(std::string_view what = "ADDR");
@@ -84,10 +92,12 @@ private:
     Result<std::string> value(std::string_view what, std::string_view expected);
     Error wrong(std::string_view is_not, std::string_view expected) const;
     void remember(std::string_view keyword);
+    Result<> check_family(Family family) const;
 
     std::span<const std::string> words_;
     std::size_t next_;
     std::string_view noun_, verb_, usage_;
+    CommandOptions options_;
     std::string_view keyword_;            // taken last, with no value read since
     std::vector<std::string_view> taken_; // every option so far
     std::optional<Error> duplicate_;

@@ -40,26 +40,6 @@ void add(LinkTotals& totals, const LinkCounters& counters)
 
 } // namespace
 
-LinkTotals LinkTotals::since(const LinkTotals& baseline) const
-{
-    LinkTotals totals = *this;
-    totals.rx_packets -= baseline.rx_packets;
-    totals.rx_bytes -= baseline.rx_bytes;
-    totals.tx_packets -= baseline.tx_packets;
-    totals.tx_bytes -= baseline.tx_bytes;
-    for (std::size_t i = 0; i < kDropReasonCount; ++i)
-        totals.drops[i] -= baseline.drops[i];
-    return totals;
-}
-
-std::uint64_t LinkTotals::dropped() const
-{
-    std::uint64_t sum = 0;
-    for (const std::uint64_t count : drops)
-        sum += count;
-    return sum;
-}
-
 struct Dataplane::State {
     State(MbufPool packet_pool, std::size_t worker_count, std::size_t fdb_max, int control_event_fd)
         : pool(std::move(packet_pool)), qsbr(worker_count), config(qsbr), fdb(fdb_max), event_fd(control_event_fd)
@@ -177,6 +157,17 @@ void Dataplane::remove_port(LinkId link)
         if (const int fd = record.port->wake_fd(queue); fd >= 0)
             state_->workers[record.worker_of_queue[queue]]->unwatch(fd);
     state_->ports.erase(found);
+}
+
+Result<AddedPort> Dataplane::hand_over_port(LinkId from, LinkId to)
+{
+    const auto found = state_->ports.find(from);
+    if (found == state_->ports.end() || !found->second.port->is_attached())
+        return error("the port is not there any more");
+    auto node = state_->ports.extract(found);
+    node.key() = to;
+    const Port& port = *state_->ports.insert(std::move(node)).position->second.port;
+    return AddedPort{port.mac(), port.mtu(), {}};
 }
 
 bool Dataplane::is_up(LinkId link) const

@@ -67,6 +67,9 @@ public:
     Result<AddedPort> add_port(LinkId link, const PortSpec& spec);
     // Closes a port. Precondition: the published config does not name it any more.
     void remove_port(LinkId link);
+    // Makes an open port that of another link, which no config names yet: what workers do with it goes on until the
+    // next config. Fails if what it was attached to is gone.
+    Result<AddedPort> hand_over_port(LinkId from, LinkId to);
     bool is_up(LinkId link) const;
     Result<> set_mtu(LinkId link, std::uint16_t mtu);
     Result<> set_mac(LinkId link, const Mac& mac);

@@ -4,6 +4,8 @@
 #include "control/commands/commands.h"
 #include "control/commands/show.h"
 
+#include <vector>
+
 namespace vx
 {
 
@@ -108,6 +110,23 @@ std::string list_of_addresses(const Model& model, LinkId link)
     return list.empty() ? "none" : list;
 }
 
+// VXLAN devices whose `local` nobody has any more. Not a refusal: the address may come back in the next command.
+void warn_of_lost_sources(Transaction& transaction, const Words& words, const std::vector<IpPrefix>& gone)
+{
+    const Model& model = transaction.model();
+    for (const IpPrefix& prefix : gone) {
+        std::vector<std::string_view> devices;
+        for (const auto& [id, link] : model.links)
+            if (const VxlanSettings* vxlan = link.vxlan(); vxlan != nullptr && vxlan->local == prefix.address())
+                devices.push_back(link.name);
+        if (!devices.empty() && model.owner_of(prefix.address()) == nullptr)
+            transaction.warn(
+                fmt::format("{}: no device has the address {} any more, the local of {}: nothing is carried "
+                            "until a port has it",
+                            words.name(), prefix.address().to_string(), fmt::join(devices, ", ")));
+    }
+}
+
 Result<Reply> addr_del(Transaction& transaction, Words& words)
 {
     const auto parsed = parse_change(words);
@@ -123,7 +142,13 @@ Result<Reply> addr_del(Transaction& transaction, Words& words)
     Model& model = transaction.change();
     model.addresses.erase(key);
     drop_unreachable_routes(model, key.first);
+    warn_of_lost_sources(transaction, words, {key.second});
     return Reply{};
+}
+
+bool is_wanted(const CommandOptions& options, const IpPrefix& prefix)
+{
+    return !options.family || prefix.address().family() == *options.family;
 }
 
 Result<Reply> addr_flush(Transaction& transaction, Words& words)
@@ -136,8 +161,14 @@ Result<Reply> addr_flush(Transaction& transaction, Words& words)
         return link.error();
     const LinkId id = (*link)->id;
     Model& model = transaction.change();
-    std::erase_if(model.addresses, [&](const auto& entry) { return entry.first.first == id; });
+    std::vector<IpPrefix> gone;
+    for (const auto& [key, nothing] : model.addresses)
+        if (key.first == id && is_wanted(words.options(), key.second))
+            gone.push_back(key.second);
+    for (const IpPrefix& prefix : gone)
+        model.addresses.erase({id, prefix});
     drop_unreachable_routes(model, id);
+    warn_of_lost_sources(transaction, words, gone);
     return Reply{};
 }
 
@@ -168,6 +199,51 @@ nlohmann::ordered_json address_json(const IpPrefix& prefix, const Link& link)
     return json;
 }
 
+// As `ip addr show`: with -4 or -6 it is not about link addresses, with -o each address has the device before it.
+std::string device_text(const Transaction& transaction, const Link& link, const std::vector<IpPrefix>& prefixes,
+                        const CommandOptions& options)
+{
+    std::string text;
+    if (options.is_brief) {
+        text = brief_text(transaction, link);
+        for (const IpPrefix& prefix : prefixes)
+            text += prefix.to_string() + ' ';
+        return text + '\n';
+    }
+    if (!options.is_oneline) {
+        text = link_text(transaction, link);
+        if (options.family)
+            text.resize(text.find('\n') + 1);
+    }
+    for (const IpPrefix& prefix : prefixes) {
+        if (options.is_oneline)
+            text += fmt::format("{}: {}", link.id.value, link.name);
+        text += address_text(prefix, link);
+    }
+    if (options.has_statistics && !options.is_oneline)
+        text += statistics_text(transaction.dataplane().link_totals(link.id));
+    return text;
+}
+
+nlohmann::ordered_json device_json(const Transaction& transaction, const Link& link,
+                                   const std::vector<IpPrefix>& prefixes, const CommandOptions& options)
+{
+    auto json = options.is_brief ? brief_json(transaction, link) : link_json(transaction, link);
+    if (options.family)
+        for (const char* about_link : {"link_type", "address", "broadcast"})
+            json.erase(about_link);
+    json["addr_info"] = nlohmann::ordered_json::array();
+    for (const IpPrefix& prefix : prefixes) {
+        if (options.is_brief)
+            json["addr_info"].push_back({{"local", prefix.address().to_string()}, {"prefixlen", prefix.length()}});
+        else
+            json["addr_info"].push_back(address_json(prefix, link));
+    }
+    if (options.has_statistics && !options.is_brief)
+        json["stats64"] = statistics_json(transaction.dataplane().link_totals(link.id));
+    return json;
+}
+
 Result<Reply> addr_show(Transaction& transaction, Words& words)
 {
     std::optional<std::string> name;
@@ -185,15 +261,15 @@ Result<Reply> addr_show(Transaction& transaction, Words& words)
     for (const auto& [id, link] : model.links) {
         if (name && link.name != *name)
             continue;
-        reply.text += link_text(transaction, link);
-        auto json = link_json(transaction, link);
-        json["addr_info"] = nlohmann::ordered_json::array();
+        std::vector<IpPrefix> prefixes;
         for (auto at = model.addresses.lower_bound({id, IpPrefix{}});
-             at != model.addresses.end() && at->first.first == id; ++at) {
-            reply.text += address_text(at->first.second, link);
-            json["addr_info"].push_back(address_json(at->first.second, link));
-        }
-        reply.json.push_back(std::move(json));
+             at != model.addresses.end() && at->first.first == id; ++at)
+            if (is_wanted(words.options(), at->first.second))
+                prefixes.push_back(at->first.second);
+        if (prefixes.empty() && words.options().family)
+            continue;
+        reply.text += device_text(transaction, link, prefixes, words.options());
+        reply.json.push_back(device_json(transaction, link, prefixes, words.options()));
     }
     return reply;
 }

@@ -24,11 +24,14 @@ Error rejected(Words& words, std::initializer_list<std::string_view> unsupported
     return words.invalid("is an option that vxd does not support");
 }
 
-Error rejected_option(Words& words, std::string_view usage, std::initializer_list<std::string_view> unsupported)
+Error rejected_option(Words& words, std::string_view usage, std::span<const std::string_view> order)
 {
-    if (words.done() || is_among(unsupported, words.peek()))
-        return rejected(words, unsupported);
+    if (words.done())
+        return words.unexpected();
+    const bool is_unsupported = !words.meaning(order).empty();
     words.take_again(words.peek());
+    if (is_unsupported)
+        return words.invalid("is an option that vxd does not support");
     return words.invalid(
         fmt::format("is not an option of {}; usage: type {}", usage.substr(0, usage.find(' ')), usage));
 }

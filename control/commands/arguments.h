@@ -7,6 +7,7 @@
 
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -26,8 +27,9 @@ Result<> store(std::optional<T>& to, Result<From> value)
 // The error for the next word, which the command did not take: that vxd lacks this option of ip(8) or bridge(8) if it
 // is one of `unsupported`, else Words::unexpected().
 Error rejected(Words& words, std::initializer_list<std::string_view> unsupported);
-// The same for an option of a kind of device, whose usage is `usage` ("bridge [ ageing_time SECONDS ]").
-Error rejected_option(Words& words, std::string_view usage, std::initializer_list<std::string_view> unsupported);
+// The same for an option of a kind of device, whose usage is `usage` ("bridge [ ageing_time SECONDS ]"): vxd lacks it
+// if it is one of `order`, or abbreviates one, and was not taken before.
+Error rejected_option(Words& words, std::string_view usage, std::span<const std::string_view> order);
 
 // The device of that name; the error names the command.
 Result<const Link*> find_device(const Transaction& transaction, const Words& words, const std::string& name);

@@ -33,6 +33,10 @@ constexpr Command kCommands[] = {
     {"fdb", "show", "[ br BRIDGE ] [ dev DEV ]", "list entries", fdb_show},
 };
 
+// Those of bridge-fdb(8)'s keywords that iproute2 takes abbreviated, in the order in which it compares.
+constexpr std::string_view kBridgeFdbOrder[] = {"self",   "master",  "router", "local", "permanent",    "temp",
+                                                "static", "dynamic", "vlan",   "use",   "extern_learn", "sticky"};
+
 Result<> take_word(Words& words, FdbWords& parsed)
 {
     const auto state = [&](FdbWords::State named) -> Result<> {
@@ -53,17 +57,17 @@ Result<> take_word(Words& words, FdbWords& parsed)
         return store(parsed.vni, words.vni());
     if (words.take("port"))
         return store(parsed.port, words.number("PORT", 1, 65535));
-    if (words.take("permanent") || words.take("local")) // bridge(8) takes either
+    if (words.take("permanent", kBridgeFdbOrder) || words.take("local", kBridgeFdbOrder)) // bridge(8) takes either
         return state(FdbWords::State::kPermanent);
-    if (words.take("static"))
+    if (words.take("static", kBridgeFdbOrder) || words.take("temp", kBridgeFdbOrder))
         return state(FdbWords::State::kStatic);
-    if (words.take("dynamic"))
+    if (words.take("dynamic", kBridgeFdbOrder))
         return state(FdbWords::State::kDynamic);
-    if (words.take("self")) {
+    if (words.take("self", kBridgeFdbOrder)) {
         parsed.self = true;
         return Ok{};
     }
-    if (words.take("master")) {
+    if (words.take("master", kBridgeFdbOrder)) {
         parsed.master = true;
         return Ok{};
     }

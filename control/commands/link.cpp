@@ -22,7 +22,9 @@ std::string help_of_add()
         line(kind.name, kind.options.empty() ? "" : " ", usage_of(kind));
     line(kBridgeUsage, "", "");
     line(kVxlanUsage, "", "");
-    return help + "\n           address, mtu and master may also follow TYPE. Not given, dstport is 4789, learning, "
+    return help + "\n           \"link add type TYPE help\" says more.\n           address, mtu and master may also "
+                  "follow TYPE. "
+                  "Not given, dstport is 4789, learning, "
                   "udpcsum and\n           ttl auto (64) are as in the kernel, ageing and ageing_time 300; 0 is never";
 }
 
@@ -45,7 +47,7 @@ const std::span<const Command> kLinkCommands{kCommands};
 
 Result<bool> take_address_or_mtu(Words& words, std::optional<Mac>& address, std::optional<std::uint16_t>& mtu)
 {
-    if (words.take("address")) {
+    if (words.take("address", kLinkOrder)) {
         if (auto read = store(address, words.mac("MAC")); !read)
             return std::move(read).error();
         if (!address->is_unicast())
@@ -63,7 +65,7 @@ Result<bool> take_address_or_mtu(Words& words, std::optional<Mac>& address, std:
 
 Result<bool> take_bridge_option(Words& words, BridgeOptions& options)
 {
-    if (!words.take("ageing_time"))
+    if (!words.take("ageing_time", kBridgeOrder))
         return false;
     auto read = store(options.ageing_time, words.number("SECONDS", 0, std::numeric_limits<std::uint32_t>::max()));
     if (!read)

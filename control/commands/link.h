@@ -16,6 +16,16 @@ namespace vx
 {
 
 inline constexpr std::string_view kBridgeUsage = "bridge [ ageing_time SECONDS ]";
+// Every option of `ip link ... type bridge`, in the order in which iproute2 compares, for abbreviations.
+inline constexpr std::string_view kBridgeOrder[] = {"forward_delay",      "hello_time",          "max_age",
+                                                    "ageing_time",        "stp_state",           "priority",
+                                                    "vlan_filtering",     "vlan_protocol",       "group_fwd_mask",
+                                                    "group_address",      "fdb_flush",           "vlan_default_pvid",
+                                                    "vlan_stats_enabled", "vlan_stats_per_port", "mcast_router",
+                                                    "mcast_snooping",     "mcast_querier",       "nf_call_iptables",
+                                                    "nf_call_ip6tables",  "nf_call_arptables",   "fdb_max_learned"};
+// Those of ip-link(8)'s keywords that iproute2 takes abbreviated, in the order in which it compares.
+inline constexpr std::string_view kLinkOrder[] = {"index", "link", "address", "txqueuelen", "dynamic", "type", "alias"};
 inline constexpr std::uint16_t kMinMtu = 68; // RFC 791, and Linux's for Ethernet devices
 inline constexpr std::uint16_t kMaxMtu = 65535;
 
@@ -50,6 +60,9 @@ Result<bool> take_address_or_mtu(Words& words, std::optional<Mac>& address, std:
 Result<bool> take_bridge_option(Words& words, BridgeOptions& options);
 // Whether the link may become a member of the bridge `master`; `words` names the command.
 Result<> check_member(const Transaction& transaction, const Words& words, const Link& link, const Link& master);
+
+// "... type TYPE help" at the end of link add or link set: what the type takes. Nothing for other words.
+std::optional<Reply> help_of_type(Words words);
 
 Result<Reply> link_add(Transaction& transaction, Words& words);
 Result<Reply> link_set(Transaction& transaction, Words& words);

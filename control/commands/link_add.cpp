@@ -62,11 +62,7 @@ Error rejected_word(Words& words, const LinkAddWords& parsed)
     if (std::holds_alternative<VxlanOptions>(parsed.kind))
         return rejected_vxlan_option(words);
     if (std::holds_alternative<BridgeOptions>(parsed.kind))
-        return rejected_option(words, kBridgeUsage,
-                               {"forward_delay", "hello_time", "max_age", "stp_state", "priority", "vlan_filtering",
-                                "vlan_protocol", "vlan_default_pvid", "mcast_snooping", "mcast_querier", "mcast_router",
-                                "group_fwd_mask", "nf_call_iptables", "nf_call_ip6tables", "nf_call_arptables",
-                                "fdb_max_learned", "fdb_flush"});
+        return rejected_option(words, kBridgeUsage, kBridgeOrder);
     if (const auto* spec = std::get_if<PortSpec>(&parsed.kind)) {
         const PortKind& kind = *find_port_kind(spec->kind);
         const std::string_view blank = kind.options.empty() ? "" : " ";
@@ -135,7 +131,7 @@ Result<LinkAddWords> parse_link_add(Words& words)
         Result<> step = Ok{};
         if (words.take("master"))
             step = store(parsed.master, words.device_name("BRIDGE"));
-        else if (words.take("type"))
+        else if (words.take("type", kLinkOrder))
             step = read_kind(words, parsed);
         else
             return rejected_word(words, parsed);
@@ -154,6 +150,8 @@ Result<LinkAddWords> parse_link_add(Words& words)
 
 Result<Reply> link_add(Transaction& transaction, Words& words)
 {
+    if (auto help = help_of_type(words))
+        return *std::move(help);
     auto parsed = parse_link_add(words);
     if (!parsed)
         return std::move(parsed).error();

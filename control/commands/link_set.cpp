@@ -51,10 +51,12 @@ Result<> take_word(Words& words, LinkSetWords& parsed)
         parsed.is_up = word == "up";
         return Ok{};
     }
-    if (words.take("type"))
+    if (words.take("type", kLinkOrder))
         return read_kind(words, parsed);
     if (std::holds_alternative<VxlanOptions>(parsed.kind))
         return rejected_vxlan_option(words);
+    if (std::holds_alternative<BridgeOptions>(parsed.kind))
+        return rejected_option(words, kBridgeUsage, kBridgeOrder);
     return rejected(words, {"name", "alias", "group", "netns", "txqueuelen", "txqlen", "arp", "multicast",
                             "allmulticast", "promisc", "qlen", "broadcast", "vf", "xdp", "addrgenmode", "protodown"});
 }
@@ -112,6 +114,8 @@ Result<LinkSetWords> parse_link_set(Words& words)
 
 Result<Reply> link_set(Transaction& transaction, Words& words)
 {
+    if (auto help = help_of_type(words))
+        return *std::move(help);
     const auto parsed = parse_link_set(words);
     if (!parsed)
         return parsed.error();

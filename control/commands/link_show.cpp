@@ -40,7 +40,8 @@ Result<LinkShowWords> parse(Words& words)
     return parsed;
 }
 
-// The line of `ip -d link show` that says what the device is. vxd has no -d: this is what one wants to know of it.
+// The line of `ip -d link show` that says what the device is. Here it needs no -d: this is what one wants to know of
+// it.
 std::string kind_text(const Link& link)
 {
     if (const VxlanSettings* vxlan = link.vxlan())
@@ -64,6 +65,29 @@ nlohmann::ordered_json kind_json(const Link& link)
         json["info_slave_kind"] = "bridge";
     json["info_data"] = std::move(data);
     return json;
+}
+
+void append(Reply& reply, const Transaction& transaction, const Link& link, const CommandOptions& options)
+{
+    if (options.is_brief) {
+        const std::vector<std::string_view> flags = flags_of(transaction, link);
+        reply.text +=
+            fmt::format("{}{} <{}> \n", brief_text(transaction, link), link.mac.to_string(), fmt::join(flags, ","));
+        auto json = brief_json(transaction, link);
+        json["address"] = link.mac.to_string();
+        json["flags"] = flags;
+        reply.json.push_back(std::move(json));
+        return;
+    }
+    reply.text += link_text(transaction, link) + kind_text(link);
+    auto json = link_json(transaction, link);
+    json["linkinfo"] = kind_json(link);
+    if (options.has_statistics) {
+        const LinkTotals totals = transaction.dataplane().link_totals(link.id);
+        reply.text += statistics_text(totals);
+        json["stats64"] = statistics_json(totals);
+    }
+    reply.json.push_back(std::move(json));
 }
 
 } // namespace
@@ -92,10 +116,7 @@ Result<Reply> link_show(Transaction& transaction, Words& words)
                                (!parsed->type || link.kind_name() == *parsed->type) && (!parsed->only_up || link.is_up);
         if (!is_wanted)
             continue;
-        reply.text += link_text(transaction, link) + kind_text(link);
-        auto json = link_json(transaction, link);
-        json["linkinfo"] = kind_json(link);
-        reply.json.push_back(std::move(json));
+        append(reply, transaction, link, words.options());
     }
     return reply;
 }

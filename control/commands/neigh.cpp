@@ -147,13 +147,18 @@ Result<std::optional<LinkId>> read_device_filter(const Transaction& transaction,
     return id;
 }
 
+bool is_wanted(const CommandOptions& options, const IpAddress& address)
+{
+    return !options.family || address.family() == *options.family;
+}
+
 Result<Reply> neigh_flush(Transaction& transaction, Words& words)
 {
     const auto device = read_device_filter(transaction, words);
     if (!device)
         return device.error();
     for (const auto& [key, neighbor] : transaction.resolver().all())
-        if (!*device || key.first == **device)
+        if ((!*device || key.first == **device) && is_wanted(words.options(), key.second))
             transaction.forget_neighbor(key);
     return Reply{};
 }
@@ -176,7 +181,7 @@ Result<Reply> neigh_show(Transaction& transaction, Words& words)
     Reply reply;
     reply.json = nlohmann::ordered_json::array();
     for (const auto& [key, row] : rows) {
-        if (*device && key.first != **device)
+        if ((*device && key.first != **device) || !is_wanted(words.options(), key.second))
             continue;
         const std::string name = name_of(transaction.model(), key.first);
         nlohmann::ordered_json json{{"dst", key.second.to_string()}, {"dev", name}};

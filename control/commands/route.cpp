@@ -122,7 +122,7 @@ Result<RouteWords> parse_route(Words& words)
     }
     if (auto end = words.finish(); !end)
         return std::move(end).error();
-    const Family via_family = parsed.via ? parsed.via->family() : Family::kIpv4;
+    const Family via_family = parsed.via ? parsed.via->family() : words.options().family.value_or(Family::kIpv4);
     parsed.prefix = destination->value_or(IpPrefix::default_route(via_family));
     if (parsed.via && via_family != parsed.prefix.address().family())
         return usage_error("{}: the gateway {} is not of the family of {}", words.name(), parsed.via->to_string(),

@@ -125,7 +125,8 @@ Result<Reply> route_show(Transaction& transaction, Words& words)
     reply.json = nlohmann::ordered_json::array();
     for (const auto& [destination, row] : all_routes(transaction.model())) {
         const bool is_wanted = (!device || row.route.link == only) && (!prefix || destination == *prefix) &&
-                               (!only_default || destination.length() == 0);
+                               (!only_default || destination.length() == 0) &&
+                               (!words.options().family || destination.address().family() == *words.options().family);
         if (!is_wanted)
             continue;
         reply.text += text_of(transaction, row, !device);

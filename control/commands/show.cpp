@@ -1,13 +1,34 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/commands/show.h"
 
-#include <vector>
+#include <algorithm>
 
 namespace vx
 {
 
 namespace
 {
+
+// What a port did not take is a TX drop; any other reason is about a frame that came from the device.
+std::uint64_t tx_dropped(const LinkTotals& totals)
+{
+    return totals.drops[static_cast<std::size_t>(DropReason::tx_full)];
+}
+
+// ip's columns; the first two grow with what is in them.
+std::string statistics_lines(std::string_view direction, std::string_view last_columns, std::uint64_t bytes,
+                             std::uint64_t packets, std::uint64_t dropped)
+{
+    const std::string counts[] = {fmt::format("{}", bytes), fmt::format("{}", packets), fmt::format("{}", dropped)};
+    const std::size_t wide[] = {std::max<std::size_t>(10, counts[0].size()), std::max<std::size_t>(7, counts[1].size()),
+                                std::max<std::size_t>(7, counts[2].size())};
+    return fmt::format("    {}: {:>{}} {:>{}} errors {:>{}} {}           \n"
+                       "    {:>{}} {:>{}} {:>6} {:>{}} {:>7} {:>7} \n",
+                       direction, "bytes", wide[0] - 4, "packets", wide[1], "dropped", wide[2], last_columns, counts[0],
+                       wide[0], counts[1], wide[1], 0, counts[2], wide[2], 0, 0);
+}
+
+} // namespace
 
 std::vector<std::string_view> flags_of(const Transaction& transaction, const Link& link)
 {
@@ -22,8 +43,6 @@ std::vector<std::string_view> flags_of(const Transaction& transaction, const Lin
         flags.push_back("LOWER_UP");
     return flags;
 }
-
-} // namespace
 
 bool has_carrier(const Transaction& transaction, const Link& link)
 {
@@ -62,6 +81,43 @@ nlohmann::ordered_json link_json(const Transaction& transaction, const Link& lin
     json["address"] = link.mac.to_string();
     json["broadcast"] = Mac::broadcast().to_string();
     return json;
+}
+
+std::string brief_text(const Transaction& transaction, const Link& link)
+{
+    return fmt::format("{:<16} {:<14} ", link.name, operstate_of(transaction, link));
+}
+
+nlohmann::ordered_json brief_json(const Transaction& transaction, const Link& link)
+{
+    return {{"ifname", link.name}, {"operstate", operstate_of(transaction, link)}};
+}
+
+std::string statistics_text(const LinkTotals& totals)
+{
+    const std::uint64_t sent_in_vain = tx_dropped(totals);
+    return statistics_lines("RX", " missed   mcast", totals.rx_bytes, totals.rx_packets,
+                            totals.dropped() - sent_in_vain) +
+           statistics_lines("TX", "carrier collsns", totals.tx_bytes, totals.tx_packets, sent_in_vain);
+}
+
+nlohmann::ordered_json statistics_json(const LinkTotals& totals)
+{
+    const std::uint64_t sent_in_vain = tx_dropped(totals);
+    return {{"rx",
+             {{"bytes", totals.rx_bytes},
+              {"packets", totals.rx_packets},
+              {"errors", 0},
+              {"dropped", totals.dropped() - sent_in_vain},
+              {"over_errors", 0},
+              {"multicast", 0}}},
+            {"tx",
+             {{"bytes", totals.tx_bytes},
+              {"packets", totals.tx_packets},
+              {"errors", 0},
+              {"dropped", sent_in_vain},
+              {"carrier_errors", 0},
+              {"collisions", 0}}}};
 }
 
 std::string name_of(const Model& model, LinkId id)

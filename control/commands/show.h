@@ -8,6 +8,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace vx
 {
@@ -20,6 +21,15 @@ bool has_carrier(const Transaction& transaction, const Link& link);
 // The two lines that `ip link show` and `ip addr show` begin with, and the same as JSON.
 std::string link_text(const Transaction& transaction, const Link& link);
 nlohmann::ordered_json link_json(const Transaction& transaction, const Link& link);
+
+// The same two columns that `ip -br` begins a line with, and as JSON.
+std::string brief_text(const Transaction& transaction, const Link& link);
+nlohmann::ordered_json brief_json(const Transaction& transaction, const Link& link);
+std::vector<std::string_view> flags_of(const Transaction& transaction, const Link& link);
+
+// The lines that -s adds, and "stats64".
+std::string statistics_text(const LinkTotals& totals);
+nlohmann::ordered_json statistics_json(const LinkTotals& totals);
 
 // The name of the link, for messages and tables.
 std::string name_of(const Model& model, LinkId id);

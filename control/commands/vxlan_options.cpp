@@ -13,6 +13,54 @@ namespace vx
 namespace
 {
 
+// Every option of `ip link ... type vxlan`, in the order in which iproute2 compares, for abbreviations.
+constexpr std::string_view kIpOrder[] = {"id",
+                                         "vni",
+                                         "group",
+                                         "remote",
+                                         "local",
+                                         "dev",
+                                         "ttl",
+                                         "hoplimit",
+                                         "tos",
+                                         "dsfield",
+                                         "df",
+                                         "label",
+                                         "flowlabel",
+                                         "ageing",
+                                         "maxaddress",
+                                         "port",
+                                         "srcport",
+                                         "dstport",
+                                         "nolearning",
+                                         "learning",
+                                         "noproxy",
+                                         "proxy",
+                                         "norsc",
+                                         "rsc",
+                                         "nol2miss",
+                                         "l2miss",
+                                         "nol3miss",
+                                         "l3miss",
+                                         "udpcsum",
+                                         "noudpcsum",
+                                         "udp6zerocsumtx",
+                                         "noudp6zerocsumtx",
+                                         "udp6zerocsumrx",
+                                         "noudp6zerocsumrx",
+                                         "remcsumtx",
+                                         "noremcsumtx",
+                                         "remcsumrx",
+                                         "noremcsumrx",
+                                         "external",
+                                         "noexternal",
+                                         "gbp",
+                                         "gpe",
+                                         "vnifilter",
+                                         "novnifilter",
+                                         "localbypass",
+                                         "nolocalbypass"};
+
 constexpr std::uint8_t kTosInherit = 1; // the kernel's encoding; the low bits of a real TOS are ECN's
 
 // As ip(8): hexadecimal, with or without 0x.
@@ -67,23 +115,23 @@ Result<IpAddress> read_vtep(Words& words)
 Result<bool> take_vxlan_option(Words& words, VxlanOptions& options)
 {
     Result<> step = Ok{};
-    if (words.take("id"))
+    if (words.take("id", kIpOrder) || words.take("vni", kIpOrder))
         step = store(options.id, words.vni());
-    else if (words.take("local"))
+    else if (words.take("local", kIpOrder))
         step = store(options.local, read_vtep(words));
-    else if (words.take("remote"))
+    else if (words.take("remote", kIpOrder))
         step = store(options.remote, read_vtep(words));
-    else if (words.take("dstport"))
+    else if (words.take("dstport", kIpOrder))
         step = store(options.dstport, words.number("PORT", 1, 65535));
-    else if (words.take("ttl"))
+    else if (words.take("ttl", kIpOrder) || words.take("hoplimit", kIpOrder))
         step = store(options.ttl, read_ttl(words));
-    else if (words.take("tos"))
+    else if (words.take("tos", kIpOrder) || words.take("dsfield", kIpOrder))
         step = store(options.tos, read_tos(words));
-    else if (words.take("ageing"))
+    else if (words.take("ageing", kIpOrder))
         step = store(options.ageing, words.number("SECONDS", 0, std::numeric_limits<std::uint32_t>::max()));
-    else if (const auto learning = words.take_switch("learning"))
+    else if (const auto learning = words.take_switch("learning", kIpOrder))
         options.learning = *learning;
-    else if (const auto udpcsum = words.take_switch("udpcsum"))
+    else if (const auto udpcsum = words.take_switch("udpcsum", kIpOrder))
         options.udpcsum = *udpcsum;
     else
         return false;
@@ -94,35 +142,7 @@ Result<bool> take_vxlan_option(Words& words, VxlanOptions& options)
 
 Error rejected_vxlan_option(Words& words)
 {
-    return rejected_option(words, kVxlanUsage,
-                           {"group",
-                            "dev",
-                            "df",
-                            "srcport",
-                            "maxaddress",
-                            "flowlabel",
-                            "gbp",
-                            "gpe",
-                            "external",
-                            "vnifilter",
-                            "proxy",
-                            "noproxy",
-                            "rsc",
-                            "norsc",
-                            "l2miss",
-                            "nol2miss",
-                            "l3miss",
-                            "nol3miss",
-                            "remcsumtx",
-                            "noremcsumtx",
-                            "remcsumrx",
-                            "noremcsumrx",
-                            "udp6zerocsumtx",
-                            "noudp6zerocsumtx",
-                            "udp6zerocsumrx",
-                            "noudp6zerocsumrx",
-                            "localbypass",
-                            "nolocalbypass"});
+    return rejected_option(words, kVxlanUsage, kIpOrder);
 }
 
 Result<VxlanSettings> vxlan_settings(const VxlanOptions& options, const Words& words)

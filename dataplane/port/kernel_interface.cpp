@@ -111,6 +111,12 @@ short KernelInterface::flags() const
     return request(SIOCGIFFLAGS, argument) ? argument.ifr_flags : short{0};
 }
 
+bool KernelInterface::is_there() const
+{
+    ifreq argument{};
+    return request(SIOCGIFINDEX, argument) && static_cast<unsigned>(argument.ifr_ifindex) == index_;
+}
+
 bool KernelInterface::is_up() const
 {
     return (flags() & IFF_UP) != 0;

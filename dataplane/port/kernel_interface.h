@@ -31,6 +31,7 @@ public:
     unsigned index() const { return index_; }
     Result<std::uint16_t> mtu() const;
     Result<Mac> mac() const;
+    bool is_there() const;      // neither removed nor renamed
     bool is_up() const;         // administratively; false if it is gone
     bool has_carrier() const;   // up, and somebody at the other end
     std::string driver() const; // "veth"; empty if it does not say

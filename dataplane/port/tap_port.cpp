@@ -139,6 +139,11 @@ int TapPort::wake_fd(std::uint16_t queue) const
     return queues_[queue].fd.get();
 }
 
+bool TapPort::is_attached() const
+{
+    return !shared_->is_broken.load(std::memory_order_relaxed) && interface_.is_there();
+}
+
 bool TapPort::is_up() const
 {
     return !shared_->is_broken.load(std::memory_order_relaxed) && interface_.is_up();

@@ -42,6 +42,7 @@ public:
     Mac mac() const { return mac_; }
     std::uint16_t mtu() const { return mtu_; }
     bool is_up() const; // false when the container has removed it or set it down
+    bool is_attached() const;
     Result<> set_mtu(std::uint16_t mtu);
     Result<> set_mac(const Mac& mac);
 

@@ -186,7 +186,8 @@ def test_help_on_every_level(lab):
         level = host.vxctl(noun, "help")
         expect(noun in level.out + level.err, str(level))
     for words, mention in ((("link", "add", "help"), "type"), (("fdb", "append", "help"), "LLADDR"),
-                           (("link", "help"), "vxlan")):
+                           (("link", "help"), "vxlan"), (("link", "add", "v", "type", "vxlan", "help"), "VNI :="),
+                           (("link", "add", "type", "tap", "help"), "netns")):
         result = host.vxctl(*words)
         expect(mention in result.out + result.err, str(result))
     vxctl = os.path.join(lab.settings.build, "vxctl")
@@ -231,6 +232,22 @@ def test_show_has_the_fields_of_iproute2(lab):
     expect("PERMANENT" in neighbour["state"], neighbour)
     entry = next(entry for entry in host.fdb() if entry["mac"] == "0e:e6:e6:5d:c2:da")
     expect((entry["ifname"], entry["dst"], entry["state"]) == ("vxlan200", "192.0.2.2", "permanent"), entry)
+
+
+@needs_vxd
+def test_options_before_the_object_are_those_of_ip(lab):
+    host = one_vxd(lab)
+    link, = host.json("-s", "-d", "link", "show", "br0")
+    expect(set(link["stats64"]["rx"]) >= {"packets", "bytes", "dropped"}, link)
+    expect("RX:  bytes packets errors dropped" in host.vxctl("-stats", "l").out, "-stats l")
+    for options in ("-4", "-f inet", "-family=inet"):
+        addresses = host.vxctl("-br", *options.split(), "addr", "show", "uplink").out
+        expect(addresses.split() == ["uplink", "UP", "192.0.2.1/24"], f"{options}: {addresses}")
+    lines = host.vxctl("-s", "-o", "-batch", "-", input="link show br0\naddr show br0\n").out.splitlines()
+    expect(len(lines) == 2, f"-o with -batch: {lines}")
+    for option, says in (("-r", "ip's -resolve"), ("-c", "ip's -color"), ("-x", "unknown")):
+        result = host.vxctl(option, "link", "show", check=False)
+        expect(result.status == 1 and says in result.err, str(result))
 
 
 @needs_vxd

@@ -81,6 +81,24 @@ def test_it_starts_again_after_it_was_killed(lab):
 
 
 @needs_vxd
+def test_ports_are_replaced_in_one_transaction(lab):
+    near, far, c1, c2 = with_network(lab)
+    near.do("link add extra type tap ifname vxt-extra")
+    before = near.json("link", "show", "extra")
+    result = near.vxctl("-batch", "-", input="link del extra\nlink add extra mtu 1300 type tap ifname vxt-extra\n"
+                        "link del nowhere\n", check=False)
+    expect(result.status == 2, str(result))
+    expect(near.json("link", "show", "extra") == before, "a failed replacement changed the port")
+    uplink = near.json("link", "show", "type", "af_packet")[0]["ifname"]
+    address = near.json("-br", "-4", "addr", "show", uplink)[0]["addr_info"][0]
+    near.vxctl("-batch", "-", input="link del extra\nlink add other mtu 1300 type tap ifname vxt-extra\n"
+               f"link del {uplink}\nlink add {uplink} type af_packet dev eth1\n"
+               f"addr add {address['local']}/{address['prefixlen']} dev {uplink}\n")
+    expect(near.namespace.links()["vxt-extra"]["mtu"] == 1300, "the MTU of the replaced TAP")
+    c1.wait_ping(c2)
+
+
+@needs_vxd
 def test_an_idle_vxd_sleeps_and_wakes_at_the_first_frame(lab):
     near, far, c1, c2 = with_network(lab)
     c1.know(c2)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The config socket: clients that send what is no request, or too much, or that never read."""
 
+import contextlib
 import json
 import random
 import socket
@@ -78,7 +79,9 @@ def test_half_a_json_text_is_an_error(lab):
         expect(reply and reply["error"]["code"] == -32700, f"half a line: {reply}")
         ended.socket.shutdown(socket.SHUT_WR)
         reply = ended.line()
-        expect(reply is None or reply["error"]["code"] == -32700, f"half a text, then the end: {reply}")
+        expect(reply and reply["error"]["code"] == -32700, f"half a text, then the end: {reply}")
+        expect("newline" in reply["error"]["message"], f"half a text, then the end: {reply}")
+        expect(ended.line() is None, "the connection stays after its end")
         held.send(b'ands":[["link","show"]],"atomic":true,"format":"text"}}\n')
         reply = held.line()
         expect(reply and "result" in reply, f"both halves: {reply}")
@@ -145,3 +148,21 @@ def test_many_clients_at_once(lab):
     finally:
         for client in clients:
             client.socket.close()
+
+
+@needs_vxd
+@cases(kind=["idle", "half"])
+def test_clients_that_hold_every_place_lock_nobody_out(lab, kind):
+    host = one_vxd(lab)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Rpc(host.socket)) for _ in range(64)]
+        for client in clients:
+            client.send(b'{"jsonrpc":"2.0","id":1,"met' if kind == "half" else b"")
+        time.sleep(0.1)
+        alive(host)
+        alive(host)
+        reply = clients[0].line()
+        expect(reply and "make room" in reply["error"]["message"], f"the first that made room was told {reply}")
+    with open(host.log) as log:
+        reports = [line for line in log if "places were taken" in line]
+    expect(len(reports) == 1, f"in the log: {reports}")

@@ -1,83 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Commands against a Controller with null ports: what they change, refuse and show.
-#include "control/controller.h"
-#include "dataplane/dataplane.h"
-#include "tests/support/ports.h"
-
-#include <catch2/catch.hpp>
+#include "tests/unit/daemon_lab.h"
 
 using namespace vx;
+using namespace vx::test;
 
 namespace
 {
-
-// A vxd without threads, and a person who types at it.
-class Daemon
-{
-public:
-    Daemon()
-    {
-        DataplaneOptions options;
-        options.worker_cpus = {0};
-        options.mbuf_count = 1023;
-        auto made = Dataplane::create(test::eal(), options);
-        REQUIRE(made.has_value());
-        dataplane_ = *std::move(made);
-        controller_ = std::make_unique<Controller>(
-            *dataplane_, Controller::Options{.mac_seed = "test", .clock_ms = [] { return std::int64_t{0}; }});
-    }
-
-    // Every line is to succeed; the output of the last.
-    std::string operator()(std::string_view lines) { return success(lines, Format::kText).get<std::string>(); }
-    nlohmann::ordered_json json(std::string_view line) { return success(line, Format::kJson); }
-    // The line is to fail, and this is why.
-    std::string error(std::string_view line)
-    {
-        const Response response = run(line, Format::kText);
-        INFO(line);
-        REQUIRE(response.failures.size() == 1);
-        return response.failures.front().error.message;
-    }
-    // Two hosts' worth of the tutorial: an uplink, a bridge with a VXLAN device, and a routed one.
-    void tutorial()
-    {
-        (*this)("link add uplink type null\n"
-                "addr add 192.0.2.1/24 dev uplink\n"
-                "link add br0 type bridge\n"
-                "link add docker1 mtu 1450 type null\n"
-                "link set docker1 master br0\n"
-                "link add vxlan100 type vxlan id 100 local 192.0.2.1 nolearning\n"
-                "link set vxlan100 master br0\n"
-                "link add vxlan200 address 0e:00:00:00:00:01 type vxlan id 200 local 192.0.2.1\n"
-                "addr add 172.18.10.0/32 dev vxlan200\n"
-                "addr add 172.18.10.1/24 dev br0\n");
-    }
-
-private:
-    Response run(std::string_view lines, Format format)
-    {
-        Request request;
-        request.commands = parse_script(lines, "test").value().commands;
-        request.format = format;
-        return controller_->run(request);
-    }
-    nlohmann::ordered_json success(std::string_view lines, Format format)
-    {
-        Response response = run(lines, format);
-        INFO(lines);
-        for (const Failure& failure : response.failures)
-            FAIL(failure.error.message);
-        return response.outputs.back();
-    }
-
-    std::unique_ptr<Dataplane> dataplane_;
-    std::unique_ptr<Controller> controller_;
-};
-
-bool has(const std::string& text, std::string_view part)
-{
-    return text.find(part) != std::string::npos;
-}
 
 constexpr std::string_view kMac = "02:42:ac:12:14:02";
 
@@ -87,6 +16,26 @@ std::string fdb(std::string_view verb, std::string_view rest)
 }
 
 } // namespace
+
+TEST_CASE("taking the address that is a VXLAN device's local is done with a warning that names the devices")
+{
+    Daemon vxd;
+    vxd.tutorial();
+    vxd("addr add 192.0.2.7/24 dev uplink");
+    const auto warnings = [&](std::string_view lines) {
+        const Response response = vxd.run(lines);
+        REQUIRE(response.failures.empty());
+        return fmt::format("{}", fmt::join(response.warnings, "\n"));
+    };
+    CHECK(warnings("addr del 192.0.2.7/24 dev uplink").empty());
+    CHECK(warnings("addr del 192.0.2.1/24 dev uplink") ==
+          "addr del: no device has the address 192.0.2.1 any more, the local of vxlan100, vxlan200: nothing is carried "
+          "until a port has it");
+    vxd("addr add 192.0.2.1/24 dev uplink");
+    CHECK(has(warnings("addr flush dev uplink"), "addr flush: no device has the address 192.0.2.1 any more"));
+    vxd("addr add 192.0.2.1/24 dev uplink");
+    CHECK(warnings("-6 addr flush dev uplink").empty());
+}
 
 TEST_CASE("fdb add makes an entry once")
 {

@@ -120,6 +120,41 @@ TEST_CASE("an option of ip-link(8) that vxd lacks is said to be unsupported")
               fmt::format("link add: \"{}\" is an option that vxd does not support (word 8)", option));
 }
 
+TEST_CASE("keywords are abbreviated as with ip(8)")
+{
+    const auto vxlan = vxlan_of("link add v addr 02:00:00:00:00:01 ty vxlan vni 7 lo 192.0.2.1 rem 192.0.2.2 dst 8472 "
+                                "nol noudp hop 5 ds 4 a 10");
+    REQUIRE(vxlan.has_value());
+    CHECK(vxlan_text(*vxlan) == "id 7 remote 192.0.2.2 local 192.0.2.1 srcport 49152 65535 dstport 8472 nolearning tos "
+                                "0x4 ttl 5 ageing 10 noudpcsum");
+    CHECK(std::get<BridgeOptions>(link_add_of("link add b ty bridge a 5").kind).ageing_time == 5);
+    CHECK(link_add_error("link add v type vxlan id 1 prox").find("vxd does not support") != std::string::npos);
+    CHECK(link_add_error("link add v t vxlan").find("\"t\"") != std::string::npos); // ip's txqueuelen
+    Line set{"link set v ty vxlan nolearn"};
+    CHECK(std::get<VxlanOptions>(parse_link_set(set.cursor).value().kind).learning == false);
+    Line entry{"fdb append 02:42:ac:12:14:02 dev vxlan100 dst 192.0.2.2 s perm"};
+    CHECK(parse_fdb(entry.cursor).value().state == FdbWords::State::kPermanent);
+}
+
+TEST_CASE("each type of device has a help of its own, with and without a name before it")
+{
+    const auto help = [](std::string_view text) {
+        const auto reply = help_of_type(Line{text}.cursor);
+        return reply ? reply->text : std::string{};
+    };
+    for (const PortKind& kind : port_kinds())
+        CHECK(help(fmt::format("link add p type {} help", kind.name)).find(usage_of(kind)) != std::string::npos);
+    for (const std::string_view text :
+         {"link add type vxlan help", "link add v ty vxlan help", "link add v mtu 1400 type vxlan help",
+          "link add type type vxlan help", "link set v type vxlan help"})
+        CHECK(help(text).find(kVxlanUsage) != std::string::npos);
+    CHECK(help("link add type bridge help").find(kBridgeUsage) != std::string::npos);
+    for (const std::string_view text :
+         {"link add x type tap ifname help", "link add x type nosuch help", "link add x type tap",
+          "link add help type tap", "link set x type null help", "link add x type vxlan help id", "link add"})
+        CHECK(help(text).empty());
+}
+
 TEST_CASE("what all devices have may come before the type and after it")
 {
     for (const std::string_view text :

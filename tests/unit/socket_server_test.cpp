@@ -1,137 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "control/socket_server.h"
-
-#include <catch2/catch.hpp>
+#include "tests/unit/socket_lab.h"
 
 #include <fcntl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 
-#include <atomic>
 #include <csignal>
-#include <cstdlib>
-#include <thread>
 
 using namespace vx;
+using namespace vx::test;
 using namespace std::chrono_literals;
 
 namespace
 {
-
-struct Folder {
-    Folder() { REQUIRE(mkdtemp(path.data()) != nullptr); }
-    ~Folder() { std::system(("rm -rf " + path).c_str()); }
-    std::string socket() const { return path + "/vxd.sock"; }
-    std::string path = "/tmp/vxd-socket-XXXXXX";
-};
-
-// A server in its own thread; its handler answers with the words of each command, or with as many bytes as
-// "big N" asks for.
-class Server
-{
-public:
-    explicit Server(const std::string& path, const SocketLimits& limits = {}) : loop_(EventLoop::create().value())
-    {
-        auto server = SocketServer::start(
-            *loop_, path, "0.1.0", [this](const Request& request) { return handle(request); }, limits);
-        if (!server)
-            FAIL(server.error().message);
-        server_ = *std::move(server);
-        thread_ = std::thread([this] { loop_->run().has_value(); });
-    }
-    ~Server()
-    {
-        loop_->stop();
-        thread_.join();
-    }
-    int handled() const { return handled_.load(std::memory_order_relaxed); }
-
-private:
-    Response handle(const Request& request)
-    {
-        handled_.fetch_add(1, std::memory_order_relaxed);
-        Response response;
-        for (const CommandWords& words : request.commands) {
-            if (words[0] == "throw")
-                throw std::runtime_error("a bug");
-            if (words[0] == "big")
-                response.outputs.emplace_back(std::string(std::stoul(words[1]), 'x'));
-            else
-                response.outputs.emplace_back(fmt::format("{}\n", fmt::join(words, " ")));
-        }
-        return response;
-    }
-
-    std::unique_ptr<EventLoop> loop_;
-    std::unique_ptr<SocketServer> server_;
-    std::atomic<int> handled_ = 0;
-    std::thread thread_;
-};
-
-class Peer
-{
-public:
-    explicit Peer(const std::string& path) : fd_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0))
-    {
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        path.copy(address.sun_path, sizeof(address.sun_path) - 1);
-        REQUIRE(connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0);
-        const timeval limit{.tv_sec = 10, .tv_usec = 0};
-        setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-        setsockopt(fd_.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-    }
-    std::size_t send(std::string_view bytes)
-    {
-        std::size_t sent = 0;
-        while (sent < bytes.size()) {
-            const ssize_t size = ::send(fd_.get(), bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
-            if (size < 0)
-                break;
-            sent += static_cast<std::size_t>(size);
-        }
-        return sent; // how much of it was taken
-    }
-    // Without its '\n'; "" at the end of the connection.
-    std::string line()
-    {
-        for (;;) {
-            if (const std::size_t end = buffer_.find('\n'); end != buffer_.npos) {
-                std::string line = buffer_.substr(0, end);
-                buffer_.erase(0, end + 1);
-                return line;
-            }
-            char chunk[65536];
-            const ssize_t size = recv(fd_.get(), chunk, sizeof(chunk), 0);
-            if (size <= 0)
-                return "";
-            buffer_.append(chunk, static_cast<std::size_t>(size));
-        }
-    }
-    std::string ask(std::string_view text)
-    {
-        send(text);
-        return line();
-    }
-    void shut() { shutdown(fd_.get(), SHUT_WR); }
-
-private:
-    Fd fd_;
-    std::string buffer_;
-};
-
-constexpr std::string_view kPing = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n";
-constexpr std::string_view kPong = R"({"jsonrpc":"2.0","id":1,"result":{"version":"0.1.0"}})";
-
-std::string run_line(const CommandWords& words)
-{
-    Request request;
-    request.id = 1;
-    request.commands = {words};
-    return encode_request(request).value();
-}
 
 std::string start_failure(const std::string& path)
 {
@@ -218,17 +99,32 @@ TEST_CASE("ten megabytes without a line end are an error and the end of that cli
     CHECK(other.ask(kPing) == kPong);
 }
 
-TEST_CASE("half a request and then the end has no effect")
+TEST_CASE("half a request and then the end is an error that says what was expected, and has no effect")
 {
     const Folder folder;
     Server server(folder.socket());
     const std::string show = run_line({"link", "show"});
-    for (std::size_t size = 1; size < show.size(); size += 7) {
+    for (std::size_t size = 1; size < show.size(); ++size) {
         Peer peer(folder.socket());
-        peer.send(show.substr(0, size));
+        peer.send(std::string(kPing) + show.substr(0, size));
+        peer.shut();
+        CHECK(peer.line() == kPong);
+        const std::string reply = peer.line();
+        CHECK(reply.find("-32700") != std::string::npos);
+        CHECK(reply.find("expected a complete JSON text ended by a newline") != std::string::npos);
+        CHECK(peer.line().empty());
+    }
+    for (const char* nothing : {"", "\n", " \t\r\n "}) {
+        Peer peer(folder.socket());
+        peer.send(nothing);
         peer.shut();
         CHECK(peer.line().empty());
     }
+    Peer refused(folder.socket());
+    refused.send("hello"); // one error is enough
+    refused.shut();
+    CHECK(refused.line().find("\"error\"") != std::string::npos);
+    CHECK(refused.line().empty());
     CHECK(server.handled() == 0);
     CHECK(Peer(folder.socket()).ask(kPing) == kPong);
 }
@@ -286,24 +182,6 @@ TEST_CASE("an exception in a handler is an error for its client")
     Peer peer(folder.socket());
     CHECK(peer.ask(run_line({"throw"})).find("vxd failed: a bug") != std::string::npos);
     CHECK(peer.ask(kPing) == kPong);
-}
-
-TEST_CASE("one client too many is told so")
-{
-    const Folder folder;
-    SocketLimits limits;
-    limits.client_count = 2;
-    Server server(folder.socket(), limits);
-    Peer one(folder.socket());
-    {
-        Peer two(folder.socket());
-        CHECK(one.ask(kPing) == kPong);
-        CHECK(two.ask(kPing) == kPong);
-        Peer three(folder.socket());
-        CHECK(three.line().find("2 clients already") != std::string::npos);
-    }
-    std::this_thread::sleep_for(20ms);
-    CHECK(Peer(folder.socket()).ask(kPing) == kPong);
 }
 
 TEST_CASE("the socket is for owner and group, and goes with the server")

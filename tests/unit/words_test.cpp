@@ -160,6 +160,24 @@ TEST_CASE("a switch is read in both forms and once")
     CHECK_FALSE(both.cursor.finish().has_value());
 }
 
+TEST_CASE("an abbreviation means the first keyword in order that it begins")
+{
+    constexpr std::string_view kOrder[] = {"local", "port", "srcport", "nolearning", "learning"};
+    CHECK(Line("fdb append l").cursor.meaning(kOrder) == "local");
+    CHECK(Line("fdb append le").cursor.meaning(kOrder) == "learning");
+    CHECK(Line("fdb append port").cursor.meaning(kOrder) == "port");
+    CHECK(Line("fdb append ports").cursor.meaning(kOrder).empty());
+    CHECK(Line("fdb append \"\"").cursor.meaning(kOrder).empty());
+    CHECK(Line("fdb append").cursor.meaning(kOrder).empty());
+    CHECK(Line("fdb append nol").cursor.take_switch("learning", kOrder) == false);
+    CHECK_FALSE(Line("fdb append l").cursor.take("learning", kOrder));
+    Line twice("fdb append lo 192.0.2.1 local 192.0.2.1");
+    REQUIRE(twice.cursor.take("local", kOrder));
+    REQUIRE(twice.cursor.address().has_value());
+    REQUIRE(twice.cursor.take("local", kOrder));
+    CHECK(message(twice.cursor.finish()) == "fdb append: \"local\" comes twice (word 5)");
+}
+
 TEST_CASE("a word that is left over is an error with the command's usage")
 {
     Line line("fdb append bogus");

@@ -28,6 +28,11 @@ constexpr std::string_view kUsageText = "Usage: vxctl [ OPTIONS ] OBJECT { COMMA
                                         "       vxctl [ OPTIONS ] -batch FILE\n";
 constexpr std::string_view kOptionsText =
     "Options:\n"
+    "  -s[tatistics]  with link show and addr show: packets, bytes and drops\n"
+    "  -d[etails]     of devices; they are always shown\n"
+    "  -br[ief]       with link show and addr show: a line for each device\n"
+    "  -o[neline]     each record on one line\n"
+    "  -4, -6         only addresses, routes and neighbours of this family; also -f[amily] inet | inet6\n"
     "  -j[son]        print JSON\n"
     "  -p[retty]      with -j: print it for people to read\n"
     "  -b[atch] FILE  run the commands in FILE (\"-\" is stdin), one a line, as one transaction: all or nothing\n"
@@ -45,6 +50,7 @@ struct Invocation {
     bool goes_on = false; // -force
     std::string socket_path = vx::default_socket_path();
     std::string batch_path;
+    vx::CommandWords options; // for vxd, before each command
     vx::CommandWords words;
 };
 
@@ -77,6 +83,29 @@ bool is_option(std::string_view word, std::string_view name)
     return !word.empty() && name.starts_with(word);
 }
 
+// The options that are vxd's to understand, in full; empty for others.
+std::string_view forwarded(std::string_view name)
+{
+    if (name == "4" || name == "6")
+        return name == "4" ? "-4" : "-6";
+    if (is_option(name, "stats"))
+        return "-statistics";
+    for (const std::string_view known : {"-statistics", "-details", "-oneline"})
+        if (is_option(name, known.substr(1)))
+            return known;
+    return name != "b" && is_option(name, "brief") ? "-brief" : "";
+}
+
+Error unknown_option(std::string_view name, const char* as_given)
+{
+    for (const std::string_view theirs : {"resolve", "netns", "Numeric", "human-readable", "iec", "timestamp", "tshort",
+                                          "color", "all", "echo", "rcvbuf", "loops", "0", "M", "B"})
+        if (is_option(name, theirs))
+            return vx::usage_error("option \"{}\" is ip's -{}, which vxctl does not have (try vxctl -help)", as_given,
+                                   theirs);
+    return vx::usage_error("option \"{}\" is unknown (try vxctl -help)", as_given);
+}
+
 Result<Invocation> parse_arguments(int argc, char** argv)
 {
     using Action = Invocation::Action;
@@ -96,7 +125,7 @@ Result<Invocation> parse_arguments(int argc, char** argv)
             value = name.substr(equals + 1);
             name = name.substr(0, equals);
         }
-        const bool takes_value = is_option(name, "batch") || name == "socket";
+        const bool takes_value = is_option(name, "batch") || is_option(name, "family") || name == "socket";
         if (takes_value && !value) {
             if (++at >= argc)
                 return vx::usage_error("option \"{}\" needs a value", argv[at - 1]);
@@ -104,13 +133,19 @@ Result<Invocation> parse_arguments(int argc, char** argv)
         }
         if (value && !takes_value)
             return vx::usage_error("option \"{}\" takes no value (try vxctl -help)", argv[at]);
-        if (is_option(name, "json"))
+        if (const std::string_view option = forwarded(name); !option.empty())
+            invocation.options.emplace_back(option);
+        else if (is_option(name, "json"))
             is_json = true;
         else if (is_option(name, "pretty"))
             is_pretty = true;
         else if (is_option(name, "batch")) {
             invocation.batch_path = *value;
             invocation.action = Action::kBatch;
+        } else if (is_option(name, "family")) {
+            if (*value != "inet" && *value != "inet6")
+                return vx::usage_error("option -family: \"{}\" is neither inet nor inet6", *value);
+            invocation.options.emplace_back(*value == "inet" ? "-4" : "-6");
         } else if (is_option(name, "force"))
             invocation.goes_on = true;
         else if (name == "socket")
@@ -120,7 +155,7 @@ Result<Invocation> parse_arguments(int argc, char** argv)
         else if (is_option(name, "help"))
             invocation.action = Action::kHelp;
         else
-            return vx::usage_error("option \"{}\" is unknown (try vxctl -help)", argv[at]);
+            return unknown_option(name, argv[at]);
     }
     invocation.output = !is_json ? Output::kText : is_pretty ? Output::kPrettyJson : Output::kJson;
     invocation.words.assign(argv + at, argv + argc);
@@ -196,7 +231,8 @@ vx::Request request_of(const Invocation& invocation)
 int run_command(const Invocation& invocation)
 {
     vx::Request request = request_of(invocation);
-    request.commands = {invocation.words};
+    request.commands = {invocation.options};
+    request.commands[0].insert(request.commands[0].end(), invocation.words.begin(), invocation.words.end());
     const auto response = ask(invocation, request);
     if (!response) {
         // Somebody who asks for help before vxd runs gets what there is.
@@ -220,6 +256,8 @@ int run_batch(const Invocation& invocation)
     }
     vx::Request request = request_of(invocation);
     request.commands = std::move(script->commands);
+    for (vx::CommandWords& words : request.commands)
+        words.insert(words.begin(), invocation.options.begin(), invocation.options.end());
     request.on_failure = invocation.goes_on ? vx::OnFailure::kGoOn : vx::OnFailure::kUndoAll;
     const auto response = ask(invocation, request);
     if (!response)

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Options before a command, as ip(8) has them: how its output looks, and which addresses it is about. vxctl sends them
+// as the first words of the command.
+#pragma once
+
+#include "dataplane/net/ip.h"
+#include "dataplane/net/result.h"
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+
+namespace vx
+{
+
+struct CommandOptions {
+    bool has_statistics = false;  // -s: link show, addr show
+    bool has_details = false;     // -d: they are always shown
+    bool is_brief = false;        // -br: link show, addr show
+    bool is_oneline = false;      // -o
+    std::optional<Family> family; // -4, -6
+};
+
+struct LeadingOptions {
+    CommandOptions options;
+    std::size_t count = 0; // words
+};
+
+// Those at the front of `words`; what asks for help is left.
+Result<LeadingOptions> read_options(std::span<const std::string> words);
+
+// Whoever asks for help without a command wants to see vxctl's own as well.
+inline constexpr std::string_view kOptionsHelp =
+    "OPTIONS := { -s[tatistics] | -d[etails] | -br[ief] | -o[neline] | -4 | -6 | -f[amily] { inet | inet6 } |\n"
+    "                    -j[son] | -p[retty] | -b[atch] FILE | -force | --socket PATH | -V[ersion] | -h[elp] }";
+
+} // namespace vx
