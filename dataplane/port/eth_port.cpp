@@ -187,11 +187,11 @@ Result<> EthPort::set_mac(const Mac& mac)
 {
     rte_ether_addr address;
     std::memcpy(address.addr_bytes, mac.bytes().data(), sizeof(address.addr_bytes));
-    const int rc = rte_eth_dev_default_mac_addr_set(device_.id(), &address);
-    if (rc == -ENOTSUP && interface_) {
+    if (interface_) { // its drivers look for it by the name that it had
         if (auto set = interface_->set_mac(mac); !set)
             return set;
-    } else if (rc != 0 && rc != -ENOTSUP) { // where no hardware filters, an address is only what we answer to
+    } else if (const int rc = rte_eth_dev_default_mac_addr_set(device_.id(), &address);
+               rc != 0 && rc != -ENOTSUP) { // where no hardware filters, an address is only what we answer to
         return error("setting the MAC address to {}: {}", mac.to_string(), rte_strerror(-rc));
     }
     mac_ = mac;

@@ -89,6 +89,7 @@ public:
     Mac mac() const { return mac_; }
     std::uint16_t mtu() const { return mtu_; }
     bool is_up() const;
+    bool is_gone() const { return interface_ && !interface_->is_there(); }
     Result<> set_mtu(std::uint16_t mtu);
     Result<> set_mac(const Mac& mac);
 

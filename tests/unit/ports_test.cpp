@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <net/if.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -145,6 +146,40 @@ TEST_CASE("an interface that does not exist or is down is named")
         CHECK(error_of({kind, {{"dev", "eth9"}}}) == "interface \"eth9\" does not exist in this network namespace");
     run("ip link set va down");
     CHECK_THAT(open({"af_packet", {{"dev", "va"}}}).warning, Catch::Contains("ip link set va up"));
+}
+
+TEST_CASE("a port on an interface that was deleted is gone, also when another has come under its name")
+{
+    if (cannot_make_namespaces())
+        return;
+    packet_pool();
+    const PrivateNetns ours;
+    const std::string kind = GENERATE("af_packet", "af_xdp");
+    CAPTURE(kind);
+    make_veth();
+    auto opened = try_open({kind, {{"dev", "va"}}, "up"});
+    if (!opened) {
+        WARN("skipped: " << opened.error().message);
+        return;
+    }
+    run("ip link set va down && ip link set va name vz && ip link set vz up");
+    CHECK_FALSE(opened->port->is_gone());
+    for (int i = 0; i < 3000 && !opened->port->is_up(); ++i) // the kernel tells of the carrier in the background
+        usleep(1000);
+    CHECK(opened->port->is_up());
+    CHECK(opened->port->set_mac(*Mac::parse("02:00:00:00:00:77")).has_value());
+    run("ip link show vz | grep -q 02:00:00:00:00:77");
+    const bool is_same_index = GENERATE(false, true);
+    const unsigned index = if_nametoindex("vz");
+    run("ip link del vz");
+    CHECK(opened->port->is_gone());
+    CHECK_FALSE(opened->port->is_up());
+    run(fmt::format("ip link add va {} type veth peer name vb && ip link set va up && ip link set vb up",
+                    is_same_index ? fmt::format("index {}", index) : ""));
+    CHECK(opened->port->is_gone());
+    CHECK_FALSE(opened->port->is_up());
+    CHECK_FALSE(opened->port->set_mtu(1400).has_value());
+    run("ip link show va | grep -q 'mtu 1500'");
 }
 
 // ---- files and processes ---------------------------------------------------------------------------------------

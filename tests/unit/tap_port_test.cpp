@@ -191,6 +191,7 @@ TEST_CASE("a TAP whose interface is down or gone refuses frames, and says so")
     OpenedPort opened = open({"tap", {}, "c1"});
     run("ip link set c1 down");
     CHECK_FALSE(opened.port->is_up());
+    CHECK_FALSE(opened.port->is_gone());
     CHECK_FALSE(send(*opened.port, experimental_frame(60)));
     run("ip link set c1 up");
     CHECK(opened.port->is_up());
@@ -199,6 +200,7 @@ TEST_CASE("a TAP whose interface is down or gone refuses frames, and says so")
     rte_mbuf* mbufs[1];
     CHECK(opened.port->rx(0, mbufs) == 0);
     CHECK_FALSE(opened.port->is_up());
+    CHECK(opened.port->is_gone());
     CHECK_FALSE(send(*opened.port, experimental_frame(60)));
 }
 
@@ -217,4 +219,43 @@ TEST_CASE("the MTU and MAC of a TAP can be changed from outside its namespace")
     container.run([&] { inside = std::make_unique<RawSocket>("c1"); });
     inside->send(experimental_frame(8014));
     CHECK(receive_frame(*opened.port) == experimental_frame(8014));
+}
+
+TEST_CASE("a TAP is told apart by what it is, not by its name")
+{
+    if (cannot_make_namespaces())
+        return;
+    packet_pool();
+    ForeignNetns container;
+    OpenedPort opened = open({"tap", {{"netns", container.path()}, {"ifname", "eth0"}}, "c1"});
+    container.run([] { run("ip link set eth0 down && ip link set eth0 name eth9"); });
+    CHECK_FALSE(opened.port->is_up());
+    container.run([] { run("ip link set eth9 up && ip link add eth0 type veth peer name eth1"); });
+    CHECK(opened.port->is_up());
+    CHECK(opened.port->set_mtu(8000).has_value());
+    CHECK(opened.port->set_mac(*Mac::parse("02:00:00:00:00:77")).has_value());
+    container.run([] {
+        run("ip link show eth9 | grep -q 'mtu 8000' && ip link show eth9 | grep -q 02:00:00:00:00:77 && "
+            "ip link show eth0 | grep -q 'mtu 1500'");
+    });
+    CHECK_FALSE(opened.port->is_gone());
+}
+
+TEST_CASE("a TAP does not keep the network namespace of its container alive")
+{
+    if (cannot_make_namespaces())
+        return;
+    packet_pool();
+    auto container = std::make_unique<ForeignNetns>();
+    OpenedPort opened = open({"tap", {{"netns", container->path()}, {"queues", "2"}}, "c1"});
+    CHECK(opened.port->is_up());
+    CHECK_FALSE(opened.port->is_gone());
+    container.reset();
+    for (int i = 0; i < 5000 && !opened.port->is_gone(); ++i) // the kernel removes it in the background
+        usleep(1000);
+    CHECK(opened.port->is_gone());
+    CHECK_FALSE(opened.port->is_up());
+    CHECK_FALSE(send(*opened.port, experimental_frame(60)));
+    CHECK_FALSE(opened.port->set_mtu(1400).has_value());
+    CHECK_FALSE(opened.port->set_mac(*Mac::parse("02:00:00:00:00:77")).has_value());
 }
