@@ -34,6 +34,8 @@ Result<AddedPort> Dataplane::add_port(LinkId link, const PortSpec& spec)
         ++load[least];
         record.worker_of_queue.push_back(least);
     }
+    record.first_watch = state_->next_watch;
+    state_->next_watch += record.worker_of_queue.size();
     AddedPort added{record.port->mac(), record.port->mtu(), std::move(opened->warning)};
     state_->ports.emplace(link, std::move(record));
     return added;
@@ -81,7 +83,8 @@ void Dataplane::publish(std::unique_ptr<ForwardingConfig> config)
         named.port = record.port.get();
         named.slot = record.slot;
         for (std::uint16_t queue = 0; queue < record.worker_of_queue.size(); ++queue)
-            config->polls[record.worker_of_queue[queue]].push_back({link, queue, record.port.get()});
+            config->polls[record.worker_of_queue[queue]].push_back(
+                {link, queue, record.port.get(), record.first_watch + queue});
     }
     state_->config.publish(std::move(config));
     watch_polled();
@@ -102,7 +105,7 @@ void Dataplane::watch_polled()
             const int fd = record.port->wake_fd(queue);
             Worker& worker = *state_->workers[record.worker_of_queue[queue]];
             if (fd >= 0 && is_polled)
-                (void)worker.watch(fd); // at worst the queue waits for the next look at it
+                (void)worker.watch(fd, record.first_watch + queue); // at worst the queue waits for the next look at it
             else if (fd >= 0)
                 worker.unwatch(fd);
         }

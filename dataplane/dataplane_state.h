@@ -20,6 +20,7 @@ struct PortRecord {
     std::unique_ptr<Port> port;
     std::uint16_t slot = 0;
     std::vector<std::uint16_t> worker_of_queue;
+    std::uint64_t first_watch = 0; // of queue 0; the others follow
     bool is_watched = false;
 };
 
@@ -38,6 +39,7 @@ struct Dataplane::State {
     std::atomic<bool> notified{false};
     int event_fd;
     std::map<LinkId, PortRecord> ports;
+    std::uint64_t next_watch = Worker::kOwnWatch + 1;
     std::vector<std::unique_ptr<Worker>> workers;
     std::uint64_t learn_refused = 0;
     std::map<LinkId, LinkTotals> own_drops; // counted by the control thread
