@@ -67,6 +67,10 @@ public:
     Result<AddedPort> add_port(LinkId link, const PortSpec& spec);
     // Closes a port. Precondition: the published config does not name it any more.
     void remove_port(LinkId link);
+    // Closes the ports whose interface the kernel has removed, and returns their links. What is sent there is dropped
+    // as link_down from then on; add_port() may open them again.
+    std::vector<LinkId> close_gone_ports();
+    bool has_port(LinkId link) const;
     bool is_up(LinkId link) const;
     Result<> set_mtu(LinkId link, std::uint16_t mtu);
     Result<> set_mac(LinkId link, const Mac& mac);

@@ -46,11 +46,37 @@ void Dataplane::remove_port(LinkId link)
     const auto found = state_->ports.find(link);
     if (found == state_->ports.end())
         return;
-    PortRecord& record = found->second;
+    state_->unwatch(found->second);
+    state_->ports.erase(found);
+}
+
+void Dataplane::State::unwatch(const PortRecord& record)
+{
     for (std::uint16_t queue = 0; record.is_watched && queue < record.worker_of_queue.size(); ++queue)
         if (const int fd = record.port->wake_fd(queue); fd >= 0)
-            state_->workers[record.worker_of_queue[queue]]->unwatch(fd);
-    state_->ports.erase(found);
+            workers[record.worker_of_queue[queue]]->unwatch(fd);
+}
+
+std::vector<LinkId> Dataplane::close_gone_ports()
+{
+    std::vector<LinkId> gone;
+    std::vector<PortRecord> closing;
+    for (auto& [link, record] : state_->ports)
+        if (record.port->is_gone())
+            gone.push_back(link);
+    if (gone.empty())
+        return gone;
+    for (const LinkId link : gone)
+        closing.push_back(std::move(state_->ports.extract(link).mapped()));
+    refresh_tables(); // without them
+    for (const PortRecord& record : closing)
+        state_->unwatch(record);
+    return gone;
+}
+
+bool Dataplane::has_port(LinkId link) const
+{
+    return state_->ports.contains(link);
 }
 
 bool Dataplane::is_up(LinkId link) const
@@ -59,14 +85,21 @@ bool Dataplane::is_up(LinkId link) const
     return found != state_->ports.end() && found->second.port->is_up();
 }
 
+static Result<> interface_gone()
+{
+    return error("its interface is gone");
+}
+
 Result<> Dataplane::set_mtu(LinkId link, std::uint16_t mtu)
 {
-    return state_->ports.at(link).port->set_mtu(mtu);
+    const auto found = state_->ports.find(link);
+    return found == state_->ports.end() ? interface_gone() : found->second.port->set_mtu(mtu);
 }
 
 Result<> Dataplane::set_mac(LinkId link, const Mac& mac)
 {
-    return state_->ports.at(link).port->set_mac(mac);
+    const auto found = state_->ports.find(link);
+    return found == state_->ports.end() ? interface_gone() : found->second.port->set_mac(mac);
 }
 
 void Dataplane::publish(std::unique_ptr<ForwardingConfig> config)
@@ -76,6 +109,8 @@ void Dataplane::publish(std::unique_ptr<ForwardingConfig> config)
     config->fdb = &state_->fdb.table();
     config->neighbors = &state_->neighbors.table();
     config->polls.assign(state_->workers.size(), {});
+    for (LinkState& link : config->links)
+        link.port = nullptr; // a copied config may name what is closed since
     for (const auto& [link, record] : state_->ports) {
         if (link.value >= config->links.size() || config->link(link).role == LinkState::Role::kNone)
             continue;

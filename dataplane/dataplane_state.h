@@ -30,6 +30,8 @@ struct Dataplane::State {
     {
     }
 
+    void unwatch(const PortRecord& record); // by the workers that poll it
+
     MbufPool pool;
     Qsbr qsbr;
     RcuPointer<ForwardingConfig> config;
@@ -42,8 +44,8 @@ struct Dataplane::State {
     std::uint64_t next_watch = Worker::kOwnWatch + 1;
     std::vector<std::unique_ptr<Worker>> workers;
     std::uint64_t learn_refused = 0;
-    std::map<LinkId, LinkTotals> own_drops; // counted by the control thread
-    std::map<LinkId, LinkTotals> baselines; // of devices that had their number from another one
+    std::map<LinkId, LinkTotals> own_drops;   // counted by the control thread
+    std::map<LinkId, LinkTotals> baselines;   // of devices that had their number from another one
 };
 
 } // namespace vx

@@ -75,6 +75,21 @@ Result<std::unique_ptr<MbufPool>> pool_for(const PortContext& context, std::uint
 
 } // namespace
 
+namespace
+{
+
+bool attaches(const PortSpec& spec)
+{
+    return spec.kind == "af_packet" || spec.kind == "af_xdp";
+}
+
+} // namespace
+
+bool can_attach(const PortSpec& spec)
+{
+    return attaches(spec) && KernelInterface::exists(spec.option("dev"));
+}
+
 // net_af_packet cuts what it receives to the slots of its ring, loses silently what it cannot send, and takes slots for
 // contiguous: so a slot holds the largest frame and is a power of two.
 Result<OpenedPort> open_af_packet(const PortSpec& spec, const PortContext& context)

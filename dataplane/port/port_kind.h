@@ -66,6 +66,8 @@ struct PortKind {
 
 std::span<const PortKind> port_kinds();
 const PortKind* find_port_kind(std::string_view name);
+// Whether the kernel's interface that the port is to attach to is there now. Only kinds that attach to one have it.
+bool can_attach(const PortSpec& spec);
 // "dev IFACE [ queues N ]", from the kind's options.
 std::string usage_of(const PortKind& kind);
 
