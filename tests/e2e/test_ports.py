@@ -99,3 +99,18 @@ def test_an_underlay_interface_that_is_made_again_is_used_again(lab, port):
         expect(near.namespace.links()["eth1"]["mtu"] == 1490, "the MTU that was set is lost")
         c1.wait_ping(c2, timeout=10)
     near.do("link del uplink")
+
+
+@needs_vxd
+def test_a_second_port_on_one_interface_is_refused(lab):
+    near, far, c1, c2 = with_network(lab)
+    inside = c1.namespace.name
+    for words in ("other type af_packet dev eth1", "other type af_xdp dev eth1",
+                  f"other type tap netns {inside} ifname eth0", f"eth0 type tap netns {inside}"):
+        result = near.command(f"link add {words}".split(), check=False)
+        holder = '"c1"' if "tap" in words else '"uplink"'
+        expect(result.status == 2 and holder in result.err and "File exists" in result.err, str(result))
+    near.namespace.ip("link", "property", "add", "dev", "eth1", "altname", "fabric0")
+    result = near.command("link add other type af_packet dev fabric0".split(), check=False)
+    expect(result.status == 2 and '"uplink"' in result.err, str(result))
+    c1.ping(c2)
