@@ -7,6 +7,7 @@
 #include "dataplane/net/parse.h"
 #include "dataplane/net/result.h"
 #include "dataplane/port/port_kind.h"
+#include "dataplane/port/port_losses.h"
 #include "dataplane/state/counters.h"
 #include "dataplane/state/fdb.h"
 #include "dataplane/state/forwarding_config.h"
@@ -99,6 +100,8 @@ public:
     bool inject(LinkId link, Bytes frame);
 
     LinkTotals link_totals(LinkId link) const;
+    // What a port lost before it was counted in the totals. Asks the driver and the kernel.
+    PortLosses port_losses(LinkId link) const;
     void reset_totals(LinkId link); // a new device begins at zero
     std::vector<WorkerTotals> worker_totals() const;
     std::uint64_t tsc_hz() const;

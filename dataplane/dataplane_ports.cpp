@@ -43,6 +43,7 @@ Result<AddedPort> Dataplane::add_port(LinkId link, const PortSpec& spec)
 
 void Dataplane::remove_port(LinkId link)
 {
+    state_->past_losses.erase(link);
     const auto found = state_->ports.find(link);
     if (found == state_->ports.end())
         return;
@@ -66,12 +67,24 @@ std::vector<LinkId> Dataplane::close_gone_ports()
             gone.push_back(link);
     if (gone.empty())
         return gone;
-    for (const LinkId link : gone)
+    for (const LinkId link : gone) {
         closing.push_back(std::move(state_->ports.extract(link).mapped()));
+        state_->past_losses[link] += closing.back().port->losses();
+    }
     refresh_tables(); // without them
     for (const PortRecord& record : closing)
         state_->unwatch(record);
     return gone;
+}
+
+PortLosses Dataplane::port_losses(LinkId link) const
+{
+    PortLosses losses;
+    if (const auto past = state_->past_losses.find(link); past != state_->past_losses.end())
+        losses = past->second;
+    if (const auto found = state_->ports.find(link); found != state_->ports.end())
+        losses += found->second.port->losses();
+    return losses;
 }
 
 bool Dataplane::has_port(LinkId link) const

@@ -44,6 +44,7 @@ struct Dataplane::State {
     std::uint64_t next_watch = Worker::kOwnWatch + 1;
     std::vector<std::unique_ptr<Worker>> workers;
     std::uint64_t learn_refused = 0;
+    std::map<LinkId, PortLosses> past_losses; // of links whose port is gone, or was opened again
     std::map<LinkId, LinkTotals> own_drops;   // counted by the control thread
     std::map<LinkId, LinkTotals> baselines;   // of devices that had their number from another one
 };

@@ -136,7 +136,7 @@ Result<> EthPort::set_up_queues(const EthSetup& setup, const rte_eth_dev_info& i
 void EthPort::adopt_sockets(const EthSetup& setup)
 {
     for (const PacketSocket& socket : device_.new_sockets()) {
-        wake_fds_.push_back(socket.fd);
+        sockets_.push_back(socket);
         if (socket.domain == AF_PACKET)
             tune_af_packet(socket, setup.ring_bytes);
     }
@@ -159,6 +159,18 @@ bool EthPort::is_up() const
         return interface_->has_carrier();
     rte_eth_link link{};
     return rte_eth_link_get_nowait(device_.id(), &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+}
+
+PortLosses EthPort::losses()
+{
+    rte_eth_stats counted{};
+    PortLosses losses;
+    if (rte_eth_stats_get(device_.id(), &counted) == 0)
+        losses = {counted.imissed, counted.ierrors, counted.rx_nombuf};
+    for (const PacketSocket& socket : sockets_)
+        (socket.domain == AF_PACKET ? packet_missed_ : losses.rx_missed) += missed_frames(socket);
+    losses.rx_missed += packet_missed_;
+    return losses;
 }
 
 void EthPort::apply_mtu(std::uint16_t mtu)

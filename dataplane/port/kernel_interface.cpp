@@ -4,6 +4,7 @@
 #include "dataplane/port/netns.h"
 
 #include <linux/ethtool.h>
+#include <linux/if_link.h>
 #include <linux/if_packet.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
@@ -173,8 +174,15 @@ Result<> KernelInterface::set_mac(const Mac& mac)
     return Ok{};
 }
 
+// ---- netlink ---------------------------------------------------------------------------------------------------
+
 namespace
 {
+
+FileDescriptor netlink_socket()
+{
+    return FileDescriptor{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)};
+}
 
 // RTM_NEWLINK, with room for what bring_up() asks for.
 struct LinkRequest {
@@ -202,7 +210,7 @@ struct LinkRequest {
 // 0, or what the kernel has against it.
 int carry_out(const LinkRequest& request)
 {
-    const FileDescriptor socket{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)};
+    const FileDescriptor socket = netlink_socket();
     struct {
         nlmsghdr header;
         nlmsgerr outcome;
@@ -227,6 +235,39 @@ Result<> KernelInterface::bring_up(const Netns& netns, const std::string& name)
     if (const int failure = carry_out(request); failure != 0)
         return error("interface \"{}\": bringing it up: {}", name, std::strerror(failure));
     return Ok{};
+}
+
+Result<std::uint64_t> dropped_by(const std::string& name)
+{
+    struct {
+        nlmsghdr header;
+        if_stats_msg statistics;
+    } request{};
+    request.header.nlmsg_len = sizeof(request);
+    request.header.nlmsg_type = RTM_GETSTATS;
+    request.header.nlmsg_flags = NLM_F_REQUEST;
+    request.statistics.ifindex = if_nametoindex(name.c_str());
+    request.statistics.filter_mask = IFLA_STATS_FILTER_BIT(IFLA_STATS_LINK_64);
+    const FileDescriptor socket = netlink_socket();
+    alignas(nlmsghdr) std::array<char, 1024> answer{};
+    const auto* header = reinterpret_cast<const nlmsghdr*>(answer.data());
+    if (!socket || send(socket.get(), &request, sizeof(request), 0) < 0 ||
+        recv(socket.get(), answer.data(), answer.size(), 0) < 0 || header->nlmsg_type != RTM_NEWSTATS)
+        return error("interface \"{}\": asking for its counters: {}", name, std::strerror(errno));
+    const char* at = answer.data() + NLMSG_SPACE(sizeof(if_stats_msg));
+    const char* const end = answer.data() + header->nlmsg_len;
+    for (rtattr attribute; at + sizeof(attribute) <= end; at += RTA_ALIGN(attribute.rta_len)) {
+        std::memcpy(&attribute, at, sizeof(attribute));
+        if (attribute.rta_len < sizeof(attribute))
+            break;
+        rtnl_link_stats64 totals{};
+        if (attribute.rta_type != IFLA_STATS_LINK_64)
+            continue;
+        std::memcpy(&totals, at + RTA_LENGTH(0),
+                    std::min<std::size_t>(sizeof(totals), attribute.rta_len - RTA_LENGTH(0)));
+        return totals.tx_dropped;
+    }
+    return error("interface \"{}\" has no counters", name);
 }
 
 } // namespace vx

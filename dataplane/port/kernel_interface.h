@@ -21,6 +21,9 @@ namespace vx
 // As the kernel's dev_valid_name, and without what would confuse those who read it.
 Result<> check_interface_name(std::string_view name);
 
+// Frames that the interface of this name, in the calling thread's namespace, was given to send and dropped.
+Result<std::uint64_t> dropped_by(const std::string& name);
+
 class Netns;
 
 class KernelInterface

@@ -34,6 +34,11 @@ bool Port::is_gone() const
     return std::visit([](const auto& port) { return port.is_gone(); }, port_);
 }
 
+PortLosses Port::losses()
+{
+    return std::visit([](auto& port) { return port.losses(); }, port_);
+}
+
 Result<> Port::set_mtu(std::uint16_t mtu)
 {
     return std::visit([mtu](auto& port) { return port.set_mtu(mtu); }, port_);

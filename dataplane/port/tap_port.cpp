@@ -184,6 +184,20 @@ bool TapPort::is_gone() const
     return (state_of(queues_[0].fd.get()) & POLLERR) != 0;
 }
 
+PortLosses TapPort::losses()
+{
+    PortLosses losses;
+    for (std::uint16_t i = 0; i < queue_count_; ++i)
+        losses.rx_errors += queues_[i].cut_off.load(std::memory_order_relaxed);
+    ifreq name{};
+    if (const auto netns = netns_of(queues_[0].fd.get(), name)) {
+        const auto missed = netns->run([&]() -> Result<std::uint64_t> { return dropped_by(name.ifr_name); });
+        missed_ = missed ? *missed : missed_;
+    }
+    losses.rx_missed = missed_; // what the kernel could not give us
+    return losses;
+}
+
 Result<> TapPort::set_mtu(std::uint16_t mtu)
 {
     ifreq name{};
@@ -295,6 +309,9 @@ rte_mbuf* TapPort::receive(Queue& queue) noexcept
     if (used == segment_count && rte_pktmbuf_tailroom(last) == 0) [[unlikely]] {
         // Cut off: somebody in the container has raised the MTU. The next one will fit.
         shared_->segment_count.store(kMaxSegments, std::memory_order_relaxed);
+        queue.cut_off.store(queue.cut_off.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        rte_pktmbuf_free(frame);
+        return receive(queue);
     }
     note_checksum(frame, header);
     return frame;

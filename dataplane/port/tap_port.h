@@ -7,6 +7,7 @@
 #include "dataplane/net/mac.h"
 #include "dataplane/net/result.h"
 #include "dataplane/port/file_descriptor.h"
+#include "dataplane/port/port_losses.h"
 
 #include <array>
 #include <atomic>
@@ -45,6 +46,7 @@ public:
     std::uint16_t mtu() const { return mtu_; }
     bool is_up() const;   // false when the container has removed it or set it down
     bool is_gone() const; // removed, by the container or with it: it will not come back
+    PortLosses losses();
     Result<> set_mtu(std::uint16_t mtu);
     Result<> set_mac(const Mac& mac);
 
@@ -55,6 +57,7 @@ private:
     // One receiving worker each; the descriptor is also written to, by any worker.
     struct alignas(64) Queue {
         FileDescriptor fd;
+        std::atomic<std::uint64_t> cut_off{0}; // frames larger than the buffers; written by the receiving worker alone
         std::size_t spare_count = 0;
         std::array<rte_mbuf*, 2 * kMaxSegments> spares; // allocated before it is known whether a frame waits
         ~Queue();
@@ -76,6 +79,7 @@ private:
     rte_mempool* pool_;
     std::uint16_t queue_count_;
     std::uint16_t mtu_ = 1500;
+    std::uint64_t missed_ = 0; // when the interface was last asked
     Mac mac_;
 };
 

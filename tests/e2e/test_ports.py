@@ -2,6 +2,7 @@
 """Ports whose interface in the kernel is renamed, removed, made again or asked for twice."""
 
 import os
+import signal
 
 from lib.host import mac_of
 from lib.shell import expect, wait_until
@@ -114,3 +115,20 @@ def test_a_second_port_on_one_interface_is_refused(lab):
     result = near.command("link add other type af_packet dev fabric0".split(), check=False)
     expect(result.status == 2 and '"uplink"' in result.err, str(result))
     c1.ping(c2)
+
+
+@needs_vxd
+def test_what_a_port_loses_is_counted(lab):
+    near, far, c1, c2 = with_network(lab)
+    c2.know(c1)
+    os.kill(near.pid, signal.SIGSTOP)  # nobody receives
+    try:
+        with c2.namespace.socket() as sender:
+            for _ in range(6000):
+                sender.sendto(b"lost", (c1.address, 9))
+    finally:
+        os.kill(near.pid, signal.SIGCONT)
+    counts = {entry["ifname"]: entry["rx"] for entry in near.json("stats")["links"]}
+    expect(counts["uplink"]["missed"] > 0, f"by the uplink: {counts}")
+    expect({"missed", "errors", "nombuf"} <= set(counts["c1"]), counts)
+    expect("rx_missed" in near.vxctl("stats").out, near.vxctl("stats").out)

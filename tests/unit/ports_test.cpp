@@ -148,6 +148,30 @@ TEST_CASE("an interface that does not exist or is down is named")
     CHECK_THAT(open({"af_packet", {{"dev", "va"}}}).warning, Catch::Contains("ip link set va up"));
 }
 
+TEST_CASE("frames that find the ring of af_packet or af_xdp full are counted")
+{
+    if (cannot_make_namespaces())
+        return;
+    packet_pool();
+    const PrivateNetns ours;
+    const std::string kind = GENERATE("af_packet", "af_xdp");
+    CAPTURE(kind);
+    make_veth();
+    const RawSocket far{"vb"};
+    auto opened = try_open({kind, {{"dev", "va"}}, "up"});
+    if (!opened) {
+        WARN("skipped: " << opened.error().message);
+        return;
+    }
+    CHECK(opened->port->losses().rx_missed == 0);
+    for (int i = 0; i < 5000; ++i)
+        far.send(experimental_frame(60));
+    const std::uint64_t missed = opened->port->losses().rx_missed;
+    CHECK(missed > 900);
+    CHECK(missed < 5000);
+    CHECK(opened->port->losses().rx_missed == missed); // asking does not begin anew
+}
+
 TEST_CASE("a port on an interface that was deleted is gone, also when another has come under its name")
 {
     if (cannot_make_namespaces())

@@ -259,3 +259,44 @@ TEST_CASE("a TAP does not keep the network namespace of its container alive")
     CHECK_FALSE(opened.port->set_mtu(1400).has_value());
     CHECK_FALSE(opened.port->set_mac(*Mac::parse("02:00:00:00:00:77")).has_value());
 }
+
+TEST_CASE("a frame that a TAP has no room for is lost and counted, never cut short")
+{
+    if (cannot_make_namespaces())
+        return;
+    packet_pool();
+    ForeignNetns container;
+    OpenedPort opened = open({"tap", {{"netns", container.path()}}, "c1", {}, 1500});
+    std::unique_ptr<RawSocket> inside;
+    container.run([&] {
+        run("ip link set c1 mtu 9000"); // behind vxd's back
+        inside = std::make_unique<RawSocket>("c1");
+    });
+    inside->send(experimental_frame(9014));
+    inside->send(experimental_frame(9013));
+    CHECK(receive_frame(*opened.port) == experimental_frame(9013));
+    CHECK(opened.port->losses().rx_errors == 1);
+    for (const std::size_t size : {2048, 2049, 9014, 60}) { // at the edge of a buffer, and on
+        inside->send(experimental_frame(size));
+        CHECK(receive_frame(*opened.port) == experimental_frame(size));
+    }
+    CHECK(opened.port->losses().rx_errors == 1);
+}
+
+TEST_CASE("frames that find a TAP's queue full are counted")
+{
+    if (cannot_make_namespaces())
+        return;
+    packet_pool();
+    ForeignNetns container;
+    OpenedPort opened = open({"tap", {{"netns", container.path()}}, "c1"});
+    std::unique_ptr<RawSocket> inside;
+    container.run([&] {
+        run("ip link set c1 txqueuelen 10 && ip link set c1 name c9");
+        inside = std::make_unique<RawSocket>("c9");
+    });
+    CHECK(opened.port->losses().rx_missed == 0);
+    for (int i = 0; i < 100; ++i)
+        inside->send(experimental_frame(60));
+    CHECK(opened.port->losses().rx_missed >= 80);
+}
