@@ -299,7 +299,7 @@ TEST_CASE("a DPDK device is taken once, and its name can be used again")
 
 TEST_CASE("no packet buffer is lost by ports that came and went")
 {
-    constexpr unsigned kXdpPorts = 3;
+    constexpr unsigned kXdpPorts = 6;
     constexpr unsigned kFillRing = 2048; // which net_af_xdp keeps, and a few frames under way, each time
     CHECK(packet_pool().in_use_count() <= kXdpPorts * (kFillRing + 8));
 }
