@@ -361,8 +361,10 @@ void Controller::tick()
     resolver_.tick(options_.clock_ms());
     publish_if_needed();
     poll();
-    if (options_.clock_ms() - last_age_ms_ >= 1000)
+    if (options_.clock_ms() - last_age_ms_ >= 1000) {
         age();
+        check_ports();
+    }
 }
 
 void Controller::age()

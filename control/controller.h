@@ -38,7 +38,7 @@ public:
 
     // When Dataplane::event_fd() is readable: what workers learned and punted. True if there was anything.
     bool poll();
-    // At least every 100 ms: retries, refreshes, ageing.
+    // At least every 100 ms: retries, refreshes, ageing, interfaces that came and went.
     void tick();
 
     const Model& model() const { return model_; }
@@ -63,6 +63,8 @@ private:
     void set_fdb(FdbKey key, Dest dest);
     void learn(Transaction& transaction, const LearnEvent& event);
     void age();
+    void check_ports();
+    void reopen(Link& link);
     std::uint32_t now_seconds() const;
 
     Dataplane& dataplane_;
@@ -77,6 +79,7 @@ private:
     bool needs_publish_ = false;
     bool needs_refresh_ = false; // a table was rebuilt
     std::int64_t last_age_ms_ = 0;
+    std::map<LinkId, std::string> reopen_errors_; // that were logged
 };
 
 } // namespace vx

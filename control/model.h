@@ -61,6 +61,7 @@ struct Link {
     std::variant<PortSpec, BridgeSettings, VxlanSettings> kind;
 
     const PortSpec* port() const { return std::get_if<PortSpec>(&kind); }
+    PortSpec* port() { return std::get_if<PortSpec>(&kind); }
     const BridgeSettings* bridge() const { return std::get_if<BridgeSettings>(&kind); }
     const VxlanSettings* vxlan() const { return std::get_if<VxlanSettings>(&kind); }
     VxlanSettings* vxlan() { return std::get_if<VxlanSettings>(&kind); }

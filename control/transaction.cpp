@@ -256,7 +256,8 @@ Result<> Transaction::set_master(LinkId id, LinkId master)
 Result<> Transaction::set_mac(LinkId id, const Mac& mac)
 {
     Link& link = *change().find(id);
-    if (link.port() != nullptr) {
+    if (PortSpec* spec = link.port(); spec != nullptr) {
+        spec->mac = mac;
         if (auto set = dataplane_.set_mac(id, mac); !set)
             return std::move(set).error();
         undo_.emplace_back([this, id, old = link.mac] { (void)dataplane_.set_mac(id, old); });
@@ -268,7 +269,8 @@ Result<> Transaction::set_mac(LinkId id, const Mac& mac)
 Result<> Transaction::set_mtu(LinkId id, std::uint16_t mtu)
 {
     Link& link = *change().find(id);
-    if (link.port() != nullptr) {
+    if (PortSpec* spec = link.port(); spec != nullptr) {
+        spec->mtu = mtu;
         if (auto set = dataplane_.set_mtu(id, mtu); !set)
             return std::move(set).error();
         undo_.emplace_back([this, id, old = model_.mtu_of(link)] { (void)dataplane_.set_mtu(id, old); });

@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "dataplane/dataplane.h"
-
-#include "dataplane/dpdk/mbuf_pool.h"
-#include "dataplane/dpdk/rcu_pointer.h"
-#include "dataplane/port/port.h"
-#include "dataplane/worker.h"
+#include "dataplane/dataplane_state.h"
 
 #include <rte_cycles.h>
 
@@ -21,13 +16,6 @@ namespace vx
 namespace
 {
 
-struct PortRecord {
-    std::unique_ptr<Port> port;
-    std::uint16_t slot = 0;
-    std::vector<std::uint16_t> worker_of_queue;
-    bool is_watched = false;
-};
-
 void add(LinkTotals& totals, const LinkCounters& counters)
 {
     totals.rx_packets += counters.rx_packets.read();
@@ -40,26 +28,25 @@ void add(LinkTotals& totals, const LinkCounters& counters)
 
 } // namespace
 
-struct Dataplane::State {
-    State(MbufPool packet_pool, std::size_t worker_count, std::size_t fdb_max, int control_event_fd)
-        : pool(std::move(packet_pool)), qsbr(worker_count), config(qsbr), fdb(fdb_max), event_fd(control_event_fd)
-    {
-    }
+LinkTotals LinkTotals::since(const LinkTotals& baseline) const
+{
+    LinkTotals totals = *this;
+    totals.rx_packets -= baseline.rx_packets;
+    totals.rx_bytes -= baseline.rx_bytes;
+    totals.tx_packets -= baseline.tx_packets;
+    totals.tx_bytes -= baseline.tx_bytes;
+    for (std::size_t i = 0; i < kDropReasonCount; ++i)
+        totals.drops[i] -= baseline.drops[i];
+    return totals;
+}
 
-    MbufPool pool;
-    Qsbr qsbr;
-    RcuPointer<ForwardingConfig> config;
-    Fdb fdb;
-    NeighborTable neighbors;
-    std::atomic<std::uint32_t> now{0};
-    std::atomic<bool> notified{false};
-    int event_fd;
-    std::map<LinkId, PortRecord> ports;
-    std::vector<std::unique_ptr<Worker>> workers;
-    std::uint64_t learn_refused = 0;
-    std::map<LinkId, LinkTotals> own_drops; // counted by the control thread
-    std::map<LinkId, LinkTotals> baselines; // of devices that had their number from another one
-};
+std::uint64_t LinkTotals::dropped() const
+{
+    std::uint64_t sum = 0;
+    for (const std::uint64_t count : drops)
+        sum += count;
+    return sum;
+}
 
 Result<std::unique_ptr<Dataplane>> Dataplane::create(const Eal&, const DataplaneOptions& options)
 {
@@ -115,77 +102,6 @@ bool Dataplane::run_once()
     return any;
 }
 
-Result<AddedPort> Dataplane::add_port(LinkId link, const PortSpec& spec)
-{
-    const PortKind* kind = find_port_kind(spec.kind);
-    if (kind == nullptr)
-        return error("there is no port kind \"{}\"", spec.kind);
-    std::vector<bool> is_taken(kMaxPorts);
-    std::vector<std::size_t> load(state_->workers.size());
-    for (const auto& [id, record] : state_->ports) {
-        is_taken[record.slot] = true;
-        for (const std::uint16_t worker : record.worker_of_queue)
-            ++load[worker];
-    }
-    const auto free_slot = std::find(is_taken.begin(), is_taken.end(), false);
-    if (free_slot == is_taken.end())
-        return error("there are {} ports already, and no more are supported", kMaxPorts);
-
-    auto opened = kind->open(spec, {state_->pool, static_cast<std::uint16_t>(state_->workers.size())});
-    if (!opened)
-        return std::move(opened).error();
-    PortRecord record;
-    record.port = std::move(opened->port);
-    record.slot = static_cast<std::uint16_t>(free_slot - is_taken.begin());
-    for (std::uint16_t queue = 0; queue < record.port->rx_queue_count(); ++queue) {
-        const auto least = static_cast<std::uint16_t>(std::min_element(load.begin(), load.end()) - load.begin());
-        ++load[least];
-        record.worker_of_queue.push_back(least);
-    }
-    AddedPort added{record.port->mac(), record.port->mtu(), std::move(opened->warning)};
-    state_->ports.emplace(link, std::move(record));
-    return added;
-}
-
-void Dataplane::remove_port(LinkId link)
-{
-    const auto found = state_->ports.find(link);
-    if (found == state_->ports.end())
-        return;
-    PortRecord& record = found->second;
-    for (std::uint16_t queue = 0; record.is_watched && queue < record.worker_of_queue.size(); ++queue)
-        if (const int fd = record.port->wake_fd(queue); fd >= 0)
-            state_->workers[record.worker_of_queue[queue]]->unwatch(fd);
-    state_->ports.erase(found);
-}
-
-Result<AddedPort> Dataplane::hand_over_port(LinkId from, LinkId to)
-{
-    const auto found = state_->ports.find(from);
-    if (found == state_->ports.end() || !found->second.port->is_attached())
-        return error("the port is not there any more");
-    auto node = state_->ports.extract(found);
-    node.key() = to;
-    const Port& port = *state_->ports.insert(std::move(node)).position->second.port;
-    return AddedPort{port.mac(), port.mtu(), {}};
-}
-
-bool Dataplane::is_up(LinkId link) const
-{
-    const auto found = state_->ports.find(link);
-    return found != state_->ports.end() && found->second.port->is_up();
-}
-
-Result<> Dataplane::set_mtu(LinkId link, std::uint16_t mtu)
-{
-    return state_->ports.at(link).port->set_mtu(mtu);
-}
-
-Result<> Dataplane::set_mac(LinkId link, const Mac& mac)
-{
-    return state_->ports.at(link).port->set_mac(mac);
-}
-
 Fdb& Dataplane::fdb()
 {
     return state_->fdb;
@@ -194,48 +110,6 @@ Fdb& Dataplane::fdb()
 NeighborTable& Dataplane::neighbors()
 {
     return state_->neighbors;
-}
-
-void Dataplane::publish(std::unique_ptr<ForwardingConfig> config)
-{
-    if (config->routes == nullptr)
-        config->routes = RouteTable::build({});
-    config->fdb = &state_->fdb.table();
-    config->neighbors = &state_->neighbors.table();
-    config->polls.assign(state_->workers.size(), {});
-    for (const auto& [link, record] : state_->ports) {
-        if (link.value >= config->links.size() || config->link(link).role == LinkState::Role::kNone)
-            continue;
-        LinkState& named = config->links[link.value];
-        named.port = record.port.get();
-        named.slot = record.slot;
-        for (std::uint16_t queue = 0; queue < record.worker_of_queue.size(); ++queue)
-            config->polls[record.worker_of_queue[queue]].push_back({link, queue, record.port.get()});
-    }
-    state_->config.publish(std::move(config));
-    watch_polled();
-    for (const auto& worker : state_->workers)
-        worker->wake();
-}
-
-// A worker sleeps on exactly the descriptors of the ports that it polls: one that nobody drains would wake it for ever.
-void Dataplane::watch_polled()
-{
-    const ForwardingConfig& config = state_->config.read();
-    for (auto& [link, record] : state_->ports) {
-        const bool is_polled = link.value < config.links.size() && config.link(link).port != nullptr;
-        if (is_polled == record.is_watched)
-            continue;
-        record.is_watched = is_polled;
-        for (std::uint16_t queue = 0; queue < record.worker_of_queue.size(); ++queue) {
-            const int fd = record.port->wake_fd(queue);
-            Worker& worker = *state_->workers[record.worker_of_queue[queue]];
-            if (fd >= 0 && is_polled)
-                (void)worker.watch(fd); // at worst the queue waits for the next look at it
-            else if (fd >= 0)
-                worker.unwatch(fd);
-        }
-    }
 }
 
 void Dataplane::refresh_tables()

@@ -7,6 +7,7 @@
 #include "dataplane/net/parse.h"
 #include "dataplane/net/result.h"
 #include "dataplane/port/port_kind.h"
+#include "dataplane/port/port_losses.h"
 #include "dataplane/state/counters.h"
 #include "dataplane/state/fdb.h"
 #include "dataplane/state/forwarding_config.h"
@@ -70,6 +71,10 @@ public:
     // Makes an open port that of another link, which no config names yet: what workers do with it goes on until the
     // next config. Fails if what it was attached to is gone.
     Result<AddedPort> hand_over_port(LinkId from, LinkId to);
+    // Closes the ports whose interface the kernel has removed, and returns their links. What is sent there is dropped
+    // as link_down from then on; add_port() may open them again.
+    std::vector<LinkId> close_gone_ports();
+    bool has_port(LinkId link) const;
     bool is_up(LinkId link) const;
     Result<> set_mtu(LinkId link, std::uint16_t mtu);
     Result<> set_mac(LinkId link, const Mac& mac);
@@ -98,6 +103,8 @@ public:
     bool inject(LinkId link, Bytes frame);
 
     LinkTotals link_totals(LinkId link) const;
+    // What a port lost before it was counted in the totals. Asks the driver and the kernel.
+    PortLosses port_losses(LinkId link) const;
     void reset_totals(LinkId link); // a new device begins at zero
     std::vector<WorkerTotals> worker_totals() const;
     std::uint64_t tsc_hz() const;

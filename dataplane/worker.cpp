@@ -65,7 +65,7 @@ Result<std::unique_ptr<Worker>> Worker::create(std::uint16_t index, unsigned cpu
         return error("worker {}: {}", index, std::strerror(errno));
     std::unique_ptr<Worker> worker{new Worker(index, cpu, shared, std::move(*inject), std::move(*punt),
                                               std::move(*learn), counters, epoll_fd, event_fd)};
-    if (auto watched = worker->watch(event_fd); !watched)
+    if (auto watched = worker->watch(event_fd, kOwnWatch); !watched)
         return std::move(watched).error();
     return worker;
 }
@@ -118,11 +118,11 @@ void Worker::wake() noexcept
     [[maybe_unused]] const auto written = write(event_fd_, &one, sizeof(one));
 }
 
-Result<> Worker::watch(int fd)
+Result<> Worker::watch(int fd, std::uint64_t number)
 {
     epoll_event event{};
     event.events = EPOLLIN;
-    event.data.fd = fd;
+    event.data.u64 = number;
     if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) != 0)
         return error("worker {}: epoll_ctl: {}", index_, std::strerror(errno));
     return Ok{};
@@ -277,22 +277,40 @@ void Worker::sleep(const ForwardingConfig& config) noexcept
     sleeping_.store(true, std::memory_order_relaxed);
     std::atomic_thread_fence(std::memory_order_seq_cst); // pairs with wake()
     shared_.qsbr.offline(index_);
+    std::array<epoll_event, 16> events;
+    int count = 0;
     if (inject_.is_empty() && !stopping_.load(std::memory_order_relaxed)) {
-        std::array<epoll_event, 16> events;
-        const int count = epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()), timeout);
+        count = epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()), timeout);
         counters_.sleeps.add(1);
-        for (int i = 0; i < count; ++i) {
-            const auto& event = events[static_cast<std::size_t>(i)];
-            std::uint64_t drained = 0;
-            if (event.data.fd == event_fd_) {
-                [[maybe_unused]] const auto size = read(event_fd_, &drained, sizeof(drained));
-            } else if ((event.events & (EPOLLERR | EPOLLHUP)) != 0 && !clear_socket_error(event.data.fd)) {
-                unwatch(event.data.fd); // its other end is gone; it would wake us for ever
-            }
-        }
     }
     sleeping_.store(false, std::memory_order_relaxed);
     shared_.qsbr.online(index_);
+    for (int i = 0; i < count; ++i) {
+        const auto& event = events[static_cast<std::size_t>(i)];
+        std::uint64_t drained = 0;
+        if (event.data.u64 == kOwnWatch) {
+            [[maybe_unused]] const auto size = read(event_fd_, &drained, sizeof(drained));
+        } else if ((event.events & (EPOLLERR | EPOLLHUP)) != 0) {
+            answer_failure(event.data.u64);
+        }
+    }
+}
+
+// While this worker slept the port may have been closed, and its descriptor may be another port's by now. A port that
+// the present config names stays open until this worker has been offline again.
+void Worker::answer_failure(std::uint64_t watch) noexcept
+{
+    const ForwardingConfig& config = shared_.config.read();
+    if (index_ >= config.polls.size())
+        return;
+    for (const PollEntry& entry : config.polls[index_]) {
+        if (entry.watch != watch)
+            continue;
+        const int fd = entry.port->wake_fd(entry.queue);
+        if (!clear_socket_error(fd))
+            unwatch(fd); // its other end is gone; it would wake us for ever
+        return;
+    }
 }
 
 } // namespace vx

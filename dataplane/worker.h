@@ -50,8 +50,10 @@ public:
 
     // Control thread: makes a sleeping worker look at its ports and rings. Cheap if it is awake.
     void wake() noexcept;
-    Result<> watch(int fd); // wake when fd is readable
+    // Wake when fd, of the queue whose PollEntry has this number, is readable.
+    Result<> watch(int fd, std::uint64_t number);
     void unwatch(int fd) noexcept;
+    static constexpr std::uint64_t kOwnWatch = 0; // of the worker's own event_fd
 
     // Control thread's ends of the rings.
     SpscRing<rte_mbuf*>& inject_ring() { return inject_; }
@@ -73,6 +75,7 @@ private:
     std::size_t take_injected(Context& context) noexcept;
     void hand_over(Context& context) noexcept;
     void sleep(const ForwardingConfig& config) noexcept;
+    void answer_failure(std::uint64_t watch) noexcept;
 
     const std::uint16_t index_;
     const unsigned cpu_;

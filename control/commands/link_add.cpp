@@ -77,6 +77,11 @@ Result<> check_unique(const Model& model, const Words& words, const Link& added)
 {
     if (model.find(added.name) != nullptr)
         return error("{}: there is already a device \"{}\" (File exists)", words.name(), added.name);
+    if (const PortSpec* port = added.port())
+        for (const auto& [id, link] : model.links)
+            if (link.port() != nullptr && share_interface(*port, *link.port()))
+                return error("{}: \"{}\" already has that interface ({}{}) (File exists)", words.name(), link.name,
+                             link.kind_name(), port_options_text(*link.port()));
     const VxlanSettings* vxlan = added.vxlan();
     if (vxlan == nullptr)
         return Ok{};

@@ -36,6 +36,8 @@ std::vector<std::string_view> flags_of(const Transaction& transaction, const Lin
     const bool is_running = link.is_up && has_carrier(transaction, link);
     if (link.is_up && !is_running)
         flags.push_back("NO-CARRIER");
+    if (link.port() != nullptr && !transaction.dataplane().has_port(link.id))
+        flags.push_back("GONE"); // the kernel has removed its interface
     flags.insert(flags.end(), {"BROADCAST", "MULTICAST"});
     if (link.is_up)
         flags.push_back("UP");

@@ -23,6 +23,19 @@ struct StatsWords {
 struct Row {
     const Link* link;
     LinkTotals totals;
+    PortLosses losses;
+};
+
+// Frames that never got as far as the counters of what was received.
+struct Loss {
+    std::string_view name;
+    std::uint64_t PortLosses::*count;
+    std::string_view meaning;
+};
+constexpr Loss kLosses[] = {
+    {"rx_missed", &PortLosses::rx_missed, "came to the port, and found its queue full"},
+    {"rx_errors", &PortLosses::rx_errors, "came to the port damaged, or larger than its buffers"},
+    {"rx_nombuf", &PortLosses::rx_nombuf, "came to the port when no packet buffer was left"},
 };
 
 Result<StatsWords> parse(const Transaction& transaction, Words& words)
@@ -54,7 +67,7 @@ std::string links_text(const std::vector<Row>& rows)
 {
     std::string text = fmt::format("{:<15} {:>14} {:>17} {:>14} {:>17} {:>12}\n", "device", "rx packets", "rx bytes",
                                    "tx packets", "tx bytes", "dropped");
-    for (const auto& [link, totals] : rows)
+    for (const auto& [link, totals, losses] : rows)
         text += fmt::format("{:<15} {:>14} {:>17} {:>14} {:>17} {:>12}\n", link->name, totals.rx_packets,
                             totals.rx_bytes, totals.tx_packets, totals.tx_bytes, totals.dropped());
     return text;
@@ -63,11 +76,16 @@ std::string links_text(const std::vector<Row>& rows)
 std::string drops_text(const std::vector<Row>& rows)
 {
     std::string text;
+    const auto line = [&](std::string_view name, const Link& link, std::uint64_t count, std::string_view meaning) {
+        if (count != 0)
+            text += fmt::format("{:<20} {:<15} {:>12}  {}\n", name, link.name, count, meaning);
+    };
+    for (const Loss& loss : kLosses)
+        for (const Row& row : rows)
+            line(loss.name, *row.link, row.losses.*loss.count, loss.meaning);
     for (std::size_t reason = 0; reason < kDropReasonCount; ++reason)
-        for (const auto& [link, totals] : rows)
-            if (totals.drops[reason] != 0)
-                text += fmt::format("{:<20} {:<15} {:>12}  {}\n", kDropReasons[reason].name, link->name,
-                                    totals.drops[reason], kDropReasons[reason].meaning);
+        for (const Row& row : rows)
+            line(kDropReasons[reason].name, *row.link, row.totals.drops[reason], kDropReasons[reason].meaning);
     if (text.empty())
         return text;
     return fmt::format("\n{:<20} {:<15} {:>12}\n", "drop reason", "device", "packets") + text;
@@ -100,10 +118,15 @@ nlohmann::ordered_json drops_json(const std::array<std::uint64_t, kDropReasonCou
 nlohmann::ordered_json links_json(const std::vector<Row>& rows)
 {
     auto json = nlohmann::ordered_json::array();
-    for (const auto& [link, totals] : rows)
+    for (const auto& [link, totals, losses] : rows)
         json.push_back({{"ifindex", link->id.value},
                         {"ifname", link->name},
-                        {"rx", {{"packets", totals.rx_packets}, {"bytes", totals.rx_bytes}}},
+                        {"rx",
+                         {{"packets", totals.rx_packets},
+                          {"bytes", totals.rx_bytes},
+                          {"missed", losses.rx_missed},
+                          {"errors", losses.rx_errors},
+                          {"nombuf", losses.rx_nombuf}}},
                         {"tx", {{"packets", totals.tx_packets}, {"bytes", totals.tx_bytes}}},
                         {"dropped", totals.dropped()},
                         {"drops", drops_json(totals.drops)}});
@@ -138,7 +161,7 @@ Result<Reply> stats_show(Transaction& transaction, Words& words)
     for (const auto& [id, link] : transaction.model().links) {
         if (parsed->part == Part::kWorkers || (parsed->part == Part::kDevice && id != parsed->device))
             continue;
-        rows.push_back({&link, dataplane.link_totals(id)});
+        rows.push_back({&link, dataplane.link_totals(id), dataplane.port_losses(id)});
         for (std::size_t reason = 0; reason < kDropReasonCount; ++reason)
             sums[reason] += rows.back().totals.drops[reason];
     }

@@ -136,7 +136,7 @@ Result<> EthPort::set_up_queues(const EthSetup& setup, const rte_eth_dev_info& i
 void EthPort::adopt_sockets(const EthSetup& setup)
 {
     for (const PacketSocket& socket : device_.new_sockets()) {
-        wake_fds_.push_back(socket.fd);
+        sockets_.push_back(socket);
         if (socket.domain == AF_PACKET)
             tune_af_packet(socket, setup.ring_bytes);
     }
@@ -159,6 +159,18 @@ bool EthPort::is_up() const
         return interface_->has_carrier();
     rte_eth_link link{};
     return rte_eth_link_get_nowait(device_.id(), &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+}
+
+PortLosses EthPort::losses()
+{
+    rte_eth_stats counted{};
+    PortLosses losses;
+    if (rte_eth_stats_get(device_.id(), &counted) == 0)
+        losses = {counted.imissed, counted.ierrors, counted.rx_nombuf};
+    for (const PacketSocket& socket : sockets_)
+        (socket.domain == AF_PACKET ? packet_missed_ : losses.rx_missed) += missed_frames(socket);
+    losses.rx_missed += packet_missed_;
+    return losses;
 }
 
 void EthPort::apply_mtu(std::uint16_t mtu)
@@ -187,11 +199,11 @@ Result<> EthPort::set_mac(const Mac& mac)
 {
     rte_ether_addr address;
     std::memcpy(address.addr_bytes, mac.bytes().data(), sizeof(address.addr_bytes));
-    const int rc = rte_eth_dev_default_mac_addr_set(device_.id(), &address);
-    if (rc == -ENOTSUP && interface_) {
+    if (interface_) { // its drivers look for it by the name that it had
         if (auto set = interface_->set_mac(mac); !set)
             return set;
-    } else if (rc != 0 && rc != -ENOTSUP) { // where no hardware filters, an address is only what we answer to
+    } else if (const int rc = rte_eth_dev_default_mac_addr_set(device_.id(), &address);
+               rc != 0 && rc != -ENOTSUP) { // where no hardware filters, an address is only what we answer to
         return error("setting the MAC address to {}: {}", mac.to_string(), rte_strerror(-rc));
     }
     mac_ = mac;

@@ -7,6 +7,7 @@
 #include "dataplane/net/mac.h"
 #include "dataplane/port/eth_device.h"
 #include "dataplane/port/kernel_interface.h"
+#include "dataplane/port/port_losses.h"
 
 #include <rte_ethdev.h>
 #include <rte_spinlock.h>
@@ -85,11 +86,12 @@ public:
     }
 
     std::uint16_t rx_queue_count() const { return rx_queue_count_; }
-    int wake_fd(std::uint16_t queue) const { return queue < wake_fds_.size() ? wake_fds_[queue] : -1; }
+    int wake_fd(std::uint16_t queue) const { return queue < sockets_.size() ? sockets_[queue].fd : -1; }
     Mac mac() const { return mac_; }
     std::uint16_t mtu() const { return mtu_; }
     bool is_up() const;
-    bool is_attached() const { return !interface_ || interface_->is_there(); }
+    bool is_gone() const { return interface_ && !interface_->is_there(); }
+    PortLosses losses();
     Result<> set_mtu(std::uint16_t mtu);
     Result<> set_mac(const Mac& mac);
 
@@ -121,7 +123,8 @@ private:
     std::uint32_t ring_limit_ = 0;
     Mac mac_;
     std::optional<KernelInterface> interface_;
-    std::vector<int> wake_fds_; // by receive queue
+    std::vector<PacketSocket> sockets_; // by receive queue; none where the driver has none
+    std::uint64_t packet_missed_ = 0;   // by AF_PACKET sockets, until they were last asked
 };
 
 } // namespace vx

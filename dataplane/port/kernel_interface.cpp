@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/port/kernel_interface.h"
 
+#include "dataplane/port/netns.h"
+
 #include <linux/ethtool.h>
+#include <linux/if_link.h>
 #include <linux/if_packet.h>
+#include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -75,15 +79,35 @@ Result<KernelInterface> KernelInterface::find(std::string_view name)
     const unsigned index = if_nametoindex(text.c_str());
     if (index == 0)
         return error("interface \"{}\" does not exist in this network namespace", name);
-    FileDescriptor socket{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-    if (!socket)
+    // Bound to the interface, but to no protocol: it receives nothing, and learns when the interface goes.
+    FileDescriptor socket{::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)};
+    sockaddr_ll address{};
+    address.sll_family = AF_PACKET;
+    address.sll_ifindex = static_cast<int>(index);
+    if (!socket || bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
         return error("interface \"{}\": socket: {}", name, std::strerror(errno));
     return KernelInterface{std::move(socket), text, index};
 }
 
+bool KernelInterface::is_there() const
+{
+    sockaddr_ll address{};
+    socklen_t size = sizeof(address);
+    return getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0 &&
+           address.sll_ifindex == static_cast<int>(index_);
+}
+
 bool KernelInterface::request(unsigned long code, ifreq& argument) const
 {
-    name_.copy(argument.ifr_name, IFNAMSIZ - 1);
+    if (!is_there()) {
+        errno = ENODEV;
+        return false;
+    }
+    ifreq present{};
+    present.ifr_ifindex = static_cast<int>(index_);
+    if (ioctl(socket_.get(), SIOCGIFNAME, &present) != 0)
+        return false;
+    std::memcpy(argument.ifr_name, present.ifr_name, IFNAMSIZ);
     return ioctl(socket_.get(), code, &argument) == 0;
 }
 
@@ -109,12 +133,6 @@ short KernelInterface::flags() const
 {
     ifreq argument{};
     return request(SIOCGIFFLAGS, argument) ? argument.ifr_flags : short{0};
-}
-
-bool KernelInterface::is_there() const
-{
-    ifreq argument{};
-    return request(SIOCGIFINDEX, argument) && static_cast<unsigned>(argument.ifr_ifindex) == index_;
 }
 
 bool KernelInterface::is_up() const
@@ -156,13 +174,100 @@ Result<> KernelInterface::set_mac(const Mac& mac)
     return Ok{};
 }
 
-Result<> KernelInterface::bring_up()
+// ---- netlink ---------------------------------------------------------------------------------------------------
+
+namespace
 {
-    ifreq argument{};
-    argument.ifr_flags = static_cast<short>(flags() | IFF_UP);
-    if (!request(SIOCSIFFLAGS, argument))
-        return error("interface \"{}\": bringing it up: {}", name_, std::strerror(errno));
+
+FileDescriptor netlink_socket()
+{
+    return FileDescriptor{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)};
+}
+
+// RTM_NEWLINK, with room for what bring_up() asks for.
+struct LinkRequest {
+    nlmsghdr header{};
+    ifinfomsg link{};
+    std::array<char, 64> attributes{};
+
+    LinkRequest()
+    {
+        header.nlmsg_len = NLMSG_LENGTH(sizeof(link));
+        header.nlmsg_type = RTM_NEWLINK;
+        header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+    }
+
+    void add(unsigned short type, const void* value, std::size_t size)
+    {
+        auto* attribute = reinterpret_cast<rtattr*>(reinterpret_cast<char*>(this) + header.nlmsg_len);
+        attribute->rta_type = type;
+        attribute->rta_len = static_cast<unsigned short>(RTA_LENGTH(size));
+        std::memcpy(RTA_DATA(attribute), value, size);
+        header.nlmsg_len += RTA_SPACE(size);
+    }
+};
+
+// 0, or what the kernel has against it.
+int carry_out(const LinkRequest& request)
+{
+    const FileDescriptor socket = netlink_socket();
+    struct {
+        nlmsghdr header;
+        nlmsgerr outcome;
+        std::array<char, 512> rest; // the request is quoted
+    } answer{};
+    if (!socket || send(socket.get(), &request, request.header.nlmsg_len, 0) < 0 ||
+        recv(socket.get(), &answer, sizeof(answer), 0) < 0)
+        return errno;
+    return answer.header.nlmsg_type == NLMSG_ERROR ? -answer.outcome.error : EPROTO;
+}
+
+} // namespace
+
+Result<> KernelInterface::bring_up(const Netns& netns, const std::string& name)
+{
+    LinkRequest request;
+    request.link.ifi_index = static_cast<int>(index_);
+    request.link.ifi_flags = request.link.ifi_change = IFF_UP;
+    if (const int fd = netns.fd(); fd >= 0)
+        request.add(IFLA_NET_NS_FD, &fd, sizeof(fd));
+    request.add(IFLA_IFNAME, name.c_str(), name.size() + 1);
+    if (const int failure = carry_out(request); failure != 0)
+        return error("interface \"{}\": bringing it up: {}", name, std::strerror(failure));
     return Ok{};
+}
+
+Result<std::uint64_t> dropped_by(const std::string& name)
+{
+    struct {
+        nlmsghdr header;
+        if_stats_msg statistics;
+    } request{};
+    request.header.nlmsg_len = sizeof(request);
+    request.header.nlmsg_type = RTM_GETSTATS;
+    request.header.nlmsg_flags = NLM_F_REQUEST;
+    request.statistics.ifindex = if_nametoindex(name.c_str());
+    request.statistics.filter_mask = IFLA_STATS_FILTER_BIT(IFLA_STATS_LINK_64);
+    const FileDescriptor socket = netlink_socket();
+    alignas(nlmsghdr) std::array<char, 1024> answer{};
+    const auto* header = reinterpret_cast<const nlmsghdr*>(answer.data());
+    if (!socket || send(socket.get(), &request, sizeof(request), 0) < 0 ||
+        recv(socket.get(), answer.data(), answer.size(), 0) < 0 || header->nlmsg_type != RTM_NEWSTATS)
+        return error("interface \"{}\": asking for its counters: {}", name, std::strerror(errno));
+    const char* at = answer.data() + NLMSG_SPACE(sizeof(if_stats_msg));
+    const char* const end = answer.data() + header->nlmsg_len;
+    for (rtattr attribute; at + sizeof(attribute) <= end; at += RTA_ALIGN(attribute.rta_len)) {
+        std::memcpy(&attribute, at, sizeof(attribute));
+        if (attribute.rta_len < sizeof(attribute))
+            break;
+        rtnl_link_stats64 totals{};
+        if (attribute.rta_type != IFLA_STATS_LINK_64)
+            continue;
+        std::memcpy(&totals, at + RTA_LENGTH(0),
+                    std::min<std::size_t>(sizeof(totals), attribute.rta_len - RTA_LENGTH(0)));
+        return totals.tx_dropped;
+    }
+    return error("interface \"{}\" has no counters", name);
 }
 
 } // namespace vx

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <linux/if_packet.h>
+#include <net/if.h>
 
 #include <algorithm>
 #include <atomic>
@@ -74,6 +75,36 @@ Result<std::unique_ptr<MbufPool>> pool_for(const PortContext& context, std::uint
 }
 
 } // namespace
+
+namespace
+{
+
+bool attaches(const PortSpec& spec)
+{
+    return spec.kind == "af_packet" || spec.kind == "af_xdp";
+}
+
+} // namespace
+
+bool can_attach(const PortSpec& spec)
+{
+    return attaches(spec) && KernelInterface::exists(spec.option("dev"));
+}
+
+bool share_interface(const PortSpec& one, const PortSpec& other)
+{
+    const auto inside = [](const PortSpec& spec) {
+        return spec.has("ifname") ? spec.option("ifname") : std::string_view{spec.name};
+    };
+    if (one.kind == "tap" && other.kind == "tap")
+        return one.option("netns") == other.option("netns") && inside(one) == inside(other);
+    if (!attaches(one) || !attaches(other))
+        return false;
+    const std::string device{one.option("dev")};
+    const std::string other_device{other.option("dev")}; // may be another name of the same
+    const unsigned index = if_nametoindex(device.c_str());
+    return device == other_device || (index != 0 && index == if_nametoindex(other_device.c_str()));
+}
 
 // net_af_packet cuts what it receives to the slots of its ring, loses silently what it cannot send, and takes slots for
 // contiguous: so a slot holds the largest frame and is a power of two.

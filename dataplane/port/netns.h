@@ -17,6 +17,10 @@ class Netns
 public:
     // NAME as `ip netns` knows it, PID of a process that lives in it, or a PATH, which holds a '/'. "": our own.
     static Result<Netns> open(std::string_view text);
+    // The one that a descriptor names; `text` for messages.
+    static Netns of(FileDescriptor fd, std::string text) { return Netns{std::move(fd), std::move(text)}; }
+
+    int fd() const { return fd_.get(); } // -1: our own
 
     // Runs `task`, which returns a Result, inside the namespace, on a thread that ends with it.
     template <typename Task>

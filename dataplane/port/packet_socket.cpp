@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <linux/filter.h>
 #include <linux/if_packet.h>
+#include <linux/if_xdp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -48,6 +49,20 @@ std::vector<PacketSocket> packet_sockets(std::span<const PacketSocket> known)
 bool is_open(const PacketSocket& socket)
 {
     return packet_socket(socket.fd) == socket;
+}
+
+std::uint64_t missed_frames(const PacketSocket& socket)
+{
+    if (socket.domain == AF_PACKET) {
+        tpacket_stats statistics{};
+        socklen_t size = sizeof(statistics);
+        getsockopt(socket.fd, SOL_PACKET, PACKET_STATISTICS, &statistics, &size);
+        return statistics.tp_drops;
+    }
+    xdp_statistics statistics{};
+    socklen_t size = sizeof(statistics);
+    getsockopt(socket.fd, SOL_XDP, XDP_STATISTICS, &statistics, &size);
+    return statistics.rx_ring_full;
 }
 
 void tune_af_packet(const PacketSocket& socket, int ring_bytes)

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -22,6 +23,9 @@ struct PacketSocket {
 std::vector<PacketSocket> packet_sockets(std::span<const PacketSocket> known = {});
 
 bool is_open(const PacketSocket& socket);
+
+// Frames that found the socket's receive ring full; the drivers do not count them. AF_PACKET: since the last call.
+std::uint64_t missed_frames(const PacketSocket& socket);
 
 // For a socket of net_af_packet: frames that this host sends are not received (they went out, they did not come in),
 // and a full transmit ring's worth of them may be on its way at once, or the rest would lie there until the next burst.

@@ -29,9 +29,14 @@ bool Port::is_up() const
     return std::visit([](const auto& port) { return port.is_up(); }, port_);
 }
 
-bool Port::is_attached() const
+bool Port::is_gone() const
 {
-    return std::visit([](const auto& port) { return port.is_attached(); }, port_);
+    return std::visit([](const auto& port) { return port.is_gone(); }, port_);
+}
+
+PortLosses Port::losses()
+{
+    return std::visit([](auto& port) { return port.losses(); }, port_);
 }
 
 Result<> Port::set_mtu(std::uint16_t mtu)

@@ -47,7 +47,8 @@ public:
     Mac mac() const;           // of our end for an ethdev; of the container's end for a TAP
     std::uint16_t mtu() const; // largest payload behind the Ethernet header, bytes
     bool is_up() const;        // false when the other end is gone or has no carrier
-    bool is_attached() const;  // still to the interface that it was opened on
+    bool is_gone() const;      // the kernel's interface behind it was removed; the port will never work again
+    PortLosses losses();       // since it was opened; control thread
     Result<> set_mtu(std::uint16_t mtu);
     Result<> set_mac(const Mac& mac);
 

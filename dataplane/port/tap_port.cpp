@@ -2,11 +2,14 @@
 #include "dataplane/port/tap_port.h"
 
 #include "dataplane/dpdk/mbuf.h"
+#include "dataplane/port/kernel_interface.h"
 #include "dataplane/port/netns.h"
 
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <net/if_arp.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 
@@ -47,14 +50,14 @@ constexpr std::size_t kFrameOverhead = sizeof(EthernetHeader) + 4; // and a VLAN
 namespace
 {
 
-// Runs inside the interface's namespace, to which the descriptor belongs from its opening on.
-Result<FileDescriptor> open_queue(const TapSetup& setup, bool is_first)
+// `name` may hold a %d, and becomes the interface's name.
+Result<FileDescriptor> open_queue(const TapSetup& setup, std::string& name, bool is_first)
 {
     FileDescriptor fd{open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC)};
     if (!fd)
         return error("tap \"{}\": /dev/net/tun: {}", setup.ifname, std::strerror(errno));
     ifreq request{};
-    setup.ifname.copy(request.ifr_name, IFNAMSIZ - 1);
+    name.copy(request.ifr_name, IFNAMSIZ - 1);
     unsigned flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
     if (is_first)
         flags |= IFF_TUN_EXCL; // never somebody else's
@@ -63,14 +66,28 @@ Result<FileDescriptor> open_queue(const TapSetup& setup, bool is_first)
     request.ifr_flags = static_cast<short>(flags);
     if (ioctl(fd.get(), TUNSETIFF, &request) != 0)
         return error("tap \"{}\": creating it: {}", setup.ifname, std::strerror(errno));
+    name = request.ifr_name;
     int header_size = sizeof(VnetHeader);
     if (ioctl(fd.get(), TUNSETVNETHDRSZ, &header_size) != 0 || ioctl(fd.get(), TUNSETOFFLOAD, kOffloads) != 0)
         return error("tap \"{}\": setting its offloads: {}", setup.ifname, std::strerror(errno));
     return fd;
 }
 
+Result<> check_free(const Netns& netns, const TapSetup& setup)
+{
+    return netns.run([&]() -> Result<> {
+        if (!KernelInterface::exists(setup.ifname))
+            return Ok{};
+        return error("interface \"{}\" exists already in {}", setup.ifname,
+                     setup.netns.empty() ? "this network namespace"
+                                         : fmt::format("the network namespace \"{}\"", setup.netns));
+    });
+}
+
 } // namespace
 
+// A TAP's descriptor keeps the namespace alive that it was opened in, for as long as it is open. So the interface is
+// made in our own and moved to the container's, which then ends with the container and takes the interface with it.
 Result<TapPort> TapPort::create(const TapSetup& setup, MbufPool& pool)
 {
     if (auto checked = check_interface_name(setup.ifname); !checked)
@@ -78,43 +95,41 @@ Result<TapPort> TapPort::create(const TapSetup& setup, MbufPool& pool)
     auto netns = Netns::open(setup.netns);
     if (!netns)
         return std::move(netns).error();
-    return netns->run([&]() -> Result<TapPort> {
-        if (KernelInterface::exists(setup.ifname))
-            return error("interface \"{}\" exists already in {}", setup.ifname,
-                         setup.netns.empty() ? "this network namespace"
-                                             : fmt::format("the network namespace \"{}\"", setup.netns));
-        auto queues = std::make_unique<Queue[]>(setup.queues);
-        for (std::uint16_t i = 0; i < setup.queues; ++i) {
-            auto fd = open_queue(setup, i == 0);
-            if (!fd)
-                return std::move(fd).error();
-            queues[i].fd = std::move(*fd);
-        }
-        auto interface = KernelInterface::find(setup.ifname);
-        if (!interface)
-            return std::move(interface).error();
-        TapPort port{std::move(queues), setup.queues, std::move(*interface), pool};
-        if (setup.mac)
-            if (auto set = port.set_mac(*setup.mac); !set)
-                return std::move(set).error();
-        if (setup.mtu)
-            if (auto set = port.set_mtu(*setup.mtu); !set)
-                return std::move(set).error();
-        if (auto up = port.interface_.bring_up(); !up)
-            return std::move(up).error();
-        auto mac = port.interface_.mac();
-        auto mtu = port.interface_.mtu();
-        if (!mac || !mtu)
-            return mac ? mtu.error() : mac.error();
-        port.mac_ = *mac;
-        port.mtu_ = *mtu;
-        port.fit_segments(*mtu);
-        return port;
-    });
+    if (auto free = check_free(*netns, setup); !free)
+        return std::move(free).error();
+
+    std::string name = setup.netns.empty() ? setup.ifname : "vxd%d";
+    auto queues = std::make_unique<Queue[]>(setup.queues);
+    for (std::uint16_t i = 0; i < setup.queues; ++i) {
+        auto fd = open_queue(setup, name, i == 0);
+        if (!fd)
+            return std::move(fd).error();
+        queues[i].fd = std::move(*fd);
+    }
+    auto interface = KernelInterface::find(name);
+    if (!interface)
+        return std::move(interface).error();
+    if (setup.mac)
+        if (auto set = interface->set_mac(*setup.mac); !set)
+            return std::move(set).error();
+    if (setup.mtu)
+        if (auto set = interface->set_mtu(*setup.mtu); !set)
+            return std::move(set).error();
+    const auto mac = interface->mac();
+    const auto mtu = interface->mtu();
+    if (!mac || !mtu)
+        return mac ? mtu.error() : mac.error();
+    TapPort port{std::move(queues), setup.queues, pool};
+    port.mac_ = *mac;
+    port.mtu_ = *mtu;
+    port.fit_segments(*mtu);
+    if (auto up = interface->bring_up(*netns, setup.ifname); !up)
+        return std::move(up).error();
+    return port;
 }
 
-TapPort::TapPort(std::unique_ptr<Queue[]> queues, std::uint16_t queue_count, KernelInterface interface, MbufPool& pool)
-    : queues_(std::move(queues)), pool_(pool.raw()), queue_count_(queue_count), interface_(std::move(interface))
+TapPort::TapPort(std::unique_ptr<Queue[]> queues, std::uint16_t queue_count, MbufPool& pool)
+    : queues_(std::move(queues)), pool_(pool.raw()), queue_count_(queue_count)
 {
 }
 
@@ -139,33 +154,75 @@ int TapPort::wake_fd(std::uint16_t queue) const
     return queues_[queue].fd.get();
 }
 
-bool TapPort::is_attached() const
+namespace
 {
-    return !shared_->is_broken.load(std::memory_order_relaxed) && interface_.is_there();
+
+// What the interface says through a descriptor of its own, wherever it lives and whatever it is called by now.
+short state_of(int fd)
+{
+    pollfd question{fd, POLLOUT, 0};
+    return poll(&question, 1, 0) < 0 ? short{POLLERR} : question.revents;
 }
+
+Result<Netns> netns_of(int fd, ifreq& name)
+{
+    FileDescriptor netns{ioctl(fd, TUNGETDEVNETNS)};
+    if (!netns || ioctl(fd, TUNGETIFF, &name) != 0)
+        return error("the interface is gone: {}", std::strerror(errno));
+    return Netns::of(std::move(netns), name.ifr_name);
+}
+
+} // namespace
 
 bool TapPort::is_up() const
 {
-    return !shared_->is_broken.load(std::memory_order_relaxed) && interface_.is_up();
+    return (state_of(queues_[0].fd.get()) & (POLLOUT | POLLERR)) == POLLOUT; // writable when it is up
+}
+
+bool TapPort::is_gone() const
+{
+    return (state_of(queues_[0].fd.get()) & POLLERR) != 0;
+}
+
+PortLosses TapPort::losses()
+{
+    PortLosses losses;
+    for (std::uint16_t i = 0; i < queue_count_; ++i)
+        losses.rx_errors += queues_[i].cut_off.load(std::memory_order_relaxed);
+    ifreq name{};
+    if (const auto netns = netns_of(queues_[0].fd.get(), name)) {
+        const auto missed = netns->run([&]() -> Result<std::uint64_t> { return dropped_by(name.ifr_name); });
+        missed_ = missed ? *missed : missed_;
+    }
+    losses.rx_missed = missed_; // what the kernel could not give us
+    return losses;
 }
 
 Result<> TapPort::set_mtu(std::uint16_t mtu)
 {
+    ifreq name{};
+    const auto netns = netns_of(queues_[0].fd.get(), name);
+    if (!netns)
+        return netns.error();
     if (mtu > mtu_)
         fit_segments(mtu); // before such frames come
-    if (auto set = interface_.set_mtu(mtu); !set) {
-        fit_segments(mtu_);
-        return set;
-    }
-    mtu_ = mtu;
-    fit_segments(mtu);
-    return Ok{};
+    auto set = netns->run([&]() -> Result<> {
+        auto interface = KernelInterface::find(name.ifr_name);
+        return interface ? interface->set_mtu(mtu) : Result<>{interface.error()};
+    });
+    if (set)
+        mtu_ = mtu;
+    fit_segments(mtu_);
+    return set;
 }
 
 Result<> TapPort::set_mac(const Mac& mac)
 {
-    if (auto set = interface_.set_mac(mac); !set)
-        return set;
+    ifreq request{};
+    request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
+    std::memcpy(request.ifr_hwaddr.sa_data, mac.bytes().data(), mac.bytes().size());
+    if (ioctl(queues_[0].fd.get(), SIOCSIFHWADDR, &request) != 0)
+        return error("setting the MAC address to {}: {}", mac.to_string(), std::strerror(errno));
     mac_ = mac;
     return Ok{};
 }
@@ -202,11 +259,6 @@ void note_checksum(rte_mbuf* frame, const VnetHeader& header) noexcept
     } else if ((header.flags & VnetHeader::kDataValid) != 0) {
         frame->ol_flags = RTE_MBUF_F_RX_L4_CKSUM_GOOD;
     }
-}
-
-bool is_gone(const std::atomic<bool>& is_broken) noexcept
-{
-    return is_broken.load(std::memory_order_relaxed);
 }
 
 } // namespace
@@ -257,6 +309,9 @@ rte_mbuf* TapPort::receive(Queue& queue) noexcept
     if (used == segment_count && rte_pktmbuf_tailroom(last) == 0) [[unlikely]] {
         // Cut off: somebody in the container has raised the MTU. The next one will fit.
         shared_->segment_count.store(kMaxSegments, std::memory_order_relaxed);
+        queue.cut_off.store(queue.cut_off.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        rte_pktmbuf_free(frame);
+        return receive(queue);
     }
     note_checksum(frame, header);
     return frame;
@@ -268,7 +323,7 @@ std::uint16_t TapPort::tx(std::uint16_t worker, std::span<rte_mbuf*> frames) noe
     // A frame that is refused moves to the end, so that those behind it, of other senders, still leave.
     std::size_t end = frames.size();
     std::size_t at = 0;
-    while (at < end && !is_gone(shared_->is_broken)) {
+    while (at < end && !shared_->is_broken.load(std::memory_order_relaxed)) {
         if (send(fd, frames[at]))
             ++at;
         else if (errno == EIO) // the container has its interface down: none will pass

@@ -5,7 +5,9 @@
 
 #include "dataplane/dpdk/mbuf_pool.h"
 #include "dataplane/net/mac.h"
-#include "dataplane/port/kernel_interface.h"
+#include "dataplane/net/result.h"
+#include "dataplane/port/file_descriptor.h"
+#include "dataplane/port/port_losses.h"
 
 #include <array>
 #include <atomic>
@@ -31,7 +33,8 @@ class TapPort
 public:
     static constexpr std::uint16_t kMaxQueues = 16;
 
-    // The interface is up when this returns, and gone when the port is.
+    // The interface is up when this returns, and gone when the port is. It goes with its namespace too, which the port
+    // does not keep alive.
     static Result<TapPort> create(const TapSetup& setup, MbufPool& pool);
 
     std::uint16_t rx(std::uint16_t queue, std::span<rte_mbuf*> out) noexcept;
@@ -41,8 +44,9 @@ public:
     int wake_fd(std::uint16_t queue) const;
     Mac mac() const { return mac_; }
     std::uint16_t mtu() const { return mtu_; }
-    bool is_up() const; // false when the container has removed it or set it down
-    bool is_attached() const;
+    bool is_up() const;   // false when the container has removed it or set it down
+    bool is_gone() const; // removed, by the container or with it: it will not come back
+    PortLosses losses();
     Result<> set_mtu(std::uint16_t mtu);
     Result<> set_mac(const Mac& mac);
 
@@ -53,6 +57,7 @@ private:
     // One receiving worker each; the descriptor is also written to, by any worker.
     struct alignas(64) Queue {
         FileDescriptor fd;
+        std::atomic<std::uint64_t> cut_off{0}; // frames larger than the buffers; written by the receiving worker alone
         std::size_t spare_count = 0;
         std::array<rte_mbuf*, 2 * kMaxSegments> spares; // allocated before it is known whether a frame waits
         ~Queue();
@@ -64,7 +69,7 @@ private:
         std::atomic<std::size_t> segment_count{1}; // that a frame may need
     };
 
-    TapPort(std::unique_ptr<Queue[]> queues, std::uint16_t queue_count, KernelInterface interface, MbufPool& pool);
+    TapPort(std::unique_ptr<Queue[]> queues, std::uint16_t queue_count, MbufPool& pool);
     rte_mbuf* receive(Queue& queue) noexcept;
     bool send(int fd, rte_mbuf* frame) noexcept;
     void fit_segments(std::uint16_t mtu);
@@ -74,8 +79,8 @@ private:
     rte_mempool* pool_;
     std::uint16_t queue_count_;
     std::uint16_t mtu_ = 1500;
+    std::uint64_t missed_ = 0; // when the interface was last asked
     Mac mac_;
-    KernelInterface interface_;
 };
 
 } // namespace vx

@@ -75,6 +75,7 @@ struct PollEntry {
     LinkId link;
     std::uint16_t queue = 0;
     Port* port = nullptr;
+    std::uint64_t watch = 0; // a number that no other queue has had, which its wake-ups carry
 };
 
 struct ForwardingConfig {

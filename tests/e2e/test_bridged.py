@@ -159,6 +159,9 @@ def test_the_next_frame_after_fdb_del_is_not_sent(lab):
     # Another entry keeps the far host's MAC resolved: frames to a VTEP that is being resolved are dropped.
     near.do(f"fdb append {mac_of(99)} dev vxlan100 dst {far.address}")
     wait_until("the far host is resolved", lambda: "REACHABLE" in str(near.vxctl("neigh", "show")))
+    # The kernel opens a bridge's port, and a veth's queue, some time after the link is up.
+    wait_until("the far container is connected",
+               lambda: '"forwarding"' in far.namespace.bridge("-j", "link", "show", "dev", "c2").out)
     with c1.namespace.socket() as sender, c2.namespace.socket(timeout=1) as receiver:
         receiver.bind((c2.address, 9))
         for _ in range(5):

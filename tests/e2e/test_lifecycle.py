@@ -252,3 +252,16 @@ def test_a_hundred_ports_come_and_go(lab, far):
             near.do(f"link del t{number}")
         stream.flows()
     expect(set(inside.links()) == {"lo"}, f"left: {set(inside.links())}")
+
+
+@needs_vxd
+def test_a_port_after_one_whose_interface_vanished_wakes_its_worker(lab):
+    """The new one may have the descriptor of the old one, whose end the worker is being told of just then."""
+    near, far, c1, c2 = with_network(lab)
+    for _ in range(10):
+        c1.namespace.ip("link", "del", "eth0")
+        near.do("link del c1")
+        c1.attach("br0", mac_of(1))
+        c1.add_address("172.18.20.1/16")
+        time.sleep(0.05)  # the worker sleeps again
+        c1.wait_ping(c2)

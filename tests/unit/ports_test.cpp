@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <net/if.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -147,6 +148,64 @@ TEST_CASE("an interface that does not exist or is down is named")
     CHECK_THAT(open({"af_packet", {{"dev", "va"}}}).warning, Catch::Contains("ip link set va up"));
 }
 
+TEST_CASE("frames that find the ring of af_packet or af_xdp full are counted")
+{
+    if (cannot_make_namespaces())
+        return;
+    packet_pool();
+    const PrivateNetns ours;
+    const std::string kind = GENERATE("af_packet", "af_xdp");
+    CAPTURE(kind);
+    make_veth();
+    const RawSocket far{"vb"};
+    auto opened = try_open({kind, {{"dev", "va"}}, "up"});
+    if (!opened) {
+        WARN("skipped: " << opened.error().message);
+        return;
+    }
+    CHECK(opened->port->losses().rx_missed == 0);
+    for (int i = 0; i < 5000; ++i)
+        far.send(experimental_frame(60));
+    const std::uint64_t missed = opened->port->losses().rx_missed;
+    CHECK(missed > 900);
+    CHECK(missed < 5000);
+    CHECK(opened->port->losses().rx_missed == missed); // asking does not begin anew
+}
+
+TEST_CASE("a port on an interface that was deleted is gone, also when another has come under its name")
+{
+    if (cannot_make_namespaces())
+        return;
+    packet_pool();
+    const PrivateNetns ours;
+    const std::string kind = GENERATE("af_packet", "af_xdp");
+    CAPTURE(kind);
+    make_veth();
+    auto opened = try_open({kind, {{"dev", "va"}}, "up"});
+    if (!opened) {
+        WARN("skipped: " << opened.error().message);
+        return;
+    }
+    run("ip link set va down && ip link set va name vz && ip link set vz up");
+    CHECK_FALSE(opened->port->is_gone());
+    for (int i = 0; i < 3000 && !opened->port->is_up(); ++i) // the kernel tells of the carrier in the background
+        usleep(1000);
+    CHECK(opened->port->is_up());
+    CHECK(opened->port->set_mac(*Mac::parse("02:00:00:00:00:77")).has_value());
+    run("ip link show vz | grep -q 02:00:00:00:00:77");
+    const bool is_same_index = GENERATE(false, true);
+    const unsigned index = if_nametoindex("vz");
+    run("ip link del vz");
+    CHECK(opened->port->is_gone());
+    CHECK_FALSE(opened->port->is_up());
+    run(fmt::format("ip link add va {} type veth peer name vb && ip link set va up && ip link set vb up",
+                    is_same_index ? fmt::format("index {}", index) : ""));
+    CHECK(opened->port->is_gone());
+    CHECK_FALSE(opened->port->is_up());
+    CHECK_FALSE(opened->port->set_mtu(1400).has_value());
+    run("ip link show va | grep -q 'mtu 1500'");
+}
+
 // ---- files and processes ---------------------------------------------------------------------------------------
 
 TEST_CASE("pcap writes what it is given, and reads it back")
@@ -240,7 +299,7 @@ TEST_CASE("a DPDK device is taken once, and its name can be used again")
 
 TEST_CASE("no packet buffer is lost by ports that came and went")
 {
-    constexpr unsigned kXdpPorts = 3;
+    constexpr unsigned kXdpPorts = 6;
     constexpr unsigned kFillRing = 2048; // which net_af_xdp keeps, and a few frames under way, each time
     CHECK(packet_pool().in_use_count() <= kXdpPorts * (kFillRing + 8));
 }

@@ -191,6 +191,7 @@ TEST_CASE("a TAP whose interface is down or gone refuses frames, and says so")
     OpenedPort opened = open({"tap", {}, "c1"});
     run("ip link set c1 down");
     CHECK_FALSE(opened.port->is_up());
+    CHECK_FALSE(opened.port->is_gone());
     CHECK_FALSE(send(*opened.port, experimental_frame(60)));
     run("ip link set c1 up");
     CHECK(opened.port->is_up());
@@ -199,6 +200,7 @@ TEST_CASE("a TAP whose interface is down or gone refuses frames, and says so")
     rte_mbuf* mbufs[1];
     CHECK(opened.port->rx(0, mbufs) == 0);
     CHECK_FALSE(opened.port->is_up());
+    CHECK(opened.port->is_gone());
     CHECK_FALSE(send(*opened.port, experimental_frame(60)));
 }
 
@@ -217,4 +219,84 @@ TEST_CASE("the MTU and MAC of a TAP can be changed from outside its namespace")
     container.run([&] { inside = std::make_unique<RawSocket>("c1"); });
     inside->send(experimental_frame(8014));
     CHECK(receive_frame(*opened.port) == experimental_frame(8014));
+}
+
+TEST_CASE("a TAP is told apart by what it is, not by its name")
+{
+    if (cannot_make_namespaces())
+        return;
+    packet_pool();
+    ForeignNetns container;
+    OpenedPort opened = open({"tap", {{"netns", container.path()}, {"ifname", "eth0"}}, "c1"});
+    container.run([] { run("ip link set eth0 down && ip link set eth0 name eth9"); });
+    CHECK_FALSE(opened.port->is_up());
+    container.run([] { run("ip link set eth9 up && ip link add eth0 type veth peer name eth1"); });
+    CHECK(opened.port->is_up());
+    CHECK(opened.port->set_mtu(8000).has_value());
+    CHECK(opened.port->set_mac(*Mac::parse("02:00:00:00:00:77")).has_value());
+    container.run([] {
+        run("ip link show eth9 | grep -q 'mtu 8000' && ip link show eth9 | grep -q 02:00:00:00:00:77 && "
+            "ip link show eth0 | grep -q 'mtu 1500'");
+    });
+    CHECK_FALSE(opened.port->is_gone());
+}
+
+TEST_CASE("a TAP does not keep the network namespace of its container alive")
+{
+    if (cannot_make_namespaces())
+        return;
+    packet_pool();
+    auto container = std::make_unique<ForeignNetns>();
+    OpenedPort opened = open({"tap", {{"netns", container->path()}, {"queues", "2"}}, "c1"});
+    CHECK(opened.port->is_up());
+    CHECK_FALSE(opened.port->is_gone());
+    container.reset();
+    for (int i = 0; i < 5000 && !opened.port->is_gone(); ++i) // the kernel removes it in the background
+        usleep(1000);
+    CHECK(opened.port->is_gone());
+    CHECK_FALSE(opened.port->is_up());
+    CHECK_FALSE(send(*opened.port, experimental_frame(60)));
+    CHECK_FALSE(opened.port->set_mtu(1400).has_value());
+    CHECK_FALSE(opened.port->set_mac(*Mac::parse("02:00:00:00:00:77")).has_value());
+}
+
+TEST_CASE("a frame that a TAP has no room for is lost and counted, never cut short")
+{
+    if (cannot_make_namespaces())
+        return;
+    packet_pool();
+    ForeignNetns container;
+    OpenedPort opened = open({"tap", {{"netns", container.path()}}, "c1", {}, 1500});
+    std::unique_ptr<RawSocket> inside;
+    container.run([&] {
+        run("ip link set c1 mtu 9000"); // behind vxd's back
+        inside = std::make_unique<RawSocket>("c1");
+    });
+    inside->send(experimental_frame(9014));
+    inside->send(experimental_frame(9013));
+    CHECK(receive_frame(*opened.port) == experimental_frame(9013));
+    CHECK(opened.port->losses().rx_errors == 1);
+    for (const std::size_t size : {2048, 2049, 9014, 60}) { // at the edge of a buffer, and on
+        inside->send(experimental_frame(size));
+        CHECK(receive_frame(*opened.port) == experimental_frame(size));
+    }
+    CHECK(opened.port->losses().rx_errors == 1);
+}
+
+TEST_CASE("frames that find a TAP's queue full are counted")
+{
+    if (cannot_make_namespaces())
+        return;
+    packet_pool();
+    ForeignNetns container;
+    OpenedPort opened = open({"tap", {{"netns", container.path()}}, "c1"});
+    std::unique_ptr<RawSocket> inside;
+    container.run([&] {
+        run("ip link set c1 txqueuelen 10 && ip link set c1 name c9");
+        inside = std::make_unique<RawSocket>("c9");
+    });
+    CHECK(opened.port->losses().rx_missed == 0);
+    for (int i = 0; i < 100; ++i)
+        inside->send(experimental_frame(60));
+    CHECK(opened.port->losses().rx_missed >= 80);
 }

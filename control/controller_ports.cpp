@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Ports whose interface in the kernel comes and goes without a command: a container ends, a driver is loaded anew.
+#include "control/controller.h"
+#include "control/log.h"
+
+namespace vx
+{
+
+// Once a second. The links stay as they were configured.
+void Controller::check_ports()
+{
+    for (const LinkId id : dataplane_.close_gone_ports())
+        if (const Link* link = model_.find(id))
+            log_warning("{}: its interface is gone; {}", link->name,
+                        link->port()->has("dev") ? "it is opened again when there is one of the same name"
+                                                 : "link del removes what is left, link add makes a new one");
+    for (auto& [id, link] : model_.links)
+        if (link.port() != nullptr && !dataplane_.has_port(id) && can_attach(*link.port()))
+            reopen(link);
+    publish_if_needed();
+    std::erase_if(reopen_errors_, [this](const auto& entry) { return model_.find(entry.first) == nullptr; });
+}
+
+void Controller::reopen(Link& link)
+{
+    PortSpec spec = *link.port();
+    spec.name = link.name;
+    const auto added = dataplane_.add_port(link.id, spec);
+    if (!added) {
+        if (reopen_errors_[link.id] != added.error().message)
+            log_warning("{}: opening it again: {}", link.name, added.error().message);
+        reopen_errors_[link.id] = added.error().message;
+        return;
+    }
+    reopen_errors_.erase(link.id);
+    log_notice("{}: its interface is back", link.name);
+    if (!added->warning.empty())
+        log_warning("{}: {}", link.name, added->warning);
+    link.mac = added->mac;
+    link.mtu = added->mtu;
+    resolver_.forget_link(link.id);
+    publish();
+    for (const auto& [key, nothing] : model_.addresses)
+        if (key.first == link.id)
+            host_stack_.announce(link.id, key.second.address());
+}
+
+} // namespace vx

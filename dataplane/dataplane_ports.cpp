@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The data plane's ports: opening, closing, settings, and who polls them.
+#include "dataplane/dataplane_state.h"
+
+#include <algorithm>
+
+namespace vx
+{
+
+Result<AddedPort> Dataplane::add_port(LinkId link, const PortSpec& spec)
+{
+    const PortKind* kind = find_port_kind(spec.kind);
+    if (kind == nullptr)
+        return error("there is no port kind \"{}\"", spec.kind);
+    std::vector<bool> is_taken(kMaxPorts);
+    std::vector<std::size_t> load(state_->workers.size());
+    for (const auto& [id, record] : state_->ports) {
+        is_taken[record.slot] = true;
+        for (const std::uint16_t worker : record.worker_of_queue)
+            ++load[worker];
+    }
+    const auto free_slot = std::find(is_taken.begin(), is_taken.end(), false);
+    if (free_slot == is_taken.end())
+        return error("there are {} ports already, and no more are supported", kMaxPorts);
+
+    auto opened = kind->open(spec, {state_->pool, static_cast<std::uint16_t>(state_->workers.size())});
+    if (!opened)
+        return std::move(opened).error();
+    PortRecord record;
+    record.port = std::move(opened->port);
+    record.slot = static_cast<std::uint16_t>(free_slot - is_taken.begin());
+    for (std::uint16_t queue = 0; queue < record.port->rx_queue_count(); ++queue) {
+        const auto least = static_cast<std::uint16_t>(std::min_element(load.begin(), load.end()) - load.begin());
+        ++load[least];
+        record.worker_of_queue.push_back(least);
+    }
+    record.first_watch = state_->next_watch;
+    state_->next_watch += record.worker_of_queue.size();
+    AddedPort added{record.port->mac(), record.port->mtu(), std::move(opened->warning)};
+    state_->ports.emplace(link, std::move(record));
+    return added;
+}
+
+void Dataplane::remove_port(LinkId link)
+{
+    state_->past_losses.erase(link);
+    const auto found = state_->ports.find(link);
+    if (found == state_->ports.end())
+        return;
+    state_->unwatch(found->second);
+    state_->ports.erase(found);
+}
+
+void Dataplane::State::unwatch(const PortRecord& record)
+{
+    for (std::uint16_t queue = 0; record.is_watched && queue < record.worker_of_queue.size(); ++queue)
+        if (const int fd = record.port->wake_fd(queue); fd >= 0)
+            workers[record.worker_of_queue[queue]]->unwatch(fd);
+}
+
+std::vector<LinkId> Dataplane::close_gone_ports()
+{
+    std::vector<LinkId> gone;
+    std::vector<PortRecord> closing;
+    for (auto& [link, record] : state_->ports)
+        if (record.port->is_gone())
+            gone.push_back(link);
+    if (gone.empty())
+        return gone;
+    for (const LinkId link : gone) {
+        closing.push_back(std::move(state_->ports.extract(link).mapped()));
+        state_->past_losses[link] += closing.back().port->losses();
+    }
+    refresh_tables(); // without them
+    for (const PortRecord& record : closing)
+        state_->unwatch(record);
+    return gone;
+}
+
+Result<AddedPort> Dataplane::hand_over_port(LinkId from, LinkId to)
+{
+    const auto found = state_->ports.find(from);
+    if (found == state_->ports.end() || found->second.port->is_gone())
+        return error("the port is not there any more");
+    auto node = state_->ports.extract(found);
+    node.key() = to;
+    const Port& port = *state_->ports.insert(std::move(node)).position->second.port;
+    return AddedPort{port.mac(), port.mtu(), {}};
+}
+
+PortLosses Dataplane::port_losses(LinkId link) const
+{
+    PortLosses losses;
+    if (const auto past = state_->past_losses.find(link); past != state_->past_losses.end())
+        losses = past->second;
+    if (const auto found = state_->ports.find(link); found != state_->ports.end())
+        losses += found->second.port->losses();
+    return losses;
+}
+
+bool Dataplane::has_port(LinkId link) const
+{
+    return state_->ports.contains(link);
+}
+
+bool Dataplane::is_up(LinkId link) const
+{
+    const auto found = state_->ports.find(link);
+    return found != state_->ports.end() && found->second.port->is_up();
+}
+
+static Result<> interface_gone()
+{
+    return error("its interface is gone");
+}
+
+Result<> Dataplane::set_mtu(LinkId link, std::uint16_t mtu)
+{
+    const auto found = state_->ports.find(link);
+    return found == state_->ports.end() ? interface_gone() : found->second.port->set_mtu(mtu);
+}
+
+Result<> Dataplane::set_mac(LinkId link, const Mac& mac)
+{
+    const auto found = state_->ports.find(link);
+    return found == state_->ports.end() ? interface_gone() : found->second.port->set_mac(mac);
+}
+
+void Dataplane::publish(std::unique_ptr<ForwardingConfig> config)
+{
+    if (config->routes == nullptr)
+        config->routes = RouteTable::build({});
+    config->fdb = &state_->fdb.table();
+    config->neighbors = &state_->neighbors.table();
+    config->polls.assign(state_->workers.size(), {});
+    for (LinkState& link : config->links)
+        link.port = nullptr; // a copied config may name what is closed since
+    for (const auto& [link, record] : state_->ports) {
+        if (link.value >= config->links.size() || config->link(link).role == LinkState::Role::kNone)
+            continue;
+        LinkState& named = config->links[link.value];
+        named.port = record.port.get();
+        named.slot = record.slot;
+        for (std::uint16_t queue = 0; queue < record.worker_of_queue.size(); ++queue)
+            config->polls[record.worker_of_queue[queue]].push_back(
+                {link, queue, record.port.get(), record.first_watch + queue});
+    }
+    state_->config.publish(std::move(config));
+    watch_polled();
+    for (const auto& worker : state_->workers)
+        worker->wake();
+}
+
+// A worker sleeps on exactly the descriptors of the ports that it polls: one that nobody drains would wake it for ever.
+void Dataplane::watch_polled()
+{
+    const ForwardingConfig& config = state_->config.read();
+    for (auto& [link, record] : state_->ports) {
+        const bool is_polled = link.value < config.links.size() && config.link(link).port != nullptr;
+        if (is_polled == record.is_watched)
+            continue;
+        record.is_watched = is_polled;
+        for (std::uint16_t queue = 0; queue < record.worker_of_queue.size(); ++queue) {
+            const int fd = record.port->wake_fd(queue);
+            Worker& worker = *state_->workers[record.worker_of_queue[queue]];
+            if (fd >= 0 && is_polled)
+                (void)worker.watch(fd, record.first_watch + queue); // at worst the queue waits for the next look at it
+            else if (fd >= 0)
+                worker.unwatch(fd);
+        }
+    }
+}
+
+} // namespace vx

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a Dataplane owns. For dataplane*.cpp alone.
+#pragma once
+
+#include "dataplane/dataplane.h"
+#include "dataplane/dpdk/mbuf_pool.h"
+#include "dataplane/dpdk/rcu_pointer.h"
+#include "dataplane/port/port.h"
+#include "dataplane/worker.h"
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <vector>
+
+namespace vx
+{
+
+struct PortRecord {
+    std::unique_ptr<Port> port;
+    std::uint16_t slot = 0;
+    std::vector<std::uint16_t> worker_of_queue;
+    std::uint64_t first_watch = 0; // of queue 0; the others follow
+    bool is_watched = false;
+};
+
+struct Dataplane::State {
+    State(MbufPool packet_pool, std::size_t worker_count, std::size_t fdb_max, int control_event_fd)
+        : pool(std::move(packet_pool)), qsbr(worker_count), config(qsbr), fdb(fdb_max), event_fd(control_event_fd)
+    {
+    }
+
+    void unwatch(const PortRecord& record); // by the workers that poll it
+
+    MbufPool pool;
+    Qsbr qsbr;
+    RcuPointer<ForwardingConfig> config;
+    Fdb fdb;
+    NeighborTable neighbors;
+    std::atomic<std::uint32_t> now{0};
+    std::atomic<bool> notified{false};
+    int event_fd;
+    std::map<LinkId, PortRecord> ports;
+    std::uint64_t next_watch = Worker::kOwnWatch + 1;
+    std::vector<std::unique_ptr<Worker>> workers;
+    std::uint64_t learn_refused = 0;
+    std::map<LinkId, PortLosses> past_losses; // of links whose port is gone, or was opened again
+    std::map<LinkId, LinkTotals> own_drops;   // counted by the control thread
+    std::map<LinkId, LinkTotals> baselines;   // of devices that had their number from another one
+};
+
+} // namespace vx

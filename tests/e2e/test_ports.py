@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Ports whose interface in the kernel is renamed, removed, made again or asked for twice."""
+
+import os
+import signal
+
+from lib.host import mac_of
+from lib.shell import expect, wait_until
+from lib.testcase import cases, needs_vxd
+from lib.traffic import Stream, broadcast
+
+
+def with_network(lab, port=None):
+    near, far = lab.underlay("vxd", "kernel", port=port)
+    lab.bridged([near, far])
+    c1 = lab.container(near, "c1", "172.18.20.1/16", mac=mac_of(1))
+    c2 = lab.container(far, "c2", "172.18.20.2/16", mac=mac_of(2))
+    c1.ping(c2)
+    return near, far, c1, c2
+
+
+def link(host, name):
+    return host.json("link", "show", name)[0]
+
+
+def wait_gone(host, name):
+    wait_until(f"{name} is shown as gone", lambda: "GONE" in link(host, name)["flags"])
+    expect(link(host, name)["operstate"] == "DOWN" and "NO-CARRIER" in link(host, name)["flags"], link(host, name))
+
+
+def log_of(host):
+    with open(host.log, errors="replace") as file:
+        return file.read()
+
+
+@needs_vxd
+@cases(end=["namespace", "interface"])
+def test_a_container_that_ends_is_noticed_and_not_kept_alive(lab, end):
+    near, far, c1, c2 = with_network(lab)
+    c3 = lab.container(near, "c3", "172.18.20.3/16", mac=mac_of(3))
+    c3.ping(c2)
+    # It goes with the last of the namespace.
+    c3.namespace.ip("link", "add", "probe", "type", "veth", "peer", "name", "probe", "netns", c1.namespace.name)
+    with Stream(c1, c2) as stream:
+        stream.flows()
+        if end == "namespace":
+            c3.namespace.close()
+            wait_until("its namespace is gone", lambda: "probe" not in c1.namespace.links(), timeout=10)
+        else:
+            c3.namespace.ip("link", "del", "eth0")
+        wait_gone(near, "c3")
+        stream.flows()
+        before = near.drops().get("link_down", 0)
+        broadcast(c1, [c2])
+        expect(near.drops().get("link_down", 0) > before, f"what is sent there is not counted: {near.drops()}")
+        expect(near.command(["link", "set", "c3", "mtu", "1400"], check=False).status == 2, "its MTU was set")
+        expect(log_of(near).count("c3: its interface is gone") == 1, near.tail())
+        near.do("link del c3")
+        stream.flows()
+    if end == "namespace":
+        lab.container(near, "c4", "172.18.20.4/16").ping(c2)
+    else:
+        c3.attach("br0", mac_of(3))
+        c3.add_address("172.18.20.3/16")
+        c3.wait_ping(c2)
+
+
+@needs_vxd
+def test_a_container_may_rename_its_interface(lab):
+    near, far, c1, c2 = with_network(lab)
+    inside = c1.namespace
+    inside.ip("link", "set", "eth0", "down")
+    inside.ip("link", "set", "eth0", "name", "lan0")
+    expect(link(near, "c1")["operstate"] == "DOWN", "it is down")
+    inside.ip("link", "set", "lan0", "up")
+    wait_until("it is up again", lambda: link(near, "c1")["operstate"] == "UP")
+    near.do("link set c1 mtu 1400 address 02:00:00:00:00:77")
+    found = inside.links()["lan0"]
+    expect((found["mtu"], found["address"]) == (1400, "02:00:00:00:00:77"), found)
+    c1.wait_ping(c2)
+
+
+@needs_vxd
+@cases(port=["af_packet", "af_xdp"])
+def test_an_underlay_interface_that_is_made_again_is_used_again(lab, port):
+    near, far, c1, c2 = with_network(lab, port)
+    near.do("link set uplink mtu 1490")
+    for round_number in (1, 2):
+        near.namespace.ip("link", "del", "eth1")
+        expect(link(near, "uplink")["operstate"] == "DOWN", "shown as up")
+        wait_gone(near, "uplink")
+        before = near.drops().get("link_down", 0)
+        c1.no_ping(c2)
+        expect(near.drops().get("link_down", 0) > before, f"what is sent there is not counted: {near.drops()}")
+        expect(log_of(near).count("uplink: its interface is gone") == round_number, near.tail())
+        lab.cable(near.namespace, "eth1", far.namespace, "eth1")
+        lab.uplink(far, far.address, 24)
+        wait_until("it is up again", lambda: link(near, "uplink")["operstate"] == "UP", timeout=10)
+        expect(link(near, "uplink")["address"] == near.namespace.mac("eth1"), "not the new interface's address")
+        expect(near.namespace.links()["eth1"]["mtu"] == 1490, "the MTU that was set is lost")
+        c1.wait_ping(c2, timeout=10)
+    near.do("link del uplink")
+
+
+@needs_vxd
+def test_a_second_port_on_one_interface_is_refused(lab):
+    near, far, c1, c2 = with_network(lab)
+    inside = c1.namespace.name
+    for words in ("other type af_packet dev eth1", "other type af_xdp dev eth1",
+                  f"other type tap netns {inside} ifname eth0", f"eth0 type tap netns {inside}"):
+        result = near.command(f"link add {words}".split(), check=False)
+        holder = '"c1"' if "tap" in words else '"uplink"'
+        expect(result.status == 2 and holder in result.err and "File exists" in result.err, str(result))
+    near.namespace.ip("link", "property", "add", "dev", "eth1", "altname", "fabric0")
+    result = near.command("link add other type af_packet dev fabric0".split(), check=False)
+    expect(result.status == 2 and '"uplink"' in result.err, str(result))
+    c1.ping(c2)
+
+
+@needs_vxd
+def test_what_a_port_loses_is_counted(lab):
+    near, far, c1, c2 = with_network(lab)
+    c2.know(c1)
+    os.kill(near.pid, signal.SIGSTOP)  # nobody receives
+    try:
+        with c2.namespace.socket() as sender:
+            for _ in range(6000):
+                sender.sendto(b"lost", (c1.address, 9))
+    finally:
+        os.kill(near.pid, signal.SIGCONT)
+    counts = {entry["ifname"]: entry["rx"] for entry in near.json("stats")["links"]}
+    expect(counts["uplink"]["missed"] > 0, f"by the uplink: {counts}")
+    expect({"missed", "errors", "nombuf"} <= set(counts["c1"]), counts)
+    expect("rx_missed" in near.vxctl("stats").out, near.vxctl("stats").out)
