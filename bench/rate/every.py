@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The scenarios of all kinds, in the order in which they run."""
+
+from .scenarios import IN_PROCESS
+
+SCENARIOS = [*IN_PROCESS]
