@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Who is measured: a process that polls on one CPU. All of a round are started once, and then sleep (SIGSTOP) but one."""
+"""Who is measured: a process that polls on one CPU. All of a round are started once; then all but one are stopped."""
 
 import contextlib
 import ctypes
@@ -70,6 +70,9 @@ class Contestant:
     def facts(self):
         """What it says about itself, such as ticks per packet."""
         return {}
+
+    def verify(self):
+        """Raises if its packets did not go through a tunnel; asked after it was measured, while it still runs."""
 
     def sample(self, cpu):
         if self._task is None and self.process is not None:

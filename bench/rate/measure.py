@@ -33,8 +33,9 @@ def measure(contestant, seconds, warmup, env, clock):
         time.sleep(seconds)
         after = contestant.sample(env.cpu)
         all_ticks, stolen = (b - a for a, b in zip(steal, machine.ticks_of(env.cpu)))
-        facts = contestant.facts()
         contestant.check(before, after)
+        facts = contestant.facts()
+        contestant.verify()
     finally:
         contestant.pause()
     wall, cpu = after.seconds - before.seconds, after.cpu - before.cpu
@@ -90,7 +91,10 @@ def results(scenario, rounds):
                  "ticks_per_packet": statistics.median(one.ticks for one in all_of),
                  "wall_mpps": statistics.median(one.wall_mpps for one in all_of),
                  "cpu_share": statistics.median(one.share for one in all_of),
-                 "steal": max(one.steal for one in all_of), "clock": scenario.clock}
+                 "steal": max(one.steal for one in all_of), "clock": scenario.clock, "plot": scenario.plot}
+        offered = [one.facts["offered_mpps"] for one in all_of if "offered_mpps" in one.facts]
+        if offered:
+            entry["offered_mpps"] = statistics.median(offered)
         if all_of[-1].facts:
             entry["facts"] = all_of[-1].facts
         found.append(entry)
@@ -101,11 +105,11 @@ def results(scenario, rounds):
         each = [statistics.fmean(m.mpps for m in one[ratio.of]) / statistics.fmean(m.mpps for m in one[ratio.over])
                 for one in rounds]
         middle = statistics.median(each)
-        met = None
+        met, wanted = None, ratio.target
         if ratio.target is not None:
             met = middle >= ratio.target
-        elif ratio.contains is not None:
-            met = min(each) <= ratio.contains <= max(each) or abs(middle - ratio.contains) < 0.02
+        elif ratio.within is not None:
+            met, wanted = abs(middle - 1) <= ratio.within, f"1 ± {ratio.within}"
         ratios.append({"name": f"{scenario.name}: {ratio.of} / {ratio.over}", "group": scenario.title, "median": middle,
-                       "min": min(each), "max": max(each), "target": ratio.target or ratio.contains, "met": met})
+                       "min": min(each), "max": max(each), "target": wanted, "met": met})
     return found, ratios

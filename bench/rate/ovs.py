@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Open vSwitch with DPDK (Debian's): two user-space bridges, a VXLAN port between them, one PMD thread. It is a learning
-switch here too (action NORMAL), as vxd is; its flow caches are as Debian ships them."""
+"""Open vSwitch with DPDK (Debian's): two user-space bridges, a VXLAN port between them, one PMD thread. It is a
+learning switch here too (action NORMAL), as vxd is; its flow caches are as Debian ships them."""
 
 import json
 import os

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """vxd as a contestant: one worker on the measured CPU, everything else on the other."""
 
-import os
 import signal
 import time
 
@@ -38,6 +37,7 @@ class Vxd(Contestant):
         self.load_seconds = 0.0
         self.lossy = lossy
         self._host = self._rpc = None
+        self._own = {}
 
     def __enter__(self):
         if self.namespace is None:
@@ -62,15 +62,17 @@ class Vxd(Contestant):
     def __exit__(self, kind, *_):
         if self._rpc:
             self._rpc.socket.close()
-        if self._host:
-            self.resume()
-            if kind is None and self._host.is_alive():
-                self._host.stop()
-            else:
-                end(self._host.process, signal.SIGTERM)
-        if self._own_namespace:
-            self._own_namespace.close()
-            self.namespace = self._own_namespace = None
+        try:
+            if self._host:
+                self.resume()
+                if kind is None and self._host.is_alive():
+                    self._host.stop()
+                else:
+                    end(self._host.process, signal.SIGTERM)
+        finally:
+            if self._own_namespace:
+                self._own_namespace.close()
+                self.namespace = self._own_namespace = None
 
     def _stats(self):
         return self._rpc.run("stats show", format="json")["result"]["outputs"][0]
@@ -78,14 +80,14 @@ class Vxd(Contestant):
     def counters(self):
         self._last = self._stats()
         links = {link["ifname"]: link for link in self._last["links"]}
-        worker = self._last["workers"][0]
-        self._worker = (worker["packets"], worker["busy_ticks"], worker["bursts"])
         sent = sum(links[name]["tx"]["packets"] for name in links if name.startswith(self.sender))
         return sent, links[self.receiver]["rx"]["packets"]
 
     def sample(self, cpu):
         sample = super().sample(cpu)
-        sample.facts = {"packets": self._worker[0], "busy_ticks": self._worker[1], "drops": dict(self._last["drops"])}
+        worker = self._last["workers"][0]
+        sample.facts = {"packets": worker["packets"], "busy_ticks": worker["busy_ticks"],
+                        "drops": dict(self._last["drops"])}
         return sample
 
     def check(self, before, after):
@@ -95,11 +97,18 @@ class Vxd(Contestant):
         received = after.received - before.received
         expect(self.lossy or sum(drops.values()) <= 0.005 * received, f"{self.label} dropped packets: {drops}")
         super().check(before, after)
-
-    def own_ticks(self, before, after):
-        """Busy ticks per packet as vxd counts them: of the wall, so other processes on the CPU are in them."""
         packets = after.facts["packets"] - before.facts["packets"]
-        return (after.facts["busy_ticks"] - before.facts["busy_ticks"]) / packets if packets else None
+        busy = after.facts["busy_ticks"] - before.facts["busy_ticks"]
+        self._own = {"ticks_per_packet": busy / packets, "load_seconds": self.load_seconds}
 
-    def log_tail(self):
-        return self._host.tail() if self._host and os.path.exists(self._host.log) else ""
+    def facts(self):
+        """Busy ticks per packet as vxd counts them: of the wall, so other processes on its CPU are in them."""
+        return self._own
+
+    def verify(self):
+        """Every packet that came out has passed a VXLAN device too."""
+        links = self._stats()["links"]
+        passed = sum(link["rx"]["packets"] + link["tx"]["packets"] for link in links
+                     if link["ifname"].startswith("vxlan"))
+        sent = sum(link["tx"]["packets"] for link in links if link["ifname"].startswith(self.sender))
+        expect(passed >= 0.99 * sent, f"{self.label}: of {sent} packets only {passed} went through a tunnel")
