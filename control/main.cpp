@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <csignal>
@@ -27,6 +28,14 @@ namespace
 {
 
 using namespace std::chrono_literals;
+
+// For packet buffers that the user counts: them, and what else may lie in DPDK's memory.
+constexpr unsigned memory_mib(std::uint32_t packet_buffers)
+{
+    constexpr std::uint64_t kBufferBytes = 2560; // room, headroom, DPDK's header and padding
+    constexpr std::uint64_t kRestMib = 384;
+    return static_cast<unsigned>(packet_buffers * kBufferBytes / (1U << 20) + kRestMib);
+}
 
 std::int64_t monotonic_ms()
 {
@@ -100,6 +109,8 @@ Result<> run(const Options& options)
     EalOptions eal_options;
     eal_options.control_cpu = placement->control_cpu;
     eal_options.extra_arguments = fmt::format("{}", fmt::join(options.eal_arguments, " "));
+    if (options.packet_buffers)
+        eal_options.memory_mib = std::max(eal_options.memory_mib, memory_mib(*options.packet_buffers));
     auto eal = Eal::start(eal_options);
     if (!eal)
         return std::move(eal).error();
@@ -107,7 +118,9 @@ Result<> run(const Options& options)
     DataplaneOptions dataplane_options;
     dataplane_options.worker_cpus = placement->worker_cpus;
     dataplane_options.numa_node = placement->numa_node;
-    if (eal->uses_hugepages())
+    if (options.packet_buffers)
+        dataplane_options.mbuf_count = *options.packet_buffers;
+    else if (eal->uses_hugepages())
         dataplane_options.mbuf_count = 65535; // 150 MiB, in pages that were set aside for it
     auto dataplane = Dataplane::create(*eal, dataplane_options);
     if (!dataplane)

@@ -31,13 +31,13 @@ std::string to_text(std::span<const unsigned> cpus)
     return text;
 }
 
-std::optional<unsigned> parse_cpu(std::string_view text)
+std::optional<unsigned> parse_number(std::string_view text)
 {
-    unsigned cpu = 0;
-    const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), cpu);
+    unsigned number = 0;
+    const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), number);
     if (text.empty() || status != std::errc{} || end != text.data() + text.size())
         return std::nullopt;
-    return cpu;
+    return number;
 }
 
 Error not_allowed(unsigned cpu, std::span<const unsigned> allowed)
@@ -74,8 +74,8 @@ Result<std::vector<unsigned>> parse_cpu_list(std::string_view text, std::span<co
         const std::size_t end = std::min(rest.find(','), rest.size());
         const std::string_view item = rest.substr(0, end);
         const std::size_t dash = item.find('-');
-        const auto first = parse_cpu(item.substr(0, dash));
-        const auto last = dash == item.npos ? first : parse_cpu(item.substr(dash + 1));
+        const auto first = parse_number(item.substr(0, dash));
+        const auto last = dash == item.npos ? first : parse_number(item.substr(dash + 1));
         if (!first || !last || *first > *last)
             return usage_error("\"{}\" is not a list of CPUs (\"{}\"; expected numbers and ranges such as 1,3-5)", text,
                                item);
@@ -99,7 +99,7 @@ Result<std::variant<Options, Answer>> parse_options(int argc, const char* const*
 {
     Options options;
     options.socket_path = default_socket_path();
-    std::string config, workers, control, eal, level;
+    std::string config, workers, control, eal, buffers, level;
     CLI::App app("vxd: a user-space VXLAN data plane on DPDK. vxctl configures it while it runs.", "vxd");
     app.add_option("--config", config, "file of commands in vxctl's words, applied before anything else")
         ->type_name("FILE");
@@ -112,6 +112,9 @@ Result<std::variant<Options, Answer>> parse_options(int argc, const char* const*
     app.add_option("--control-cpu", control, "CPU for everything else (default: any but the workers')")
         ->type_name("CPU");
     app.add_option("--eal", eal, "more arguments for DPDK's EAL, in one word")->type_name("\"ARGS\"");
+    app.add_option("--packet-buffers", buffers,
+                   "how many packets ports and rings can hold in all (default: 65535 in hugepages, else 16383)")
+        ->type_name("COUNT");
     app.add_option("--log-level", level, "error, warning, notice, info or debug (default: info)")->type_name("LEVEL");
     app.set_version_flag("--version", fmt::format("vxd {}", version), "print the version and exit");
     app.set_help_flag("-h,--help", "print this help and exit");
@@ -132,7 +135,7 @@ Result<std::variant<Options, Answer>> parse_options(int argc, const char* const*
     if (options.socket_path.empty())
         return usage_error("--socket: the path is empty");
     if (is_given("--control-cpu")) {
-        options.control_cpu = parse_cpu(control);
+        options.control_cpu = parse_number(control);
         if (!options.control_cpu)
             return usage_error("--control-cpu: \"{}\" is not a CPU number", control);
         if (std::find(allowed.begin(), allowed.end(), *options.control_cpu) == allowed.end())
@@ -154,6 +157,13 @@ Result<std::variant<Options, Answer>> parse_options(int argc, const char* const*
             return usage_error("--log-level: \"{}\" is not a level (expected error, warning, notice, info or debug)",
                                level);
         options.log_level = *known;
+    }
+    if (is_given("--packet-buffers")) {
+        options.packet_buffers = parse_number(buffers);
+        if (!options.packet_buffers || *options.packet_buffers < kMinPacketBuffers ||
+            *options.packet_buffers > kMaxPacketBuffers)
+            return usage_error("--packet-buffers: \"{}\" is not a number from {} to {}", buffers, kMinPacketBuffers,
+                               kMaxPacketBuffers);
     }
     auto arguments = split_words(eal);
     if (!arguments)

@@ -5,6 +5,7 @@
 #include "control/log.h"
 #include "dataplane/net/result.h"
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,12 +16,16 @@
 namespace vx
 {
 
+inline constexpr std::uint32_t kMinPacketBuffers = 4096; // less than one port's ring and the caches take
+inline constexpr std::uint32_t kMaxPacketBuffers = 1U << 23;
+
 struct Options {
     std::optional<std::string> config_path;
     std::string socket_path;             // --socket, else $VXD_SOCKET, else the default
     std::vector<unsigned> worker_cpus;   // ascending, each allowed; empty: placement.h chooses
     std::optional<unsigned> control_cpu; // no worker's, if given
     std::vector<std::string> eal_arguments;
+    std::optional<std::uint32_t> packet_buffers; // at least kMinPacketBuffers
     LogLevel log_level = LogLevel::kInfo;
 };
 

@@ -195,7 +195,7 @@ def test_help_on_every_level(lab):
         result = run(vxctl, *words)
         expect(result.out.strip(), str(result))
     result = run(os.path.join(lab.settings.build, "vxd"), "--help")
-    for word in ("--config", "--socket", "--workers", "--control-cpu", "--eal"):
+    for word in ("--config", "--socket", "--workers", "--control-cpu", "--eal", "--packet-buffers"):
         expect(word in result.out, f"vxd --help does not mention {word}")
 
 

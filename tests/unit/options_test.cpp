@@ -63,6 +63,7 @@ TEST_CASE("options have defaults")
     CHECK(parsed.worker_cpus.empty());
     CHECK_FALSE(parsed.control_cpu.has_value());
     CHECK(parsed.eal_arguments.empty());
+    CHECK_FALSE(parsed.packet_buffers.has_value());
     CHECK(parsed.log_level == LogLevel::kInfo);
 }
 
@@ -77,12 +78,14 @@ TEST_CASE("the environment names the socket, and the option goes before it")
 TEST_CASE("every option is read")
 {
     const Options parsed = options({"--config", "c", "--workers=1,3", "--control-cpu", "0", "--eal",
-                                    "--no-huge -m 512 --file-prefix 'a b'", "--log-level", "debug"});
+                                    "--no-huge -m 512 --file-prefix 'a b'", "--log-level", "debug",
+                                    "--packet-buffers", "300000"});
     CHECK(parsed.config_path == "c");
     CHECK(parsed.worker_cpus == Cpus{1, 3});
     CHECK(parsed.control_cpu == 0U);
     CHECK(parsed.eal_arguments == std::vector<std::string>{"--no-huge", "-m", "512", "--file-prefix", "a b"});
     CHECK(parsed.log_level == LogLevel::kDebug);
+    CHECK(parsed.packet_buffers == 300000U);
 }
 
 TEST_CASE("a wrong option is refused in words")
@@ -94,6 +97,9 @@ TEST_CASE("a wrong option is refused in words")
           "--control-cpu: CPU 2 is a worker's, which polls and leaves it no time");
     CHECK(failure({"--log-level", "loud"}).find("expected error, warning") != std::string::npos);
     CHECK(failure({"--eal", "\"a"}) == "--eal: the quote at column 1 is not closed");
+    for (const char* wrong : {"", "x", "4095", "8388609", "99999999999", "-1"})
+        CHECK(failure({"--packet-buffers", wrong}) ==
+              fmt::format("--packet-buffers: \"{}\" is not a number from 4096 to 8388608", wrong));
     CHECK(failure({"--socket", ""}).find("--socket") != std::string::npos);
     CHECK(failure({"--bogus"}).find("--bogus") != std::string::npos);
     CHECK(failure({"--config"}).find("--config") != std::string::npos);
