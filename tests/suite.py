@@ -216,6 +216,10 @@ class Suite:
             if self.wants("tests") or self.wants(test["name"]):
                 self.run_meson_test("", test)
 
+    def step_instructions(self):
+        if self.compile(""):
+            self.run_step("instructions", [sys.executable, "bench/instructions", "--check", "--build", self.build])
+
     def step_asan(self):
         self.sanitized("-asan", lambda test: True)
 
@@ -244,6 +248,7 @@ class Suite:
         ("release", step_release, "the release build, with warnings as errors"),
         ("headers", step_headers, "every header compiles alone"),
         ("tests", step_tests, "unit tests, golden pipeline cases, fuzz corpora"),
+        ("instructions", step_instructions, "no scenario of the pipeline takes 1% more instructions than is kept"),
         ("asan", step_asan, "the same under AddressSanitizer and UBSan"),
         ("tsan", step_tsan, "the unit tests under ThreadSanitizer"),
         ("e2e", step_e2e, "end to end, in network namespaces, with the kernel as a peer"),
