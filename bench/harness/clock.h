@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Time on a machine that is shared: TSC ticks, and a short loop of known work that tells whether the core is at its
-// usual speed. A neighbour on the sibling thread makes everything take up to 1.45 times as long, and no counter says so.
+// usual speed. A neighbour on the sibling thread makes everything take up to 1.45 times as long, and no counter says
+// so.
 #pragma once
 
 #include <x86intrin.h>

@@ -84,8 +84,7 @@ Sampling sample_net(Calibration& calibration, const Block& work, const Block& ov
                   [count](double a, double b) { return (a - b) / (2.0 * static_cast<double>(count)); });
 }
 
-Sampling sample_ratio(Calibration& calibration, const Block& a, const Block& b, std::size_t count,
-                      std::size_t samples)
+Sampling sample_ratio(Calibration& calibration, const Block& a, const Block& b, std::size_t count, std::size_t samples)
 {
     return sample(calibration, a, b, count, samples, [](double of_a, double of_b) { return of_a / of_b; });
 }

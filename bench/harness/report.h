@@ -38,8 +38,7 @@ struct Sampling {
 Sampling sample_net(Calibration& calibration, const Block& work, const Block& overhead, std::size_t count,
                     std::size_t samples);
 // Ticks of `a` per tick of `b`, pair by pair in ABBA order.
-Sampling sample_ratio(Calibration& calibration, const Block& a, const Block& b, std::size_t count,
-                      std::size_t samples);
+Sampling sample_ratio(Calibration& calibration, const Block& a, const Block& b, std::size_t count, std::size_t samples);
 
 class Report
 {

@@ -12,9 +12,7 @@ Summary summarize(std::vector<double> values)
 {
     std::sort(values.begin(), values.end());
     const auto count = static_cast<double>(values.size());
-    const auto at = [&](double rank) {
-        return values[static_cast<std::size_t>(std::clamp(rank, 0.0, count - 1))];
-    };
+    const auto at = [&](double rank) { return values[static_cast<std::size_t>(std::clamp(rank, 0.0, count - 1))]; };
     Summary summary;
     summary.samples = values.size();
     summary.median = at(count / 2);

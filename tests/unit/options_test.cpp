@@ -77,9 +77,9 @@ TEST_CASE("the environment names the socket, and the option goes before it")
 
 TEST_CASE("every option is read")
 {
-    const Options parsed = options({"--config", "c", "--workers=1,3", "--control-cpu", "0", "--eal",
-                                    "--no-huge -m 512 --file-prefix 'a b'", "--log-level", "debug",
-                                    "--packet-buffers", "300000"});
+    const Options parsed =
+        options({"--config", "c", "--workers=1,3", "--control-cpu", "0", "--eal",
+                 "--no-huge -m 512 --file-prefix 'a b'", "--log-level", "debug", "--packet-buffers", "300000"});
     CHECK(parsed.config_path == "c");
     CHECK(parsed.worker_cpus == Cpus{1, 3});
     CHECK(parsed.control_cpu == 0U);
