@@ -72,6 +72,8 @@ void add_run_options(CLI::App& app, RunOptions& options)
     app.add_option("--samples", options.samples, "samples of each scenario; more narrow the interval")
         ->capture_default_str()
         ->check(CLI::Range(1, 1'000'000));
+    app.add_flag_callback(
+        "--quick", [&options] { options.samples = 20; }, "20 samples: to see that everything works");
     app.add_option("--filter", options.filter, "only scenarios whose name contains this");
     app.add_option("--json", options.json_file, "also write the results to this file");
     app.add_flag("--list", options.list, "print the names of the scenarios and do nothing");
