@@ -215,7 +215,7 @@ void Dataplane::publish(std::unique_ptr<ForwardingConfig> config)
     for (const auto& [link, record] : state_->ports) {
         if (link.value >= config->links.size() || config->link(link).role == LinkState::Role::kNone)
             continue;
-        LinkState& named = config->links[link.value];
+        LinkState& named = config->links.edit(link.value);
         named.port = record.port.get();
         named.slot = record.slot;
         for (std::uint16_t queue = 0; queue < record.worker_of_queue.size(); ++queue)

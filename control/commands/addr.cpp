@@ -4,6 +4,9 @@
 #include "control/commands/commands.h"
 #include "control/commands/show.h"
 
+#include <algorithm>
+#include <vector>
+
 namespace vx
 {
 
@@ -53,7 +56,7 @@ Result<Reply> assign(Transaction& transaction, Words& words, IfThere if_there)
     const Link& device = **link;
     const AddressKey key{device.id, *parsed->prefix};
     const IpAddress& address = parsed->prefix->address();
-    if (transaction.model().addresses.contains(key)) {
+    if (transaction.model().addresses().contains(key)) {
         if (if_there == IfThere::kLeave)
             return Reply{};
         return error("{}: \"{}\" already has the address {} (File exists)", words.name(), device.name,
@@ -67,7 +70,7 @@ Result<Reply> assign(Transaction& transaction, Words& words, IfThere if_there)
         transaction.warn(fmt::format("{}: vxd bridges IPv6 between containers but does not route it: {} answers, and "
                                      "is no gateway",
                                      words.name(), address.to_string()));
-    transaction.change().addresses.emplace(key, std::monostate{});
+    transaction.add_address(key);
     return Reply{};
 }
 
@@ -83,28 +86,31 @@ Result<Reply> addr_replace(Transaction& transaction, Words& words)
 
 bool is_on_link(const Model& model, LinkId link, const IpAddress& address)
 {
-    for (const auto& [key, nothing] : model.addresses)
-        if (key.first == link && key.second.contains(address))
-            return true;
-    return false;
+    const auto addresses = model.addresses_of(link);
+    return std::any_of(addresses.begin(), addresses.end(),
+                       [&](const AddressKey& key) { return key.second.contains(address); });
 }
 
 // Routes whose gateway was reachable only by an address that is gone go with it, as on Linux.
-void drop_unreachable_routes(Model& model, LinkId link)
+void drop_unreachable_routes(Transaction& transaction, LinkId link)
 {
-    std::erase_if(model.routes, [&](const auto& entry) {
-        const Route& route = entry.second;
-        return route.link == link && route.via && !route.onlink && !route.via->is_link_local() &&
-               !is_on_link(model, link, *route.via);
-    });
+    const Model& model = transaction.model();
+    if (!model.has_route(link))
+        return;
+    std::vector<IpPrefix> dropped;
+    for (const auto& [prefix, route] : model.routes())
+        if (route.link == link && route.via && !route.onlink && !route.via->is_link_local() &&
+            !is_on_link(model, link, *route.via))
+            dropped.push_back(prefix);
+    for (const IpPrefix& prefix : dropped)
+        transaction.remove_route(prefix);
 }
 
 std::string list_of_addresses(const Model& model, LinkId link)
 {
     std::string list;
-    for (const auto& [key, nothing] : model.addresses)
-        if (key.first == link)
-            list += (list.empty() ? "" : ", ") + key.second.to_string();
+    for (const AddressKey& key : model.addresses_of(link))
+        list += (list.empty() ? "" : ", ") + key.second.to_string();
     return list.empty() ? "none" : list;
 }
 
@@ -117,12 +123,11 @@ Result<Reply> addr_del(Transaction& transaction, Words& words)
     if (!link)
         return link.error();
     const AddressKey key{(*link)->id, *parsed->prefix};
-    if (!transaction.model().addresses.contains(key))
+    if (!transaction.model().addresses().contains(key))
         return error("{}: \"{}\" does not have the address {}; it has {}", words.name(), (*link)->name,
                      parsed->prefix->to_string(), list_of_addresses(transaction.model(), (*link)->id));
-    Model& model = transaction.change();
-    model.addresses.erase(key);
-    drop_unreachable_routes(model, key.first);
+    transaction.remove_address(key);
+    drop_unreachable_routes(transaction, key.first);
     return Reply{};
 }
 
@@ -135,9 +140,10 @@ Result<Reply> addr_flush(Transaction& transaction, Words& words)
     if (!link)
         return link.error();
     const LinkId id = (*link)->id;
-    Model& model = transaction.change();
-    std::erase_if(model.addresses, [&](const auto& entry) { return entry.first.first == id; });
-    drop_unreachable_routes(model, id);
+    const auto addresses = transaction.model().addresses_of(id);
+    for (const AddressKey& key : std::vector<AddressKey>(addresses.begin(), addresses.end()))
+        transaction.remove_address(key);
+    drop_unreachable_routes(transaction, id);
     return Reply{};
 }
 
@@ -182,16 +188,15 @@ Result<Reply> addr_show(Transaction& transaction, Words& words)
     Reply reply;
     reply.json = nlohmann::ordered_json::array();
     const Model& model = transaction.model();
-    for (const auto& [id, link] : model.links) {
+    for (const auto& [id, link] : model.links()) {
         if (name && link.name != *name)
             continue;
         reply.text += link_text(transaction, link);
         auto json = link_json(transaction, link);
         json["addr_info"] = nlohmann::ordered_json::array();
-        for (auto at = model.addresses.lower_bound({id, IpPrefix{}});
-             at != model.addresses.end() && at->first.first == id; ++at) {
-            reply.text += address_text(at->first.second, link);
-            json["addr_info"].push_back(address_json(at->first.second, link));
+        for (const AddressKey& key : model.addresses_of(id)) {
+            reply.text += address_text(key.second, link);
+            json["addr_info"].push_back(address_json(key.second, link));
         }
         reply.json.push_back(std::move(json));
     }

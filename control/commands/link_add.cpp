@@ -84,12 +84,9 @@ Result<> check_unique(const Model& model, const Words& words, const Link& added)
     const VxlanSettings* vxlan = added.vxlan();
     if (vxlan == nullptr)
         return Ok{};
-    for (const auto& [id, link] : model.links) {
-        const VxlanSettings* other = link.vxlan();
-        if (other != nullptr && other->vni == vxlan->vni && other->udp_port == vxlan->udp_port)
-            return error("{}: \"{}\" already has the VNI {} on UDP port {} (File exists)", words.name(), link.name,
-                         vxlan->vni.value(), vxlan->udp_port);
-    }
+    if (const Link* other = model.find_vxlan(vxlan->udp_port, vxlan->vni))
+        return error("{}: \"{}\" already has the VNI {} on UDP port {} (File exists)", words.name(), other->name,
+                     vxlan->vni.value(), vxlan->udp_port);
     return Ok{};
 }
 

@@ -30,6 +30,7 @@ public:
     // Precondition: dest is not kNone.
     Change set(FdbKey key, Dest dest, std::uint32_t now);
     bool erase(FdbKey key);
+    void reserve(std::size_t count) { words_.reserve(count); } // more entries
 
     std::size_t size() const { return words_.size(); }
     std::size_t max_size() const { return words_.max_size(); }
