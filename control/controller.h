@@ -86,7 +86,8 @@ private:
     std::vector<std::uint32_t> learned_;                  // entries, by BridgeId
     bool needs_publish_ = false;
     bool needs_refresh_ = false; // a table was rebuilt
-    std::int64_t last_age_ms_ = 0;
+    std::int64_t aged_ms_ = 0;   // until when it was due
+    std::size_t aged_parts_ = 0; // of the table, in this round
 };
 
 } // namespace vx

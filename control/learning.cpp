@@ -2,6 +2,8 @@
 // The Controller's other half: what comes by itself, from workers and with time.
 #include "control/controller.h"
 
+#include <algorithm>
+
 namespace vx
 {
 
@@ -70,17 +72,24 @@ void Controller::tick()
     resolver_.tick(options_.clock_ms());
     publish_if_needed();
     poll();
-    if (options_.clock_ms() - last_age_ms_ >= 1000)
-        age();
+    age();
 }
 
+// Once a second for every entry, part by part, so that a large table does not keep the control thread from all else.
+// A part whose entries moved meanwhile, because the table was rebuilt, has its turn a second later.
 void Controller::age()
 {
-    last_age_ms_ = options_.clock_ms();
+    constexpr std::int64_t kParts = 50;
+    constexpr std::int64_t kPartMs = 1000 / kParts;
+    const std::int64_t due = std::min((options_.clock_ms() - aged_ms_) / kPartMs, kParts);
+    if (due == kParts) // late: this was all that was due
+        aged_ms_ = options_.clock_ms();
+    else
+        aged_ms_ += due * kPartMs;
     const std::uint32_t now = now_seconds();
     auto transaction = begin();
     bool any = false;
-    dataplane_.fdb().for_each([&](FdbKey key, Dest dest, std::uint32_t last_seen) {
+    const auto age_entry = [&](FdbKey key, Dest dest, std::uint32_t last_seen) {
         if (!dest.has(Dest::kLearned))
             return;
         const Link* link = model_.find(dest.link());
@@ -93,7 +102,11 @@ void Controller::age()
             return;
         transaction->fdb_erase(key);
         any = true;
-    });
+    };
+    for (std::int64_t left = due; left > 0; --left) {
+        dataplane_.fdb().for_each_in(aged_parts_, kParts, age_entry);
+        aged_parts_ = (aged_parts_ + 1) % kParts;
+    }
     if (any)
         commit(*transaction);
 }

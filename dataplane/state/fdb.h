@@ -45,6 +45,17 @@ public:
         });
     }
 
+    // The same for the part'th of `parts` equal parts of the table, from 0.
+    template <typename Function>
+    void for_each_in(std::size_t part, std::size_t parts, Function&& function) const
+    {
+        const std::size_t slots = table().slot_count();
+        table().for_each_in(slots * part / parts, slots * (part + 1) / parts,
+                            [&](std::uint64_t key, std::uint64_t value, std::uint32_t seen) {
+                                function(FdbKey::from_word(key), Dest::from_word(value), seen);
+                            });
+    }
+
     // predicate(FdbKey, Dest, last_seen); returns how many were erased.
     template <typename Predicate>
     std::size_t erase_if(Predicate&& predicate)
