@@ -123,6 +123,18 @@ std::optional<Dest> Transaction::fdb_find(FdbKey key) const
     return dest.kind() == Dest::Kind::kNone ? std::nullopt : std::optional{dest};
 }
 
+std::vector<FdbEntry> Transaction::fdb_entries_of(LinkId link) const
+{
+    const auto is_its = [link](Dest dest) { return dest.link() == link && dest.kind() != Dest::Kind::kLocal; };
+    if (dataplane_.fdb().count_of(link) != 0)
+        return fdb_entries([&](const FdbEntry& entry) { return is_its(entry.dest); });
+    std::vector<FdbEntry> entries;
+    for (const auto& [key, dest] : fdb_changes_)
+        if (dest.kind() != Dest::Kind::kNone && is_its(dest))
+            entries.push_back({key, dest, now_seconds_});
+    return entries;
+}
+
 void Transaction::fdb_set(FdbKey key, Dest dest)
 {
     fdb_changes_.set(key, dest);
@@ -197,10 +209,8 @@ void Transaction::remove_link(LinkId id)
     const Link removed = *model_.find(id);
     for (const LinkId member : std::set<LinkId>{model_.members(id)})
         (void)set_master(member, kNoLink); // leaving a bridge cannot conflict: its own domain is empty
-    const auto names_it = [&](const FdbEntry& entry) {
-        return entry.dest.link() == id || (!removed.own_bridge.is_none() && entry.key.bridge() == removed.own_bridge);
-    };
-    for (const FdbEntry& entry : fdb_entries(names_it))
+    // Its domain has no others: members took theirs with them, and own MACs follow the Model at commit.
+    for (const FdbEntry& entry : fdb_entries_of(id))
         fdb_erase(entry.key);
     const auto addresses = model_.addresses_of(id);
     for (const AddressKey& key : std::vector<AddressKey>(addresses.begin(), addresses.end()))
@@ -234,10 +244,9 @@ Result<> Transaction::set_master(LinkId id, LinkId master)
     model_.put(link);
     if (before == after)
         return Ok{};
-    const auto is_to_move = [&](const FdbEntry& entry) {
-        return entry.dest.link() == id && entry.key.bridge() == before && entry.dest.kind() != Dest::Kind::kLocal;
-    };
-    for (const FdbEntry& entry : fdb_entries(is_to_move)) {
+    for (const FdbEntry& entry : fdb_entries_of(id)) {
+        if (entry.key.bridge() != before)
+            continue;
         fdb_erase(entry.key);
         if (link.vxlan() == nullptr || entry.dest.has(Dest::kLearned))
             continue;

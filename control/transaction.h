@@ -65,6 +65,8 @@ public:
         });
         return entries;
     }
+    // Those of one link, without own MACs. Costs a look at the whole table only if there are any.
+    std::vector<FdbEntry> fdb_entries_of(LinkId link) const;
     std::uint32_t now_seconds() const { return now_seconds_; }
     void set_now_seconds(std::uint32_t now) { now_seconds_ = now; }
 

@@ -253,7 +253,11 @@ Result<Reply> fdb_flush(Transaction& transaction, Words& words)
         const bool has_remotes = kind == Dest::Kind::kVtep || kind == Dest::Kind::kReplicate;
         return is_there && states.includes(state_of(entry.dest)) && (has_remotes || remotes.is_all());
     };
-    for (const FdbEntry& entry : transaction.fdb_entries(is_flushed)) {
+    const bool is_of_one = filter.device && !is_of_bridge;
+    for (const FdbEntry& entry :
+         is_of_one ? transaction.fdb_entries_of(*filter.device) : transaction.fdb_entries(is_flushed)) {
+        if (is_of_one && !is_flushed(entry))
+            continue;
         std::vector<Remote> rest;
         if (!remotes.is_all()) {
             rest = transaction.remotes_of(entry.dest);

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 namespace vx
 {
@@ -33,6 +34,8 @@ public:
     void reserve(std::size_t count) { words_.reserve(count); } // more entries
 
     std::size_t size() const { return words_.size(); }
+    // Entries that lead to or through a link; kLocal ones are not counted.
+    std::size_t count_of(LinkId link) const { return link_counts_[link.value]; }
     std::size_t max_size() const { return words_.max_size(); }
     std::uint64_t refused() const { return words_.refused(); }
 
@@ -61,12 +64,23 @@ public:
     std::size_t erase_if(Predicate&& predicate)
     {
         return words_.erase_if([&](std::uint64_t key, std::uint64_t value, std::uint32_t seen) {
-            return predicate(FdbKey::from_word(key), Dest::from_word(value), seen);
+            const Dest dest = Dest::from_word(value);
+            const bool is_erased = predicate(FdbKey::from_word(key), dest, seen);
+            if (is_erased)
+                count(dest, -1);
+            return is_erased;
         });
     }
 
 private:
+    void count(Dest dest, int change)
+    {
+        if (dest.kind() != Dest::Kind::kNone && dest.kind() != Dest::Kind::kLocal)
+            link_counts_[dest.link().value] += static_cast<std::uint32_t>(change);
+    }
+
     WordTable words_;
+    std::vector<std::uint32_t> link_counts_ = std::vector<std::uint32_t>(std::size_t{1} << 16); // by LinkId
 };
 
 } // namespace vx
