@@ -267,7 +267,7 @@ def measure_impact(vxd, options, report):
         rates["busy"].append(packets / (time.perf_counter() - start))
     calm, busy = percentile(costs["calm"], 0.5), percentile(costs["busy"], 0.5)
     report.add("forwarding meanwhile", percentile(rates["calm"], 0.5) / 1e6, "Mpps")
-    report.add(f"ticks per packet: calm", calm, "ticks")
+    report.add("ticks per packet: calm", calm, "ticks")
     cost = 100 * (busy / calm - 1)
     report.add(f"cost to the worker of {sent / (0.5 * options.rounds):.0f} changes/s", cost, "%", "< 5", cost < 5)
 
@@ -326,11 +326,10 @@ def measure_learning(options, report):
         count = options.learned
         write_pcap(vxd.file("learn.pcap"),
                    [frame(b"\xff" * 6, (LEARNED + index).to_bytes(6, "big")) for index in range(count)])
-        # A small pcap port first, so that the worker is awake; the other one joins the bridge when the clock starts.
         vxd.client.run("link add br0 type bridge", "link add sink mtu 1450 type null", "link set sink master br0")
-        vxd.client.run(f"link add source mtu 1450 type pcap rx {vxd.file('learn.pcap')}")
         start = time.perf_counter()
-        vxd.client.run("link set source master br0")
+        # One transaction: what came before the port is in the bridge would be dropped, and not learned.
+        vxd.client.run(f"link add source mtu 1450 type pcap rx {vxd.file('learn.pcap')}", "link set source master br0")
         best, samples = 0, [(0.0, 0)]
         for _ in range(200):
             time.sleep(0.02)
