@@ -83,8 +83,9 @@ std::uint16_t Model::mtu_of(const Link& link) const
     if (link.mtu)
         return *link.mtu;
     if (const VxlanSettings* vxlan = link.vxlan()) {
+        // Nothing else carries tunnels; and a bridge with that address may have this very device as a member.
         const Link* lower = owner_of(vxlan->local);
-        const std::uint16_t lower_mtu = lower == nullptr ? kDefaultMtu : mtu_of(*lower);
+        const std::uint16_t lower_mtu = lower == nullptr || lower->port() == nullptr ? kDefaultMtu : mtu_of(*lower);
         // The inner Ethernet header is payload of the underlay; its own outer one is not.
         const std::size_t overhead = vxlan->local.is_v4() ? kOuterSizeV4 : kOuterSizeV6;
         return static_cast<std::uint16_t>(lower_mtu > overhead ? lower_mtu - overhead : 0);

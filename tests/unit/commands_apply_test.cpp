@@ -37,6 +37,16 @@ TEST_CASE("taking the address that is a VXLAN device's local is done with a warn
     CHECK(warnings("-6 addr flush dev uplink").empty());
 }
 
+TEST_CASE("a VXLAN device may be a member of the bridge that has its local address")
+{
+    Daemon vxd;
+    vxd("link add br0 type bridge\n"
+        "addr add 192.0.2.1/24 dev br0\n"
+        "link add vxlan100 type vxlan id 100 local 192.0.2.1\n"
+        "link set vxlan100 master br0\n");
+    CHECK(has(vxd("link show vxlan100"), "mtu 1450"));
+}
+
 TEST_CASE("fdb add makes an entry once")
 {
     Daemon vxd;
