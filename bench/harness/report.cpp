@@ -41,29 +41,6 @@ long preemptions()
     return usage.ru_nivcsw;
 }
 
-// Four blocks, a b b a: what drifts during a pair falls on both.
-template <typename Combine>
-Sampling sample(Calibration& calibration, const Block& a, const Block& b, std::size_t count, std::size_t samples,
-                Combine combine)
-{
-    a(count), b(count); // caches, page faults, branch predictors
-    Sampling sampling;
-    for (std::size_t tries = 0; sampling.values.size() < samples; ++tries) {
-        const long preempted = preemptions();
-        const bool was_quiet = calibration.is_quiet();
-        std::uint64_t of_a = a(count);
-        std::uint64_t of_b = b(count);
-        of_b += b(count);
-        of_a += a(count);
-        const bool is_quiet = calibration.is_quiet() && preemptions() == preempted;
-        if ((was_quiet && is_quiet) || tries >= kMaxTriesPerSample * samples)
-            sampling.values.push_back(combine(static_cast<double>(of_a), static_cast<double>(of_b)));
-        else
-            ++sampling.discarded;
-    }
-    return sampling;
-}
-
 } // namespace
 
 void add_run_options(CLI::App& app, RunOptions& options)
@@ -79,22 +56,31 @@ void add_run_options(CLI::App& app, RunOptions& options)
     app.add_flag("--list", options.list, "print the names of the scenarios and do nothing");
 }
 
+// Four blocks, work overhead overhead work: what drifts during a pair falls on both.
 Sampling sample_net(Calibration& calibration, const Block& work, const Block& overhead, std::size_t count,
                     std::size_t samples)
 {
-    return sample(calibration, work, overhead, count, samples,
-                  [count](double a, double b) { return (a - b) / (2.0 * static_cast<double>(count)); });
-}
-
-Sampling sample_ratio(Calibration& calibration, const Block& a, const Block& b, std::size_t count, std::size_t samples)
-{
-    return sample(calibration, a, b, count, samples, [](double of_a, double of_b) { return of_a / of_b; });
+    work(count), overhead(count); // caches, page faults, branch predictors
+    Sampling sampling;
+    for (std::size_t tries = 0; sampling.values.size() < samples; ++tries) {
+        const long preempted = preemptions();
+        const bool was_quiet = calibration.is_quiet();
+        std::uint64_t whole = work(count);
+        std::uint64_t part = overhead(count);
+        part += overhead(count);
+        whole += work(count);
+        const bool is_quiet = calibration.is_quiet() && preemptions() == preempted;
+        if ((was_quiet && is_quiet) || tries >= kMaxTriesPerSample * samples)
+            sampling.values.push_back((static_cast<double>(whole) - static_cast<double>(part)) /
+                                      (2.0 * static_cast<double>(count)));
+        else
+            ++sampling.discarded;
+    }
+    return sampling;
 }
 
 Report::Report(std::string bench, const RunOptions& options) : options_(options)
 {
-    if (options.list)
-        return;
     const double chase_4m = chase_ticks(std::size_t{4} << 20);
     const double chase_64m = chase_ticks(std::size_t{64} << 20);
     json_ = {{"bench", std::move(bench)},
@@ -111,11 +97,6 @@ Report::Report(std::string bench, const RunOptions& options) : options_(options)
                json_["bench"].get<std::string>(), json_["machine"]["cpu"].get<std::string>(), calibration_.tsc_ghz(),
                calibration_.cycles_per_tick(), chase_4m, chase_64m, load_average());
     fmt::print("{:<58} {:>9} {:>17} {:>17} {:>9}\n", "", "median", "p10 - p90", "95% of median", "discarded");
-}
-
-bool Report::wants(const std::string& name) const
-{
-    return options_.filter.empty() || name.find(options_.filter) != std::string::npos;
 }
 
 void Report::add(const std::string& name, const std::string& unit, const Sampling& sampling, nlohmann::json facts)
@@ -139,8 +120,6 @@ void Report::add(const std::string& name, const std::string& unit, const Samplin
 
 int Report::finish()
 {
-    if (options_.list)
-        return 0;
     if (matched_ == 0) {
         fmt::print(stderr, "no scenario's name contains \"{}\"; --list prints them\n", options_.filter);
         return 1;

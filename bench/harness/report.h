@@ -25,6 +25,10 @@ struct RunOptions {
 };
 
 void add_run_options(CLI::App& app, RunOptions& options);
+inline bool wants(const RunOptions& options, const std::string& name)
+{
+    return name.find(options.filter) != std::string::npos;
+}
 
 // A block of work: does `count` units of it and returns the ticks that they took.
 using Block = std::function<std::uint64_t(std::size_t count)>;
@@ -37,16 +41,12 @@ struct Sampling {
 // Ticks per unit of `work` less those of `overhead`, pair by pair in ABBA order, `count` units a block.
 Sampling sample_net(Calibration& calibration, const Block& work, const Block& overhead, std::size_t count,
                     std::size_t samples);
-// Ticks of `a` per tick of `b`, pair by pair in ABBA order.
-Sampling sample_ratio(Calibration& calibration, const Block& a, const Block& b, std::size_t count, std::size_t samples);
-
 class Report
 {
 public:
     Report(std::string bench, const RunOptions& options);
 
     Calibration& calibration() { return calibration_; }
-    bool wants(const std::string& name) const;
     // One line of the table, one element of "results". `facts` go into the JSON as they are.
     void add(const std::string& name, const std::string& unit, const Sampling& sampling, nlohmann::json facts = {});
     // Writes the JSON file if one was asked for. The exit status: 1 if nothing matched the filter or nothing could be

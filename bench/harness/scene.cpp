@@ -352,12 +352,12 @@ std::size_t Scene::turn(Run run) noexcept
     make_frames();
     if (run == Run::kFramesOnly)
         return options_.burst;
-    Context now = context();
+    Context context{config_, counters_.data(), worker_, learn_filter_, transmitter_, 1};
     if (options_.way == Way::kDecap)
-        underlay_rx(make_rows(), now);
+        underlay_rx(make_rows(), context);
     else
-        overlay_rx(make_rows(), now);
-    transmitter_.flush(now);
+        overlay_rx(make_rows(), context);
+    transmitter_.flush(context);
     return options_.burst;
 }
 

@@ -68,12 +68,6 @@ public:
     // At least `packets` of them; the ticks that it took.
     std::uint64_t run(Run run, std::size_t packets) noexcept;
 
-    // The parts of a turn: making the frames of one burst, and their rows, as a worker does after receiving them.
-    void make_frames() noexcept;
-    std::span<Packet> make_rows() noexcept;
-    Context context() noexcept { return {config_, counters_.data(), worker_, learn_filter_, transmitter_, 1}; }
-    Transmitter& transmitter() { return transmitter_; }
-
     std::uint64_t sent() const;    // frames that left by the port they should leave by
     std::uint64_t dropped() const; // for whatever reason
 
@@ -89,6 +83,10 @@ private:
         std::uint16_t outer_checksum;
         std::uint16_t udp_checksum;
     };
+
+    // The parts of a turn: the frames of one burst, and their rows, as a worker makes them after receiving.
+    void make_frames() noexcept;
+    std::span<Packet> make_rows() noexcept;
 
     void add_links();
     void add_tunnels();
