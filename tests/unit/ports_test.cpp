@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <optional>
 
 using namespace vx;
 using namespace vx::test;
@@ -21,6 +22,17 @@ void make_veth()
 {
     run("ip link add va type veth peer name vb && ip link set va up && ip link set vb up && ethtool -K vb tx off "
         ">/dev/null");
+}
+
+// Not every kernel has AF_XDP for every interface: without it the test is skipped, and says so.
+std::optional<OpenedPort> open_on_va(const std::string& kind)
+{
+    auto opened = try_open({kind, {{"dev", "va"}}, "up"});
+    if (opened)
+        return std::move(*opened);
+    WARN("skipped: " << opened.error().message);
+    REQUIRE(kind == "af_xdp");
+    return std::nullopt;
 }
 
 std::string temporary(const std::string& name)
@@ -158,11 +170,9 @@ TEST_CASE("frames that find the ring of af_packet or af_xdp full are counted")
     CAPTURE(kind);
     make_veth();
     const RawSocket far{"vb"};
-    auto opened = try_open({kind, {{"dev", "va"}}, "up"});
-    if (!opened) {
-        WARN("skipped: " << opened.error().message);
+    auto opened = open_on_va(kind);
+    if (!opened)
         return;
-    }
     CHECK(opened->port->losses().rx_missed == 0);
     for (int i = 0; i < 5000; ++i)
         far.send(experimental_frame(60));
@@ -181,11 +191,9 @@ TEST_CASE("a port on an interface that was deleted is gone, also when another ha
     const std::string kind = GENERATE("af_packet", "af_xdp");
     CAPTURE(kind);
     make_veth();
-    auto opened = try_open({kind, {{"dev", "va"}}, "up"});
-    if (!opened) {
-        WARN("skipped: " << opened.error().message);
+    auto opened = open_on_va(kind);
+    if (!opened)
         return;
-    }
     run("ip link set va down && ip link set va name vz && ip link set vz up");
     CHECK_FALSE(opened->port->is_gone());
     for (int i = 0; i < 3000 && !opened->port->is_up(); ++i) // the kernel tells of the carrier in the background
