@@ -1,191 +1,358 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/compile.h"
 
-#include <map>
-#include <vector>
+#include <algorithm>
 
 namespace vx
 {
 
-namespace
+Compiler::Compiler(const Model& model, const VtepRegistry& vteps, MacOf mac_of)
+    : model_(model), vteps_(vteps), mac_of_(std::move(mac_of))
 {
+}
 
-class Compiler
+// ---- what has to be compiled anew ------------------------------------------------------------------------------
+
+// Whether the way to far VTEPs may be another one: rare, and then nearly everything changes.
+bool Compiler::concerns_underlay(const ModelDiff& before) const
 {
-public:
-    Compiler(const Model& model, const VtepRegistry& vteps,
-             const std::function<std::optional<Mac>(const NeighborKey&)>& mac_of)
-        : model_(model), vteps_(vteps), mac_of_(mac_of), config_(*compiled_.config)
-    {
+    const auto was_touched = [&](LinkId id) {
+        const auto first = before.addresses.lower_bound(AddressKey{id, IpPrefix{}});
+        return first != before.addresses.end() && first->first.first == id;
+    };
+    const auto is_port = [&](LinkId id) {
+        const auto old = before.links.find(id);
+        const Link* link = model_.find(id);
+        return (link != nullptr && link->port() != nullptr) ||
+               (old != before.links.end() && old->second && old->second->port() != nullptr);
+    };
+    const auto is_endpoint = [&](const IpAddress& address) {
+        return model_.is_vxlan_local(address) || vteps_.is_remote(address);
+    };
+    for (const auto& [id, old] : before.links) {
+        const bool is_reached = model_.has_address(id) || model_.has_route(id) || was_touched(id);
+        if (is_port(id) && is_reached)
+            return true;
+        const Link* link = model_.find(id);
+        for (const LinkId changed : {id, old ? old->master : kNoLink, link != nullptr ? link->master : kNoLink})
+            for (const AddressKey& key : model_.addresses_of(changed)) // its MTU is that of VXLAN devices
+                if (is_endpoint(key.second.address()))
+                    return true;
     }
-
-    Compiled run()
-    {
-        for (const auto& [id, link] : model_.links)
-            add_link(link);
-        for (const auto& [id, link] : model_.links)
-            if (link.vxlan() != nullptr && link.is_up)
-                add_listener(link);
-        for (const auto& [udp_port, entries] : listener_entries_)
-            config_.listeners.push_back({udp_port, VniMap{entries}});
-        for (std::size_t number = 1; number < vteps_.vteps().size(); ++number)
-            config_.vteps.push_back(vtep(vteps_.vteps()[number].key));
-        for (std::size_t number = 1; number < vteps_.lists().size(); ++number)
-            config_.replication.push_back(vteps_.lists()[number].vteps);
-        add_addresses();
-        add_routes();
-        return std::move(compiled_);
+    for (const auto& [key, was_there] : before.addresses)
+        if (is_port(key.first) || is_endpoint(key.second.address()))
+            return true;
+    for (const auto& [prefix, old] : before.routes) {
+        const auto now = model_.routes().find(prefix);
+        if ((old && is_port(old->link)) || (now != model_.routes().end() && is_port(now->second.link)))
+            return true;
     }
+    return false;
+}
 
-private:
-    template <typename Entry>
-    static Entry& at(std::vector<Entry>& entries, std::size_t index)
-    {
-        if (entries.size() <= index)
-            entries.resize(index + 1);
-        return entries[index];
+bool Compiler::concerns_routing(const ModelDiff& before) const
+{
+    if (!before.addresses.empty() || !before.routes.empty())
+        return true;
+    return std::any_of(before.links.begin(), before.links.end(), [&](const auto& entry) {
+        const auto& [id, old] = entry;
+        const Link* link = model_.find(id);
+        const bool is_same = old && link != nullptr && old->is_up == link->is_up && old->master == link->master;
+        return !is_same && (model_.has_address(id) || model_.has_route(id));
+    });
+}
+
+void Compiler::note(const ModelDiff& before)
+{
+    is_all_stale_ = is_all_stale_ || concerns_underlay(before);
+    is_routing_stale_ = is_routing_stale_ || concerns_routing(before);
+    const auto note_link = [&](const Link& link) {
+        stale_links_.insert(link.id);
+        if (!link.own_bridge.is_none())
+            stale_domains_.insert(link.own_bridge);
+        if (!link.master.is_none())
+            stale_links_.insert(link.master);
+        if (const VxlanSettings* vxlan = link.vxlan())
+            stale_listeners_.insert({vxlan->udp_port, vxlan->vni});
+        if (link.bridge() != nullptr)
+            for (const LinkId member : model_.members(link.id))
+                stale_links_.insert(member);
+    };
+    for (const auto& [id, old] : before.links) {
+        const Link* link = model_.find(id);
+        if (old)
+            note_link(*old);
+        if (link != nullptr)
+            note_link(*link);
+        const bool is_vtep_same = old && link != nullptr && old->is_up == link->is_up && link->vxlan() != nullptr &&
+                                  old->vxlan()->has_same_header(*link->vxlan());
+        if (!is_vtep_same)
+            stale_vteps_.insert(vteps_.vteps_of(id).begin(), vteps_.vteps_of(id).end());
     }
+    for (const auto& [key, was_there] : before.addresses)
+        stale_links_.insert(key.first); // its role, and whether it answers
+    for (const auto& [key, mac] : before.neighbors)
+        note(key);
+}
 
-    void add_link(const Link& link)
-    {
-        LinkState& state = at(config_.links, link.id.value);
-        state.mac = link.mac;
-        state.mtu = model_.mtu_of(link);
-        const BridgeId domain = model_.domain_of(link);
-        const Link* interface = model_.interface_of(link);
-        const bool is_up = link.is_up && (interface == nullptr || interface->is_up);
-        if (is_up)
-            state.bridge = domain;
-        if (const VxlanSettings* vxlan = link.vxlan()) {
-            state.role = LinkState::Role::kVxlan;
-            state.learns = vxlan->learning;
-        } else if (link.bridge() != nullptr) {
-            state.role = LinkState::Role::kBridge;
-        } else if (is_up) {
-            // Without an address it serves no tunnels: a container whose bridge was deleted must not decapsulate.
-            const bool is_underlay = model_.is_underlay(link) && model_.has_address(link.id);
-            state.role = is_underlay ? LinkState::Role::kUnderlay : LinkState::Role::kOverlay;
-            state.learns = state.role == LinkState::Role::kOverlay; // what the fabric sends is in no domain
-        }
-        if (interface != nullptr && is_up)
-            add_to_domain(link, *interface, domain);
+void Compiler::note(const NeighborKey& next_hop)
+{
+    const auto found = users_.find(next_hop);
+    if (found == users_.end())
+        return;
+    stale_vteps_.insert(found->second.begin(), found->second.end());
+    stale_next_hops_.insert(next_hop);
+}
+
+// ---- compiling -------------------------------------------------------------------------------------------------
+
+std::unique_ptr<ForwardingConfig> Compiler::update(const VtepRegistry::Changes& changes)
+{
+    if (std::exchange(is_all_stale_, false)) {
+        start_over();
+    } else {
+        stale_vteps_.insert(changes.vteps.begin(), changes.vteps.end());
+        for (const ReplicationId id : changes.lists)
+            config_.replication.edit(id.value) = SharedList{vteps_.list_of(id).vteps};
     }
+    for (const BridgeId domain : std::exchange(stale_domains_, {}))
+        config_.bridges.edit(domain.value) = BridgeState{};
+    for (const LinkId id : std::exchange(stale_links_, {}))
+        compile_link(id);
+    compile_listeners();
+    for (const VtepId id : std::exchange(stale_vteps_, {}))
+        compile_vtep(id);
+    if (std::exchange(is_routing_stale_, false))
+        compile_routing();
+    compare_next_hops();
+    return std::make_unique<ForwardingConfig>(config_);
+}
 
-    void add_to_domain(const Link& link, const Link& interface, BridgeId domain)
-    {
-        BridgeState& bridge = at(config_.bridges, domain.value);
-        bridge.interface = interface.id;
-        bridge.answers = model_.has_address(interface.id);
+void Compiler::start_over()
+{
+    config_ = ForwardingConfig{};
+    for (const auto& [key, users] : users_)
+        stale_next_hops_.insert(key);
+    users_.clear();
+    next_hop_of_.clear();
+    stale_domains_.clear();
+    stale_listeners_.clear();
+    for (const auto& [id, link] : model_.links()) {
+        stale_links_.insert(stale_links_.end(), id);
+        if (const VxlanSettings* vxlan = link.vxlan())
+            stale_listeners_.insert({vxlan->udp_port, vxlan->vni});
+    }
+    stale_vteps_.clear();
+    for (std::uint32_t number = 1; number < vteps_.vteps().size(); ++number)
+        stale_vteps_.insert(stale_vteps_.end(), VtepId{number});
+    for (std::uint32_t number = 1; number < vteps_.lists().size(); ++number)
+        config_.replication.edit(number) = SharedList{vteps_.lists()[number].vteps};
+    is_routing_stale_ = true;
+}
+
+void Compiler::compile_link(LinkId id)
+{
+    const Link* const link = model_.find(id);
+    LinkState& state = config_.links.edit(id.value);
+    state = LinkState{};
+    if (link == nullptr)
+        return;
+    state.mac = link->mac;
+    state.mtu = model_.mtu_of(*link);
+    const Link* interface = model_.interface_of(*link);
+    const bool is_up = link->is_up && (interface == nullptr || interface->is_up);
+    if (is_up)
+        state.bridge = model_.domain_of(*link);
+    if (const VxlanSettings* vxlan = link->vxlan()) {
+        state.role = LinkState::Role::kVxlan;
+        state.learns = vxlan->learning;
+    } else if (link->bridge() != nullptr) {
+        state.role = LinkState::Role::kBridge;
+    } else if (is_up) {
+        // Without an address it serves no tunnels: a container whose bridge was deleted must not decapsulate.
+        const bool is_underlay = model_.is_underlay(*link) && model_.has_address(id);
+        state.role = is_underlay ? LinkState::Role::kUnderlay : LinkState::Role::kOverlay;
+        state.learns = state.role == LinkState::Role::kOverlay; // what the fabric sends is in no domain
+    }
+    if (interface == link)
+        compile_domain(*link);
+}
+
+// Precondition: it is the interface of its own domain.
+void Compiler::compile_domain(const Link& interface)
+{
+    BridgeState& bridge = config_.bridges.edit(interface.own_bridge.value);
+    bridge = BridgeState{};
+    if (!interface.is_up)
+        return;
+    bridge.interface = interface.id;
+    bridge.answers = model_.has_address(interface.id);
+    std::vector<LinkId> ports;
+    std::vector<VtepId> flood;
+    const auto add = [&](const Link& link) {
+        if (!link.is_up)
+            return;
         if (link.port() != nullptr)
-            bridge.ports.push_back(link.id);
+            ports.push_back(link.id);
         if (const VxlanSettings* vxlan = link.vxlan())
             for (const Remote& remote : vxlan->flood)
                 if (const auto id = vteps_.find({link.id, remote}))
-                    bridge.vteps.push_back(*id);
-    }
+                    flood.push_back(*id);
+    };
+    add(interface);
+    for (const LinkId member : model_.members(interface.id))
+        add(*model_.find(member));
+    bridge.ports = SharedList{std::move(ports)};
+    bridge.vteps = SharedList{std::move(flood)};
+}
 
-    void add_listener(const Link& link)
-    {
-        const VxlanSettings& vxlan = *link.vxlan();
-        listener_entries_[vxlan.udp_port].push_back({vxlan.vni, link.id});
-    }
-
-    EncapTemplate vtep(const VtepRegistry::Key& key)
-    {
-        const auto& [id, remote] = key;
-        const Link* link = model_.find(id);
-        if (link == nullptr || !link->is_up)
-            return EncapTemplate::unusable(id, remote.address, DropReason::link_down);
-        const VxlanSettings& vxlan = *link->vxlan();
-        const auto path = model_.underlay_path(remote.address);
-        const Link* source = model_.owner_of(vxlan.local);
-        const bool is_ours = model_.owner_of(remote.address) != nullptr;
-        if (!path || source == nullptr || !model_.is_underlay(*source) || is_ours)
-            return EncapTemplate::unusable(id, remote.address, DropReason::vtep_no_route);
-        const NeighborKey next_hop{path->port->id, path->next_hop};
-        compiled_.next_hops.insert(next_hop);
-        const auto mac = mac_of_(next_hop);
-        if (!mac)
-            return EncapTemplate::unusable(id, remote.address, DropReason::vtep_unresolved);
-        Tunnel tunnel;
-        tunnel.source_mac = path->port->mac;
-        tunnel.next_hop_mac = *mac;
-        tunnel.local = vxlan.local;
-        tunnel.remote = remote.address;
-        tunnel.destination_port = remote.port;
-        tunnel.vni = remote.vni;
-        tunnel.ttl = vxlan.ttl != 0 ? vxlan.ttl : tunnel.ttl;
-        tunnel.tos = vxlan.tos;
-        tunnel.udp_checksum = vxlan.udp_checksum ? Tunnel::UdpChecksum::kComputed : Tunnel::UdpChecksum::kZero;
-        return EncapTemplate::build(id, path->port->id, tunnel);
-    }
-
-    void add_addresses()
-    {
-        for (const auto& [key, nothing] : model_.addresses) {
-            const auto& [id, prefix] = key;
-            const Link& link = *model_.find(id);
-            if (!link.is_up)
-                continue;
-            const IpAddress& address = prefix.address();
-            if (model_.is_underlay(link)) {
-                if (address.is_v4())
-                    config_.local_v4.push_back(load<std::uint32_t>(address.bytes().data()));
-                else
-                    config_.local_v6.push_back(address.bytes());
-            }
-            if (address.is_v6())
-                continue; // inner IPv6 is bridged, not routed
-            const bool is_underlay = model_.is_underlay(link);
-            add_route(prefix.network(),
-                      {is_underlay ? Adjacency::Kind::kUnderlay : Adjacency::Kind::kConnected, id, 0});
-            if (const auto broadcast = prefix.broadcast())
-                add_route({*broadcast, 32}, {Adjacency::Kind::kBroadcast, id, 0});
-            add_route({address, 32}, {is_underlay ? Adjacency::Kind::kUnderlay : Adjacency::Kind::kLocal, id, 0});
-        }
-    }
-
-    // Configured routes come after those of the addresses and win; as on Linux a local address wins over all.
-    void add_routes()
-    {
-        for (const auto& [prefix, route] : model_.routes) {
-            const Link& link = *model_.find(route.link);
-            if (prefix.address().is_v6() || !link.is_up)
-                continue;
-            if (prefix.length() == 32 && model_.owner_of(prefix.address()) != nullptr)
-                continue;
-            Adjacency adjacency{Adjacency::Kind::kConnected, route.link, 0};
-            if (model_.is_underlay(link))
-                adjacency.kind = Adjacency::Kind::kUnderlay;
-            else if (route.via)
-                adjacency = {Adjacency::Kind::kVia, route.link, route.via->v4_host()};
-            add_route(prefix, adjacency);
-        }
-        config_.routes = RouteTable::build(routes_);
-    }
-
-    void add_route(const IpPrefix& prefix, const Adjacency& adjacency)
-    {
-        routes_.push_back(
-            {prefix.address().v4_host(), prefix.length(), static_cast<std::uint32_t>(config_.adjacencies.size())});
-        config_.adjacencies.push_back(adjacency);
-    }
-
-    const Model& model_;
-    const VtepRegistry& vteps_;
-    const std::function<std::optional<Mac>(const NeighborKey&)>& mac_of_;
-    Compiled compiled_{std::make_unique<ForwardingConfig>(), {}};
-    ForwardingConfig& config_;
-    std::vector<RouteTable::Route> routes_;
-    std::map<std::uint16_t, std::vector<VniMap::Entry>> listener_entries_; // by UDP port
-};
-
-} // namespace
-
-Compiled compile(const Model& model, const VtepRegistry& vteps,
-                 const std::function<std::optional<Mac>(const NeighborKey&)>& mac_of)
+void Compiler::compile_listeners()
 {
-    return Compiler{model, vteps, mac_of}.run();
+    std::map<std::uint16_t, std::vector<VniMap::Entry>> changed; // by UDP port
+    for (const auto& [udp_port, vni] : std::exchange(stale_listeners_, {})) {
+        const Link* link = model_.find_vxlan(udp_port, vni);
+        changed[udp_port].push_back({vni, link != nullptr && link->is_up ? link->id : kNoLink});
+    }
+    auto& listeners = config_.listeners;
+    for (const auto& [udp_port, entries] : changed) {
+        auto at = std::lower_bound(
+            listeners.begin(), listeners.end(), udp_port,
+            [](const VxlanListener& listener, std::uint16_t port) { return listener.udp_port < port; });
+        if (at == listeners.end() || at->udp_port != udp_port)
+            at = listeners.insert(at, VxlanListener{udp_port, VniMap{}});
+        at->vnis = at->vnis.with(entries);
+        if (at->vnis.is_empty())
+            listeners.erase(at);
+    }
+}
+
+void Compiler::compile_vtep(VtepId id)
+{
+    if (next_hop_of_.size() <= id.value)
+        next_hop_of_.resize(vteps_.vteps().size());
+    std::optional<NeighborKey>& old = next_hop_of_[id.value];
+    std::optional<NeighborKey> next_hop;
+    config_.vteps.edit(id.value) = vtep(vteps_.key_of(id), next_hop);
+    if (old == next_hop)
+        return;
+    if (old) {
+        stale_next_hops_.insert(*old);
+        const auto users = users_.find(*old);
+        users->second.erase(id);
+        if (users->second.empty())
+            users_.erase(users);
+    }
+    if (next_hop) {
+        stale_next_hops_.insert(*next_hop);
+        users_[*next_hop].insert(id);
+    }
+    old = next_hop;
+}
+
+EncapTemplate Compiler::vtep(const VtepRegistry::Key& key, std::optional<NeighborKey>& next_hop) const
+{
+    const auto& [id, remote] = key;
+    const Link* link = model_.find(id);
+    if (link == nullptr || !link->is_up)
+        return EncapTemplate::unusable(id, remote.address, DropReason::link_down);
+    const VxlanSettings& vxlan = *link->vxlan();
+    const auto path = model_.underlay_path(remote.address);
+    const Link* source = model_.owner_of(vxlan.local);
+    const bool is_ours = model_.owner_of(remote.address) != nullptr;
+    if (!path || source == nullptr || !model_.is_underlay(*source) || is_ours)
+        return EncapTemplate::unusable(id, remote.address, DropReason::vtep_no_route);
+    next_hop = NeighborKey{path->link->id, path->next_hop};
+    const auto mac = mac_of_(*next_hop);
+    if (!mac)
+        return EncapTemplate::unusable(id, remote.address, DropReason::vtep_unresolved);
+    Tunnel tunnel;
+    tunnel.source_mac = path->link->mac;
+    tunnel.next_hop_mac = *mac;
+    tunnel.local = vxlan.local;
+    tunnel.remote = remote.address;
+    tunnel.destination_port = remote.port;
+    tunnel.vni = remote.vni;
+    tunnel.ttl = vxlan.ttl != 0 ? vxlan.ttl : tunnel.ttl;
+    tunnel.tos = vxlan.tos;
+    tunnel.udp_checksum = vxlan.udp_checksum ? Tunnel::UdpChecksum::kComputed : Tunnel::UdpChecksum::kZero;
+    return EncapTemplate::build(id, path->link->id, tunnel);
+}
+
+void Compiler::compare_next_hops()
+{
+    for (const NeighborKey& key : std::exchange(stale_next_hops_, {})) {
+        const bool is_wanted = users_.contains(key) && !model_.neighbors().contains(key);
+        if (is_wanted && wanted_.insert(key).second)
+            next_hops_.wanted.push_back(key);
+        else if (!is_wanted && wanted_.erase(key) != 0)
+            next_hops_.unwanted.push_back(key);
+    }
+}
+
+// ---- routing: the addresses and routes of all links, whichever of them changed ----------------------------------
+
+void Compiler::compile_routing()
+{
+    config_.local_v4.clear();
+    config_.local_v6.clear();
+    config_.adjacencies = SharedArray<Adjacency>{1};
+    routes_.clear();
+    add_addresses();
+    add_routes();
+    config_.routes = RouteTable::build(routes_);
+}
+
+void Compiler::add_addresses()
+{
+    for (const auto& [id, prefix] : model_.addresses()) {
+        const Link& link = *model_.find(id);
+        if (!link.is_up)
+            continue;
+        const IpAddress& address = prefix.address();
+        if (model_.is_underlay(link)) {
+            if (address.is_v4())
+                config_.local_v4.push_back(load<std::uint32_t>(address.bytes().data()));
+            else
+                config_.local_v6.push_back(address.bytes());
+        }
+        if (address.is_v6())
+            continue; // inner IPv6 is bridged, not routed
+        const bool is_underlay = model_.is_underlay(link);
+        add_route(prefix.network(), {is_underlay ? Adjacency::Kind::kUnderlay : Adjacency::Kind::kConnected, id, 0});
+        if (const auto broadcast = prefix.broadcast())
+            add_route({*broadcast, 32}, {Adjacency::Kind::kBroadcast, id, 0});
+        add_route({address, 32}, {is_underlay ? Adjacency::Kind::kUnderlay : Adjacency::Kind::kLocal, id, 0});
+    }
+}
+
+// Configured routes come after those of the addresses and win; as on Linux a local address wins over all.
+void Compiler::add_routes()
+{
+    for (const auto& [prefix, route] : model_.routes()) {
+        const Link& link = *model_.find(route.link);
+        if (prefix.address().is_v6() || !link.is_up)
+            continue;
+        if (prefix.length() == 32 && model_.owner_of(prefix.address()) != nullptr)
+            continue;
+        Adjacency adjacency{Adjacency::Kind::kConnected, route.link, 0};
+        if (model_.is_underlay(link))
+            adjacency.kind = Adjacency::Kind::kUnderlay;
+        else if (route.via)
+            adjacency = {Adjacency::Kind::kVia, route.link, route.via->v4_host()};
+        add_route(prefix, adjacency);
+    }
+}
+
+void Compiler::add_route(const IpPrefix& prefix, const Adjacency& adjacency)
+{
+    const std::size_t number = config_.adjacencies.size();
+    routes_.push_back({prefix.address().v4_host(), prefix.length(), static_cast<std::uint32_t>(number)});
+    config_.adjacencies.edit(number) = adjacency;
+}
+
+std::unique_ptr<ForwardingConfig> compile(const Model& model, const VtepRegistry& vteps, MacOf mac_of)
+{
+    return Compiler{model, vteps, std::move(mac_of)}.update({});
 }
 
 } // namespace vx

@@ -2,10 +2,9 @@
 #include "control/controller.h"
 
 #include "control/command.h"
-#include "control/compile.h"
 
 #include <algorithm>
-#include <set>
+#include <limits>
 
 namespace vx
 {
@@ -18,15 +17,17 @@ Controller::Controller(Dataplane& dataplane, Options options)
           .changed =
               [this](const NeighborKey& key, std::optional<Mac>) {
                   const Link* link = model_.find(key.first);
-                  if (link != nullptr && model_.is_underlay(*link))
-                      needs_publish_ = true;
-                  else
-                      update_neighbor(key);
+                  if (link == nullptr || !model_.is_underlay(*link))
+                      return update_neighbor(key);
+                  compiler_.note(key);
+                  needs_publish_ = true;
               },
           .release = [this](LinkId in, Bytes frame) { send(in, frame); },
           .dropped = [this](LinkId in) { dataplane_.count_drop(in, DropReason::neighbor_unresolved); },
       }),
-      host_stack_(model_, resolver_, [this](LinkId link, const std::vector<std::byte>& frame) { send(link, frame); })
+      host_stack_(model_, resolver_, [this](LinkId link, const std::vector<std::byte>& frame) { send(link, frame); }),
+      compiler_(model_, vteps_, [this](const NeighborKey& key) { return known_mac(key); }),
+      learned_(std::size_t{std::numeric_limits<std::uint16_t>::max()} + 1)
 {
     dataplane_.set_now(now_seconds());
 }
@@ -34,7 +35,7 @@ Controller::Controller(Dataplane& dataplane, Options options)
 Controller::~Controller()
 {
     dataplane_.publish(std::make_unique<ForwardingConfig>());
-    for (const auto& [id, link] : model_.links)
+    for (const auto& [id, link] : model_.links())
         if (link.port() != nullptr)
             dataplane_.remove_port(id);
 }
@@ -102,6 +103,8 @@ Response Controller::run(const Request& request)
 Result<> Controller::check_fdb_size(const Transaction& transaction) const
 {
     const Fdb& fdb = dataplane_.fdb();
+    if (fdb.size() + transaction.fdb_changes_.size() <= fdb.max_size())
+        return Ok{};
     std::size_t added = 0;
     std::size_t removed = 0;
     for (const auto& [key, dest] : transaction.fdb_changes_) {
@@ -120,26 +123,28 @@ Result<> Controller::check_fdb_size(const Transaction& transaction) const
 // inserts, and only then is freed what nothing names any more.
 void Controller::commit(Transaction& transaction)
 {
-    const bool is_model_changed = transaction.before_ != nullptr;
+    const ModelDiff& before = transaction.before_;
+    const bool is_model_changed = !before.empty();
     if (is_model_changed) {
-        count_flood_references(model_, +1);
-        count_flood_references(*transaction.before_, -1);
+        count_flood_references(before);
         update_own_macs(transaction);
-        for (const auto& [id, link] : transaction.before_->links)
-            if (model_.find(id) == nullptr)
+        for (const auto& [id, old] : before.links) {
+            if (old && model_.find(id) == nullptr)
                 resolver_.forget_link(id);
-        for (const auto& [id, link] : model_.links)
-            if (!transaction.before_->links.contains(id))
+            if (!old)
                 dataplane_.reset_totals(id);
+        }
+        compiler_.note(before);
     }
     for (const NeighborKey& key : transaction.forgotten_)
         resolver_.forget(key);
     for (const auto& [key, dest] : transaction.fdb_changes_)
         if (dest.kind() == Dest::Kind::kNone)
             set_fdb(key, dest);
-    needs_publish_ |= vteps_.take_is_new() || is_model_changed;
+    needs_publish_ |= vteps_.changes().has_new || is_model_changed;
     publish_if_needed();
     bool is_erased = false;
+    dataplane_.fdb().reserve(transaction.fdb_changes_.size());
     for (const auto& [key, dest] : transaction.fdb_changes_) {
         if (dest.kind() == Dest::Kind::kNone)
             is_erased = true;
@@ -150,41 +155,47 @@ void Controller::commit(Transaction& transaction)
     if (!transaction.fdb_changes_.empty() && (is_erased || !is_model_changed))
         dataplane_.synchronize();
     if (is_model_changed || !transaction.forgotten_.empty())
-        update_neighbors();
+        update_neighbors(transaction);
     for (const LinkId link : transaction.closed_)
         dataplane_.remove_port(link);
     vteps_.collect();
     if (is_model_changed)
-        announce_addresses(*transaction.before_);
+        announce_addresses(before);
     transaction.is_done_ = true;
 }
 
-void Controller::announce_addresses(const Model& before)
+void Controller::announce_addresses(const ModelDiff& before)
 {
     const auto has_audience = [this](const Link& link) {
         if (link.vxlan() != nullptr)
             return !link.vxlan()->flood.empty();
-        return link.port() != nullptr || std::any_of(model_.links.begin(), model_.links.end(),
-                                                     [&](const auto& other) { return other.second.master == link.id; });
+        return link.port() != nullptr || !model_.members(link.id).empty();
     };
-    for (const auto& [key, nothing] : model_.addresses) {
-        const Link& link = *model_.find(key.first);
-        const Link* old = before.find(key.first);
-        const bool is_news = !before.addresses.contains(key) || old == nullptr || old->mac != link.mac;
-        if (is_news && has_audience(link))
+    const auto announce = [&](const AddressKey& key) {
+        if (has_audience(*model_.find(key.first)))
             host_stack_.announce(key.first, key.second.address());
+    };
+    for (const auto& [key, was_there] : before.addresses)
+        if (!was_there && model_.addresses().contains(key))
+            announce(key);
+    for (const auto& [id, old] : before.links) {
+        const Link* link = model_.find(id);
+        if (link == nullptr || !old || old->mac == link->mac)
+            continue;
+        for (const AddressKey& key : model_.addresses_of(id))
+            if (const auto touched = before.addresses.find(key); touched == before.addresses.end() || touched->second)
+                announce(key);
     }
 }
 
 void Controller::publish()
 {
     needs_publish_ = needs_refresh_ = false;
-    Compiled compiled = compile(model_, vteps_, [this](const NeighborKey& key) { return known_mac(key); });
-    std::erase_if(compiled.next_hops, [this](const NeighborKey& key) { return model_.neighbors.contains(key); });
-    dataplane_.publish(std::move(compiled.config));
+    dataplane_.publish(compiler_.update(vteps_.take_changes()));
     dataplane_.fdb().release_retired();
     dataplane_.neighbors().release_retired();
-    resolver_.want_next_hops(compiled.next_hops, options_.clock_ms());
+    const Compiler::NextHops next_hops = compiler_.take_next_hops();
+    resolver_.change_next_hops(next_hops.wanted, next_hops.unwanted, options_.clock_ms());
 }
 
 void Controller::publish_if_needed()
@@ -198,36 +209,63 @@ void Controller::publish_if_needed()
 }
 
 // Flood lists refer to their VTEPs for as long as the VXLAN device has them.
-void Controller::count_flood_references(const Model& model, int change)
+void Controller::count_flood_references(const ModelDiff& before)
 {
-    for (const auto& [id, link] : model.links) {
-        const VxlanSettings* vxlan = link.vxlan();
-        if (vxlan == nullptr)
-            continue;
-        for (const Remote& remote : vxlan->flood) {
-            const VtepId vtep = vteps_.intern({id, remote});
-            if (change > 0)
-                vteps_.acquire(vtep);
-            else
-                vteps_.release(vtep);
+    for (const auto& [id, old] : before.links) {
+        const Link* link = model_.find(id);
+        const auto flood_of = [](const Link* of) {
+            return of != nullptr && of->vxlan() != nullptr ? std::span{of->vxlan()->flood} : std::span<const Remote>{};
+        };
+        auto gone = flood_of(old ? &*old : nullptr);
+        auto come = flood_of(link);
+        // Lists are long, and change in one place.
+        while (!gone.empty() && !come.empty() && gone.front() == come.front()) {
+            gone = gone.subspan(1);
+            come = come.subspan(1);
         }
+        while (!gone.empty() && !come.empty() && gone.back() == come.back()) {
+            gone = gone.first(gone.size() - 1);
+            come = come.first(come.size() - 1);
+        }
+        for (const Remote& remote : come)
+            vteps_.acquire(vteps_.intern({id, remote}));
+        for (const Remote& remote : gone)
+            vteps_.release(vteps_.intern({id, remote}));
     }
 }
 
 // The MACs of bridges and VXLAN devices are permanent entries of their domain, so that they never age out or move.
 void Controller::update_own_macs(Transaction& transaction)
 {
-    std::map<FdbKey, Dest> wanted;
-    for (const auto& [id, link] : model_.links)
-        if (const Link* interface = model_.interface_of(link); interface != nullptr && link.port() == nullptr)
-            wanted.emplace(FdbKey{model_.domain_of(link), link.mac},
-                           Dest::local(interface->id).with(Dest::kStatic | Dest::kPermanent));
-    for (const auto& [key, dest] : own_macs_)
-        if (!wanted.contains(key) && transaction.fdb_find(key) == dest)
-            transaction.fdb_erase(key);
-    for (const auto& [key, dest] : wanted)
-        transaction.fdb_set(key, dest);
-    own_macs_ = std::move(wanted);
+    for (const auto& [id, old] : transaction.before_.links) {
+        place_own_mac(id, transaction);
+        for (const LinkId member : model_.members(id))
+            place_own_mac(member, transaction);
+    }
+}
+
+void Controller::place_own_mac(LinkId id, Transaction& transaction)
+{
+    const Link* link = model_.find(id);
+    const Link* interface = link == nullptr || link->port() != nullptr ? nullptr : model_.interface_of(*link);
+    std::optional<OwnMac> wanted;
+    if (interface != nullptr)
+        wanted = OwnMac{FdbKey{model_.domain_of(*link), link->mac},
+                        Dest::local(interface->id).with(Dest::kStatic | Dest::kPermanent)};
+    const auto old = own_macs_.find(id);
+    if (old != own_macs_.end() && (!wanted || old->second.key != wanted->key || old->second.dest != wanted->dest)) {
+        const auto count = own_mac_counts_.find(old->second.key);
+        if (--count->second == 0) {
+            own_mac_counts_.erase(count);
+            if (transaction.fdb_find(old->second.key) == old->second.dest)
+                transaction.fdb_erase(old->second.key);
+        }
+        own_macs_.erase(old);
+    }
+    if (wanted && own_macs_.try_emplace(id, *wanted).second) {
+        ++own_mac_counts_[wanted->key];
+        transaction.fdb_set(wanted->key, wanted->dest);
+    }
 }
 
 // Brings one entry of the data plane's neighbour table in line with what is configured or was resolved. It has those
@@ -249,16 +287,22 @@ void Controller::update_neighbor(const NeighborKey& key)
     }
 }
 
-// After the Model changed: links, addresses and static entries may have come and gone.
-void Controller::update_neighbors()
+// After the Model changed: links and static entries may have come and gone.
+void Controller::update_neighbors(const Transaction& transaction)
 {
-    std::set<NeighborKey> keys;
-    for (const auto& [key, mac] : routed_neighbors_)
+    std::set<NeighborKey> keys(transaction.forgotten_.begin(), transaction.forgotten_.end());
+    for (const auto& [key, mac] : transaction.before_.neighbors)
         keys.insert(key);
-    for (const auto& [key, mac] : model_.neighbors)
-        keys.insert(key);
-    for (const auto& [key, neighbor] : resolver_.all())
-        keys.insert(key);
+    for (const auto& [id, old] : transaction.before_.links) {
+        const auto add_those_in = [&, link = id](const auto& map) {
+            for (auto at = map.lower_bound(NeighborKey{link, IpAddress{}}); at != map.end() && at->first.first == link;
+                 ++at)
+                keys.insert(at->first);
+        };
+        add_those_in(routed_neighbors_);
+        add_those_in(model_.neighbors());
+        add_those_in(resolver_.all());
+    }
     for (const NeighborKey& key : keys)
         update_neighbor(key);
     publish_if_needed();
@@ -266,7 +310,7 @@ void Controller::update_neighbors()
 
 std::optional<Mac> Controller::known_mac(const NeighborKey& key) const
 {
-    if (const auto fixed = model_.neighbors.find(key); fixed != model_.neighbors.end())
+    if (const auto fixed = model_.neighbors().find(key); fixed != model_.neighbors().end())
         return fixed->second;
     return resolver_.find(key);
 }
@@ -284,8 +328,8 @@ void Controller::set_fdb(FdbKey key, Dest dest)
             return;
         needs_refresh_ |= change == Fdb::Change::kRebuilt;
     }
-    learned_[key.bridge()] += dest.has(Dest::kLearned) ? 1 : 0;
-    learned_[key.bridge()] -= old.has(Dest::kLearned) ? 1 : 0;
+    learned_[key.bridge().value] += dest.has(Dest::kLearned) ? 1 : 0;
+    learned_[key.bridge().value] -= old.has(Dest::kLearned) ? 1 : 0;
     if (dest.kind() == Dest::Kind::kVtep)
         vteps_.acquire(dest.vtep());
     if (dest.kind() == Dest::Kind::kReplicate)
@@ -294,101 +338,6 @@ void Controller::set_fdb(FdbKey key, Dest dest)
         vteps_.release(old.vtep());
     if (old.kind() == Dest::Kind::kReplicate)
         vteps_.release(old.replication());
-}
-
-// ---- what workers report -----------------------------------------------------------------------------------------
-
-bool Controller::poll()
-{
-    dataplane_.acknowledge();
-    std::size_t count = 0;
-    {
-        auto transaction = begin();
-        count = dataplane_.take_learned([&](const LearnEvent& event) { learn(*transaction, event); });
-        if (count != 0)
-            commit(*transaction);
-    }
-    const std::int64_t now = options_.clock_ms();
-    std::size_t punted = 0;
-    while (const std::size_t taken = dataplane_.take_punted([&](LinkId in, PuntReason reason, Bytes frame) {
-        if (const auto dropped = host_stack_.receive(in, reason, frame, now))
-            dataplane_.count_drop(in, *dropped);
-    })) {
-        punted += taken;
-        if (punted > 4096)
-            break; // let the config socket have a turn; the rest is taken by the next tick
-    }
-    publish_if_needed();
-    return count + punted != 0;
-}
-
-void Controller::learn(Transaction& transaction, const LearnEvent& event)
-{
-    const Link* link = model_.find(event.link);
-    if (link == nullptr || model_.domain_of(*link) != event.key.bridge())
-        return; // deleted or moved since
-    const auto known = transaction.fdb_find(event.key);
-    if (known && known->is_fixed())
-        return;
-    if (!known && learned_[event.key.bridge()] >= kMaxLearned) {
-        dataplane_.count_learn_refused();
-        return;
-    }
-    if (event.vtep_family == 0) {
-        transaction.fdb_set(event.key, Dest::port(link->id).with(Dest::kLearned));
-        return;
-    }
-    const VxlanSettings* vxlan = link->vxlan();
-    if (vxlan == nullptr || !vxlan->learning)
-        return;
-    const IpAddress vtep = event.vtep_family == 4 ? IpAddress::v4_from_wire(event.vtep.data())
-                                                  : IpAddress::v6_from_wire(event.vtep.data());
-    const bool is_peer = !vtep.is_unspecified() && !vtep.is_multicast() && !vtep.is_loopback() &&
-                         !vtep.is_limited_broadcast() && model_.owner_of(vtep) == nullptr;
-    if (!is_peer || vtep.family() != vxlan->local.family())
-        return; // nobody who could be answered from this device's address
-    const Remote remote{vtep, vxlan->udp_port, vxlan->vni};
-    if (!vteps_.find({link->id, remote}) && vteps_.vteps().size() >= kMaxVteps) {
-        dataplane_.count_learn_refused();
-        return;
-    }
-    transaction.fdb_set(event.key, transaction.dest_for(link->id, {remote}).with(Dest::kLearned));
-}
-
-void Controller::tick()
-{
-    dataplane_.set_now(now_seconds());
-    resolver_.tick(options_.clock_ms());
-    publish_if_needed();
-    poll();
-    if (options_.clock_ms() - last_age_ms_ >= 1000) {
-        age();
-        check_ports();
-    }
-}
-
-void Controller::age()
-{
-    last_age_ms_ = options_.clock_ms();
-    const std::uint32_t now = now_seconds();
-    auto transaction = begin();
-    bool any = false;
-    dataplane_.fdb().for_each([&](FdbKey key, Dest dest, std::uint32_t last_seen) {
-        if (!dest.has(Dest::kLearned))
-            return;
-        const Link* link = model_.find(dest.link());
-        std::uint32_t limit = 0;
-        if (link != nullptr && link->vxlan() != nullptr)
-            limit = link->vxlan()->ageing_seconds;
-        else if (link != nullptr && model_.find(link->master) != nullptr)
-            limit = model_.find(link->master)->bridge()->ageing_seconds;
-        if (limit == 0 || now - last_seen <= limit)
-            return;
-        transaction->fdb_erase(key);
-        any = true;
-    });
-    if (any)
-        commit(*transaction);
 }
 
 } // namespace vx

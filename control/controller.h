@@ -3,6 +3,7 @@
 // MACs into the FDB and ages them, and serves what workers punt. Every function is for the control thread alone.
 #pragma once
 
+#include "control/compile.h"
 #include "control/host_stack.h"
 #include "control/model.h"
 #include "control/resolver.h"
@@ -17,6 +18,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
+#include <vector>
 
 namespace vx
 {
@@ -52,19 +55,20 @@ private:
     Result<> check_fdb_size(const Transaction& transaction) const;
     void commit(Transaction& transaction);
     void send(LinkId link, Bytes frame);
-    void announce_addresses(const Model& before); // those that are new, or have a new MAC
+    void announce_addresses(const ModelDiff& before); // those that are new, or have a new MAC
     void publish();
     void publish_if_needed();
-    void count_flood_references(const Model& model, int change);
+    void count_flood_references(const ModelDiff& before);
     void update_own_macs(Transaction& transaction);
+    void place_own_mac(LinkId id, Transaction& transaction);
     void update_neighbor(const NeighborKey& key);
-    void update_neighbors();
+    void update_neighbors(const Transaction& transaction);
     std::optional<Mac> known_mac(const NeighborKey& key) const;
     void set_fdb(FdbKey key, Dest dest);
     void learn(Transaction& transaction, const LearnEvent& event);
     void age();
     void check_ports();
-    void reopen(Link& link);
+    void reopen(const Link& link);
     std::uint32_t now_seconds() const;
 
     Dataplane& dataplane_;
@@ -73,12 +77,20 @@ private:
     VtepRegistry vteps_;
     Resolver resolver_;
     HostStack host_stack_;
-    std::map<FdbKey, Dest> own_macs_;             // kLocal entries that are in the FDB
-    std::map<NeighborKey, Mac> routed_neighbors_; // what is in the data plane's neighbour table
-    std::map<BridgeId, std::size_t> learned_;     // entries
+    Compiler compiler_;
+    struct OwnMac { // a kLocal entry that is in the FDB
+        FdbKey key;
+        Dest dest;
+    };
+    std::unordered_map<LinkId, OwnMac, IdHash> own_macs_; // of bridges and VXLAN devices
+    std::map<FdbKey, std::size_t> own_mac_counts_;        // devices with that entry
+    std::map<NeighborKey, Mac> routed_neighbors_;         // what is in the data plane's neighbour table
+    std::vector<std::uint32_t> learned_;                  // entries, by BridgeId
     bool needs_publish_ = false;
     bool needs_refresh_ = false; // a table was rebuilt
-    std::int64_t last_age_ms_ = 0;
+    std::int64_t aged_ms_ = 0;   // until when it was due
+    std::size_t aged_parts_ = 0; // of the table, in this round
+    std::int64_t checked_ms_ = 0; // when interfaces were looked for
     std::map<LinkId, std::string> reopen_errors_; // that were logged
 };
 

@@ -14,14 +14,14 @@ void Controller::check_ports()
             log_warning("{}: its interface is gone; {}", link->name,
                         link->port()->has("dev") ? "it is opened again when there is one of the same name"
                                                  : "link del removes what is left, link add makes a new one");
-    for (auto& [id, link] : model_.links)
+    for (const auto& [id, link] : model_.links())
         if (link.port() != nullptr && !dataplane_.has_port(id) && can_attach(*link.port()))
             reopen(link);
     publish_if_needed();
     std::erase_if(reopen_errors_, [this](const auto& entry) { return model_.find(entry.first) == nullptr; });
 }
 
-void Controller::reopen(Link& link)
+void Controller::reopen(const Link& link)
 {
     PortSpec spec = *link.port();
     spec.name = link.name;
@@ -36,13 +36,22 @@ void Controller::reopen(Link& link)
     log_notice("{}: its interface is back", link.name);
     if (!added->warning.empty())
         log_warning("{}: {}", link.name, added->warning);
-    link.mac = added->mac;
-    link.mtu = added->mtu;
-    resolver_.forget_link(link.id);
+    ModelDiff before;
+    before.links[link.id] = link;
+    Link& changed = *model_.edit(link.id);
+    changed.mac = added->mac;
+    changed.mtu = added->mtu;
+    compiler_.note(before);
+    // Who is at the other end now is not known, and whoever was wanted there still is.
+    std::vector<NeighborKey> neighbors;
+    for (auto at = resolver_.all().lower_bound({link.id, IpAddress{}});
+         at != resolver_.all().end() && at->first.first == link.id; ++at)
+        neighbors.push_back(at->first);
+    for (const NeighborKey& key : neighbors)
+        resolver_.forget(key);
     publish();
-    for (const auto& [key, nothing] : model_.addresses)
-        if (key.first == link.id)
-            host_stack_.announce(link.id, key.second.address());
+    for (const AddressKey& key : model_.addresses_of(link.id))
+        host_stack_.announce(link.id, key.second.address());
 }
 
 } // namespace vx

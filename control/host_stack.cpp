@@ -49,35 +49,16 @@ bool may_be_complained_of(const EthernetHeader& ethernet, const Ipv4Packet& pack
 
 std::optional<NeighborKey> next_hop_of(const Model& model, const IpAddress& destination)
 {
-    std::optional<NeighborKey> best;
-    int best_length = -1;
-    for (const auto& [key, nothing] : model.addresses) {
-        const auto& [id, prefix] = key;
-        const Link* link = model.find(id);
-        if (link == nullptr || !link->is_up || prefix.address().family() != destination.family())
-            continue;
-        if (prefix.address() == destination || prefix.broadcast() == destination)
-            return std::nullopt;
-        const auto length = static_cast<int>(prefix.length());
-        if (length < best_length || !prefix.contains(destination))
-            continue;
-        best_length = length;
-        best = model.is_underlay(*link) ? std::nullopt : std::optional{NeighborKey{id, destination}};
-    }
-    // The longest first; a configured route wins over an address's of the same length, as in compile().
-    for (int length = static_cast<int>(destination.bit_count()); length >= std::max(best_length, 0); --length) {
-        const auto found = model.routes.find(IpPrefix{destination, static_cast<unsigned>(length)}.network());
-        if (found == model.routes.end())
-            continue;
-        const Route& route = found->second;
-        const Link* link = model.find(route.link);
-        if (link == nullptr || !link->is_up)
-            continue;
-        if (model.is_underlay(*link))
-            return std::nullopt;
-        return NeighborKey{route.link, route.via.value_or(destination)};
-    }
-    return best;
+    const auto& broadcasters = model.broadcasters(destination);
+    const bool is_broadcast =
+        std::any_of(broadcasters.begin(), broadcasters.end(), [&](LinkId id) { return model.find(id)->is_up; });
+    const Link* owner = model.owner_of(destination);
+    if (is_broadcast || (owner != nullptr && owner->is_up))
+        return std::nullopt;
+    const auto path = model.path_to(destination);
+    if (!path || model.is_underlay(*path->link))
+        return std::nullopt;
+    return NeighborKey{path->link->id, path->next_hop};
 }
 
 std::optional<DropReason> HostStack::receive(LinkId in, PuntReason reason, Bytes frame, std::int64_t now_ms)
@@ -290,7 +271,7 @@ HostStack::Verdict HostStack::hold(LinkId in, Bytes frame, std::int64_t now_ms)
     const auto key = next_hop_of(model_, address_of(packet->header.destination));
     if (!key)
         return DropReason::no_route; // since
-    if (model_.neighbors.contains(*key))
+    if (model_.neighbors().contains(*key))
         return DropReason::neighbor_unresolved; // it came while the frame was on its way; the next one will pass
     resolver_.hold(*key, in, frame, now_ms);
     return std::nullopt;
@@ -325,9 +306,8 @@ void HostStack::announce(LinkId link, const IpAddress& address)
 
 bool HostStack::has(const Link& interface, const IpAddress& address) const
 {
-    const auto found = model_.addresses.lower_bound(AddressKey{interface.id, IpPrefix{address, 0}});
-    return found != model_.addresses.end() && found->first.first == interface.id &&
-           found->first.second.address() == address;
+    const auto found = model_.addresses().lower_bound(AddressKey{interface.id, IpPrefix{address, 0}});
+    return found != model_.addresses().end() && found->first == interface.id && found->second.address() == address;
 }
 
 bool HostStack::is_served(const Link& interface, const IpAddress& address) const
@@ -338,11 +318,9 @@ bool HostStack::is_served(const Link& interface, const IpAddress& address) const
 
 bool HostStack::is_on_link(const Link& interface, const IpAddress& address) const
 {
-    const auto first = model_.addresses.lower_bound(AddressKey{interface.id, IpPrefix{}});
-    for (auto at = first; at != model_.addresses.end() && at->first.first == interface.id; ++at)
-        if (at->first.second.contains(address))
-            return true;
-    return false;
+    const auto addresses = model_.addresses_of(interface.id);
+    return std::any_of(addresses.begin(), addresses.end(),
+                       [&](const AddressKey& key) { return key.second.contains(address); });
 }
 
 // Somebody else's unicast address.
@@ -350,10 +328,7 @@ bool HostStack::is_peer(const IpAddress& address) const
 {
     if (address.is_unspecified() || address.is_multicast() || address.is_loopback() || address.is_limited_broadcast())
         return false;
-    return std::none_of(model_.addresses.begin(), model_.addresses.end(), [&](const auto& entry) {
-        const IpPrefix& prefix = entry.first.second;
-        return prefix.address() == address || prefix.broadcast() == address;
-    });
+    return model_.owner_of(address) == nullptr && model_.broadcasters(address).empty();
 }
 
 } // namespace vx

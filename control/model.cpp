@@ -16,23 +16,46 @@ std::string_view Link::kind_name() const
     return bridge() != nullptr ? "bridge" : "vxlan";
 }
 
-const Link* Model::find(LinkId id) const
+namespace
 {
-    const auto found = links.find(id);
-    return found == links.end() ? nullptr : &found->second;
+
+std::uint64_t vni_key(std::uint16_t udp_port, Vni vni)
+{
+    return (std::uint64_t{udp_port} << 32) | vni.value();
 }
 
-Link* Model::find(LinkId id)
+template <typename Map>
+void count_down(Map& counts, const typename Map::key_type& key)
 {
-    const auto found = links.find(id);
-    return found == links.end() ? nullptr : &found->second;
+    if (const auto found = counts.find(key); --found->second == 0)
+        counts.erase(found);
+}
+
+} // namespace
+
+const Link* Model::find(LinkId id) const
+{
+    const auto found = links_.find(id);
+    return found == links_.end() ? nullptr : &found->second;
 }
 
 const Link* Model::find(std::string_view name) const
 {
-    const auto found =
-        std::find_if(links.begin(), links.end(), [&](const auto& entry) { return entry.second.name == name; });
-    return found == links.end() ? nullptr : &found->second;
+    const auto found = by_name_.find(name);
+    return found == by_name_.end() ? nullptr : found->second;
+}
+
+const Link* Model::find_vxlan(std::uint16_t udp_port, Vni vni) const
+{
+    const auto found = by_vni_.find(vni_key(udp_port, vni));
+    return found == by_vni_.end() ? nullptr : found->second;
+}
+
+const std::set<LinkId>& Model::members(LinkId bridge) const
+{
+    static const std::set<LinkId> kNone;
+    const auto found = members_.find(bridge);
+    return found == members_.end() ? kNone : found->second;
 }
 
 BridgeId Model::domain_of(const Link& link) const
@@ -50,30 +73,38 @@ const Link* Model::interface_of(const Link& link) const
     return link.own_bridge.is_none() ? nullptr : &link;
 }
 
-bool Model::has_address(LinkId link) const
+std::ranges::subrange<std::set<AddressKey>::const_iterator> Model::addresses_of(LinkId link) const
 {
-    const auto at = addresses.lower_bound(AddressKey{link, IpPrefix{}});
-    return at != addresses.end() && at->first.first == link;
+    const auto first = addresses_.lower_bound(AddressKey{link, IpPrefix{}});
+    auto last = first;
+    while (last != addresses_.end() && last->first == link)
+        ++last;
+    return {first, last};
 }
 
 const Link* Model::owner_of(const IpAddress& address) const
 {
-    for (const auto& [key, nothing] : addresses)
-        if (key.second.address() == address)
-            return find(key.first);
-    return nullptr;
+    const auto found = owners_.find(address);
+    return found == owners_.end() ? nullptr : find(found->second.first);
+}
+
+const std::multiset<LinkId>& Model::broadcasters(const IpAddress& address) const
+{
+    static const std::multiset<LinkId> kNone;
+    const auto found = broadcasts_.find(address);
+    return found == broadcasts_.end() ? kNone : found->second;
 }
 
 std::optional<IpAddress> Model::source_for(LinkId link, const IpAddress& peer) const
 {
     std::optional<IpAddress> any;
-    for (const auto& [key, nothing] : addresses) {
-        if (key.first != link || key.second.address().family() != peer.family())
+    for (const auto& [id, prefix] : addresses_of(link)) {
+        if (prefix.address().family() != peer.family())
             continue;
-        if (key.second.contains(peer))
-            return key.second.address();
+        if (prefix.contains(peer))
+            return prefix.address();
         if (!any)
-            any = key.second.address();
+            any = prefix.address();
     }
     return any;
 }
@@ -92,34 +123,43 @@ std::uint16_t Model::mtu_of(const Link& link) const
     }
     std::uint16_t smallest = std::numeric_limits<std::uint16_t>::max();
     if (link.bridge() != nullptr)
-        for (const auto& [id, member] : links)
-            if (member.master == link.id)
-                smallest = std::min(smallest, mtu_of(member));
+        for (const LinkId member : members(link.id))
+            smallest = std::min(smallest, mtu_of(*find(member)));
     return smallest == std::numeric_limits<std::uint16_t>::max() ? kDefaultMtu : smallest;
 }
 
-std::optional<Model::UnderlayPath> Model::underlay_path(const IpAddress& destination) const
+template <typename IsCandidate>
+std::optional<Model::Path> Model::longest_match(const IpAddress& destination, IsCandidate is_candidate) const
 {
-    std::optional<UnderlayPath> best;
-    int best_length = -1;
-    for (const auto& [key, nothing] : addresses) {
-        const Link* link = find(key.first);
-        const auto length = static_cast<int>(key.second.length());
-        if (link->is_up && is_underlay(*link) && length > best_length && key.second.contains(destination)) {
-            best = UnderlayPath{link, destination};
-            best_length = length;
-        }
+    const auto& counts = prefixes_.of(destination.family());
+    for (unsigned length = destination.bit_count() + 1; length-- != 0;) {
+        if (counts[length] == 0)
+            continue;
+        const IpPrefix prefix = IpPrefix{destination, length}.network();
+        if (const auto route = routes_.find(prefix); route != routes_.end())
+            if (const Link* link = find(route->second.link); link != nullptr && link->is_up && is_candidate(*link))
+                return Path{link, route->second.via.value_or(destination)};
+        const auto subnet = subnets_.find(prefix);
+        if (subnet == subnets_.end())
+            continue;
+        for (auto key = subnet->second.rbegin(); key != subnet->second.rend(); ++key)
+            if (const Link* link = find(key->first); link != nullptr && link->is_up && is_candidate(*link))
+                return Path{link, destination};
     }
-    for (const auto& [prefix, route] : routes) {
-        const Link* link = find(route.link);
-        const auto length = static_cast<int>(prefix.length());
-        if (link->is_up && is_underlay(*link) && length > best_length && prefix.contains(destination)) {
-            best = UnderlayPath{link, route.via.value_or(destination)};
-            best_length = length;
-        }
-    }
-    return best;
+    return std::nullopt;
 }
+
+std::optional<Model::Path> Model::path_to(const IpAddress& destination) const
+{
+    return longest_match(destination, [](const Link&) { return true; });
+}
+
+std::optional<Model::Path> Model::underlay_path(const IpAddress& destination) const
+{
+    return longest_match(destination, [this](const Link& link) { return is_underlay(link); });
+}
+
+// ---- changing --------------------------------------------------------------------------------------------------
 
 namespace
 {
@@ -139,15 +179,145 @@ std::uint16_t next_free(std::uint16_t& last, IsUsed is_used)
 
 LinkId Model::take_link_id()
 {
-    return LinkId{next_free(last_link_, [&](std::uint16_t id) { return links.contains(LinkId{id}); })};
+    return LinkId{next_free(last_ids_.link, [&](std::uint16_t id) { return links_.contains(LinkId{id}); })};
 }
 
 BridgeId Model::take_bridge_id()
 {
-    std::vector<bool> used(std::size_t{std::numeric_limits<std::uint16_t>::max()} + 1);
+    return BridgeId{next_free(last_ids_.bridge, [&](std::uint16_t id) { return taken_bridges_[id]; })};
+}
+
+void Model::index(const Link& link)
+{
+    by_name_.emplace(link.name, &link);
+    if (!link.master.is_none())
+        members_[link.master].insert(link.id);
+    if (!link.own_bridge.is_none())
+        taken_bridges_[link.own_bridge.value] = true;
+    if (const VxlanSettings* vxlan = link.vxlan()) {
+        by_vni_.emplace(vni_key(vxlan->udp_port, vxlan->vni), &link);
+        ++vxlan_locals_[vxlan->local];
+    }
+}
+
+void Model::unindex(const Link& link)
+{
+    by_name_.erase(link.name);
+    if (const auto found = members_.find(link.master); found != members_.end()) {
+        found->second.erase(link.id);
+        if (found->second.empty())
+            members_.erase(found);
+    }
+    taken_bridges_[link.own_bridge.value] = false;
+    if (const VxlanSettings* vxlan = link.vxlan()) {
+        by_vni_.erase(vni_key(vxlan->udp_port, vxlan->vni));
+        count_down(vxlan_locals_, vxlan->local);
+    }
+}
+
+void Model::put(Link link)
+{
+    const auto [at, is_new] = links_.try_emplace(link.id);
+    if (!is_new)
+        unindex(at->second);
+    at->second = std::move(link);
+    index(at->second);
+}
+
+Link* Model::edit(LinkId id)
+{
+    const auto found = links_.find(id);
+    return found == links_.end() ? nullptr : &found->second;
+}
+
+void Model::erase(LinkId id)
+{
+    const auto found = links_.find(id);
+    if (found == links_.end())
+        return;
+    unindex(found->second);
+    links_.erase(found);
+}
+
+void Model::add_address(const AddressKey& key)
+{
+    if (!addresses_.insert(key).second)
+        return;
+    const auto& [link, prefix] = key;
+    auto& [owner, count] = owners_[prefix.address()];
+    owner = link;
+    ++count;
+    if (const auto broadcast = prefix.broadcast())
+        broadcasts_[*broadcast].insert(link);
+    const IpPrefix network = prefix.network();
+    subnets_[network].insert(key);
+    ++prefixes_.of(network.address().family())[network.length()];
+}
+
+void Model::remove_address(const AddressKey& key)
+{
+    if (addresses_.erase(key) == 0)
+        return;
+    const auto& [link, prefix] = key;
+    if (const auto owner = owners_.find(prefix.address()); --owner->second.second == 0)
+        owners_.erase(owner);
+    if (const auto broadcast = prefix.broadcast()) {
+        const auto found = broadcasts_.find(*broadcast);
+        found->second.erase(found->second.find(link));
+        if (found->second.empty())
+            broadcasts_.erase(found);
+    }
+    const IpPrefix network = prefix.network();
+    const auto subnet = subnets_.find(network);
+    subnet->second.erase(key);
+    if (subnet->second.empty())
+        subnets_.erase(subnet);
+    --prefixes_.of(network.address().family())[network.length()];
+}
+
+void Model::set_route(const IpPrefix& prefix, const Route& route)
+{
+    remove_route(prefix);
+    routes_.emplace(prefix, route);
+    ++route_counts_[route.link];
+    ++prefixes_.of(prefix.address().family())[prefix.length()];
+}
+
+void Model::remove_route(const IpPrefix& prefix)
+{
+    const auto found = routes_.find(prefix);
+    if (found == routes_.end())
+        return;
+    count_down(route_counts_, found->second.link);
+    routes_.erase(found);
+    --prefixes_.of(prefix.address().family())[prefix.length()];
+}
+
+void ModelDiff::take_back(Model& model) const
+{
+    // Names and VNIs may have gone from one link to another: all that came has to go before anything returns.
     for (const auto& [id, link] : links)
-        used[link.own_bridge.value] = true;
-    return BridgeId{next_free(last_bridge_, [&](std::uint16_t id) { return used[id]; })};
+        model.erase(id);
+    for (const auto& [id, link] : links)
+        if (link)
+            model.put(*link);
+    for (const auto& [key, was_there] : addresses)
+        model.remove_address(key);
+    for (const auto& [key, was_there] : addresses)
+        if (was_there)
+            model.add_address(key);
+    for (const auto& [prefix, route] : routes) {
+        model.remove_route(prefix);
+        if (route)
+            model.set_route(prefix, *route);
+    }
+    for (const auto& [key, mac] : neighbors) {
+        model.remove_neighbor(key);
+        if (mac)
+            model.set_neighbor(key, *mac);
+    }
+    if (last_ids)
+        model.set_last_ids(*last_ids);
 }
 
 } // namespace vx

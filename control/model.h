@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The configuration as the user gave it, in iproute2's terms: links, addresses, routes, static neighbours. A value:
-// a transaction keeps a copy to go back to. FDB entries live in the data plane's table alone, what neighbours were
-// resolved in the Resolver.
+// The configuration as the user gave it, in iproute2's terms: links, addresses, routes, static neighbours. It keeps
+// indices of itself, so that no question and no change costs more with the number of devices; a transaction notes
+// what it changes in a ModelDiff. FDB entries live in the data plane's table alone, what neighbours were resolved in
+// the Resolver.
 #pragma once
 
 #include "dataplane/net/ip.h"
@@ -10,11 +11,15 @@
 #include "dataplane/port/port_kind.h"
 #include "dataplane/state/ids.h"
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <ranges>
+#include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -48,6 +53,13 @@ struct VxlanSettings {
     std::uint32_t ageing_seconds = kDefaultAgeing;
     std::optional<IpAddress> remote; // as `link add` named it; from there on it is an entry of `flood` like others
     std::vector<Remote> flood;       // the all-zero FDB entries, in the order in which they came
+
+    // Whether the headers in front of encapsulated frames are the same.
+    bool has_same_header(const VxlanSettings& other) const
+    {
+        return vni == other.vni && local == other.local && udp_checksum == other.udp_checksum && ttl == other.ttl &&
+               tos == other.tos;
+    }
 };
 
 struct Link {
@@ -81,14 +93,20 @@ using NeighborKey = std::pair<LinkId, IpAddress>;
 class Model
 {
 public:
-    std::map<LinkId, Link> links;
-    std::map<AddressKey, std::monostate> addresses;
-    std::map<IpPrefix, Route> routes;     // by network; configured ones, not those of addresses
-    std::map<NeighborKey, Mac> neighbors; // static ones
+    Model() = default;
+    Model(Model&&) = default; // its indices point into itself: moved they stay right, copied they would not
+    Model& operator=(Model&&) = default;
+
+    const std::map<LinkId, Link>& links() const { return links_; }
+    const std::set<AddressKey>& addresses() const { return addresses_; }
+    const std::map<IpPrefix, Route>& routes() const { return routes_; }        // by network; configured ones only
+    const std::map<NeighborKey, Mac>& neighbors() const { return neighbors_; } // static ones
 
     const Link* find(LinkId id) const;
     const Link* find(std::string_view name) const;
-    Link* find(LinkId id);
+    // The VXLAN device with that UDP port and VNI.
+    const Link* find_vxlan(std::uint16_t udp_port, Vni vni) const;
+    const std::set<LinkId>& members(LinkId bridge) const;
 
     // The bridging domain that a link's frames belong to; none for a port outside every bridge.
     BridgeId domain_of(const Link& link) const;
@@ -96,30 +114,96 @@ public:
     const Link* interface_of(const Link& link) const;
     // A port outside every bridge: its frames are the fabric's.
     bool is_underlay(const Link& link) const { return link.port() != nullptr && link.master.is_none(); }
-    bool has_address(LinkId link) const;
+    std::ranges::subrange<std::set<AddressKey>::const_iterator> addresses_of(LinkId link) const;
+    bool has_address(LinkId link) const { return !addresses_of(link).empty(); }
+    bool has_route(LinkId link) const { return route_counts_.contains(link); }
     // Whose own address this is; null if it is not ours.
     const Link* owner_of(const IpAddress& address) const;
+    // The links that have it as the broadcast address of a subnet.
+    const std::multiset<LinkId>& broadcasters(const IpAddress& address) const;
+    // Whether VXLAN devices send from this address.
+    bool is_vxlan_local(const IpAddress& address) const { return vxlan_locals_.contains(address); }
     // An own address of the link in the same subnet as `peer`, else any of that family: the source for ARP and ND.
     std::optional<IpAddress> source_for(LinkId link, const IpAddress& peer) const;
     // Largest payload behind the (inner) Ethernet header. A VXLAN device's is its underlay port's less 50 or 70
     // bytes; a bridge's is its smallest member's. As Linux.
     std::uint16_t mtu_of(const Link& link) const;
 
-    // How a packet gets to an address by the underlay: the port and the next hop. Longest prefix over the underlay
-    // ports' subnets and the routes that leave by them.
-    struct UnderlayPath {
-        const Link* port;
+    // Where a packet to an address goes: the longest prefix that it is in, of the subnets of links that are up and of
+    // the routes that leave by them. Of equal ones a route goes first, as in the table that compile() makes.
+    struct Path {
+        const Link* link;
         IpAddress next_hop;
     };
-    std::optional<UnderlayPath> underlay_path(const IpAddress& destination) const;
+    std::optional<Path> path_to(const IpAddress& destination) const;
+    // The same by the underlay's ports alone.
+    std::optional<Path> underlay_path(const IpAddress& destination) const;
 
+    // ---- changing ----
     // A number that no link has, and none had for as long as possible; kNone if all are taken.
     LinkId take_link_id();
     BridgeId take_bridge_id();
 
+    // Adds a link, or replaces the one with its number.
+    void put(Link link);
+    // To be changed; but what it is found by (number, name, master, UDP port and VNI, local address) by put().
+    Link* edit(LinkId id);
+    void erase(LinkId id);
+    void add_address(const AddressKey& key);
+    void remove_address(const AddressKey& key);
+    void set_route(const IpPrefix& prefix, const Route& route);
+    void remove_route(const IpPrefix& prefix);
+    void set_neighbor(const NeighborKey& key, const Mac& mac) { neighbors_.insert_or_assign(key, mac); }
+    void remove_neighbor(const NeighborKey& key) { neighbors_.erase(key); }
+
+    // Where the search for free numbers stands.
+    struct LastIds {
+        std::uint16_t link = 0;
+        std::uint16_t bridge = 0;
+    };
+    const LastIds& last_ids() const { return last_ids_; }
+    void set_last_ids(const LastIds& ids) { last_ids_ = ids; }
+
 private:
-    std::uint16_t last_link_ = 0;
-    std::uint16_t last_bridge_ = 0;
+    void index(const Link& link);
+    void unindex(const Link& link);
+    template <typename IsCandidate>
+    std::optional<Path> longest_match(const IpAddress& destination, IsCandidate is_candidate) const;
+
+    std::map<LinkId, Link> links_;
+    std::set<AddressKey> addresses_;
+    std::map<IpPrefix, Route> routes_;
+    std::map<NeighborKey, Mac> neighbors_;
+    LastIds last_ids_;
+
+    // Indices. Views and pointers are into links_, whose nodes stay where they are.
+    struct Prefixes { // how many there are of each length: a search leaves out those that there are not
+        std::array<std::uint32_t, 129> v4{}, v6{};
+        std::array<std::uint32_t, 129>& of(Family family) { return family == Family::kIpv4 ? v4 : v6; }
+        const std::array<std::uint32_t, 129>& of(Family family) const { return family == Family::kIpv4 ? v4 : v6; }
+    };
+    std::unordered_map<std::string_view, const Link*> by_name_;
+    std::unordered_map<std::uint64_t, const Link*> by_vni_; // and UDP port
+    std::map<LinkId, std::set<LinkId>> members_;
+    std::vector<bool> taken_bridges_ = std::vector<bool>(std::size_t{1} << 16);
+    std::unordered_map<IpAddress, std::uint32_t> vxlan_locals_;              // devices
+    std::unordered_map<IpAddress, std::pair<LinkId, std::uint32_t>> owners_; // and how many prefixes it has there
+    std::unordered_map<IpAddress, std::multiset<LinkId>> broadcasts_;
+    std::map<IpPrefix, std::set<AddressKey>> subnets_;
+    std::map<LinkId, std::uint32_t> route_counts_;
+    Prefixes prefixes_; // of subnets_ and routes_
+};
+
+// What some changes did to a Model: everything that they touched, as it was before. Absent: it was not there.
+struct ModelDiff {
+    std::map<LinkId, std::optional<Link>> links;
+    std::map<AddressKey, bool> addresses; // whether it was there
+    std::map<IpPrefix, std::optional<Route>> routes;
+    std::map<NeighborKey, std::optional<Mac>> neighbors;
+    std::optional<Model::LastIds> last_ids;
+
+    bool empty() const { return links.empty() && addresses.empty() && routes.empty() && neighbors.empty(); }
+    void take_back(Model& model) const;
 };
 
 } // namespace vx

@@ -32,25 +32,35 @@ std::optional<Mac> Resolver::find(const NeighborKey& key) const
 
 void Resolver::want_next_hops(const std::set<NeighborKey>& next_hops, std::int64_t now_ms)
 {
+    std::vector<NeighborKey> unwanted;
+    for (const auto& [key, neighbor] : neighbors_)
+        if (neighbor.is_next_hop && !next_hops.contains(key))
+            unwanted.push_back(key);
+    change_next_hops(std::vector(next_hops.begin(), next_hops.end()), unwanted, now_ms);
+}
+
+void Resolver::change_next_hops(std::span<const NeighborKey> wanted, std::span<const NeighborKey> unwanted,
+                                std::int64_t now_ms)
+{
     Outcome outcome;
-    for (auto at = neighbors_.begin(); at != neighbors_.end();) {
-        if (!at->second.is_next_hop || next_hops.contains(at->first)) {
-            ++at;
+    for (const NeighborKey& key : unwanted) {
+        const auto found = neighbors_.find(key);
+        if (found == neighbors_.end() || !found->second.is_next_hop)
             continue;
-        }
-        move_held(at->second, outcome.dropped);
-        at = neighbors_.erase(at);
+        move_held(found->second, outcome.dropped);
+        neighbors_.erase(found);
+        --next_hop_count_;
     }
-    for (const NeighborKey& key : next_hops) {
+    for (const NeighborKey& key : wanted) {
         ResolvedNeighbor& neighbor = neighbors_[key];
         if (neighbor.is_next_hop)
             continue;
         neighbor.is_next_hop = true;
+        ++next_hop_count_;
         schedule(neighbor, now_ms);
         if (neighbor.state == NudState::kIncomplete && outcome.asked.size() < kMaxAsked)
             ask(key, neighbor, now_ms, outcome);
     }
-    next_hop_count_ = next_hops.size();
     tell(outcome);
 }
 

@@ -20,6 +20,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -82,6 +83,9 @@ public:
 
     // The next hops that VTEPs need from now on; others that only VTEPs needed are forgotten (and not reported).
     void want_next_hops(const std::set<NeighborKey>& next_hops, std::int64_t now_ms);
+    // The same as a change: those that VTEPs need in addition, and those that they need no more.
+    void change_next_hops(std::span<const NeighborKey> wanted, std::span<const NeighborKey> unwanted,
+                          std::int64_t now_ms);
     // A routed frame wants this neighbour: it is held, and released or dropped later.
     void hold(const NeighborKey& key, LinkId in, Bytes frame, std::int64_t now_ms);
     // An answer to what was asked, or (`is_solicited` false) an address that somebody announced or asked from:

@@ -3,6 +3,7 @@
 
 #include "control/log.h"
 
+#include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -24,6 +25,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kChunk = 64 << 10;
 constexpr std::size_t kWriteChunk = 256 << 10;
 constexpr std::chrono::seconds kReportPeriod{10};
+constexpr std::size_t kLargeRequest = 8 << 20;
 
 bool has_unread(const Fd& socket)
 {
@@ -287,7 +289,10 @@ void SocketServer::handle_line(Client& client)
     client.input = std::move(rest);
     client.scanned = 0;
     client.line = Client::Line::kNone;
+    const bool is_large = line.size() > kLargeRequest;
     std::string reply = answer(std::move(line));
+    if (is_large)
+        malloc_trim(0); // what it took goes back, or it would be held for good
     if (reply.size() > kMaxReplySize || buffered() + reply.size() > limits_.buffered)
         reply = encode_error({RpcCode::kLimit,
                               fmt::format("the reply has {} bytes, which is too long; ask for less", reply.size()),

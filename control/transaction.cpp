@@ -38,8 +38,7 @@ Transaction::~Transaction()
         (*undo)();
     for (const LinkId link : opened_)
         dataplane_.remove_port(link);
-    if (before_ != nullptr)
-        model_ = std::move(*before_);
+    before_.take_back(model_);
     vteps_.collect(); // what was interned for nothing
 }
 
@@ -50,47 +49,100 @@ Result<const Link*> Transaction::link(const std::string& name) const
     return error("Cannot find device \"{}\"", name);
 }
 
-Model& Transaction::change()
+// ---- the Model: whatever is touched is noted first, as it was ----------------------------------------------------
+
+void Transaction::note_link(LinkId id)
 {
-    if (before_ == nullptr)
-        before_ = std::make_unique<Model>(model_);
-    return model_;
+    const auto [at, is_new] = before_.links.try_emplace(id);
+    if (!is_new)
+        return;
+    if (const Link* link = model_.find(id))
+        at->second = *link;
+}
+
+Link& Transaction::change_link(LinkId id)
+{
+    note_link(id);
+    return *model_.edit(id);
+}
+
+void Transaction::add_address(const AddressKey& key)
+{
+    before_.addresses.try_emplace(key, model_.addresses().contains(key));
+    model_.add_address(key);
+}
+
+void Transaction::remove_address(const AddressKey& key)
+{
+    before_.addresses.try_emplace(key, model_.addresses().contains(key));
+    model_.remove_address(key);
+}
+
+static std::optional<Route> route_to(const Model& model, const IpPrefix& prefix)
+{
+    const auto found = model.routes().find(prefix);
+    return found == model.routes().end() ? std::nullopt : std::optional{found->second};
+}
+
+void Transaction::set_route(const IpPrefix& prefix, const Route& route)
+{
+    before_.routes.try_emplace(prefix, route_to(model_, prefix));
+    model_.set_route(prefix, route);
+}
+
+void Transaction::remove_route(const IpPrefix& prefix)
+{
+    before_.routes.try_emplace(prefix, route_to(model_, prefix));
+    model_.remove_route(prefix);
+}
+
+static std::optional<Mac> static_mac(const Model& model, const NeighborKey& key)
+{
+    const auto found = model.neighbors().find(key);
+    return found == model.neighbors().end() ? std::nullopt : std::optional{found->second};
+}
+
+void Transaction::set_neighbor(const NeighborKey& key, const Mac& mac)
+{
+    before_.neighbors.try_emplace(key, static_mac(model_, key));
+    model_.set_neighbor(key, mac);
+}
+
+void Transaction::remove_neighbor(const NeighborKey& key)
+{
+    before_.neighbors.try_emplace(key, static_mac(model_, key));
+    model_.remove_neighbor(key);
 }
 
 // ---- FDB -------------------------------------------------------------------------------------------------------
 
 std::optional<Dest> Transaction::fdb_find(FdbKey key) const
 {
-    const auto changed = fdb_changes_.find(key);
-    const Dest dest = changed != fdb_changes_.end() ? changed->second : dataplane_.fdb().find(key);
+    const Dest* changed = fdb_changes_.find(key);
+    const Dest dest = changed != nullptr ? *changed : dataplane_.fdb().find(key);
     return dest.kind() == Dest::Kind::kNone ? std::nullopt : std::optional{dest};
 }
 
-std::vector<FdbEntry> Transaction::fdb_entries() const
+std::vector<FdbEntry> Transaction::fdb_entries_of(LinkId link) const
 {
-    std::map<FdbKey, FdbEntry> entries;
-    dataplane_.fdb().for_each([&](FdbKey key, Dest dest, std::uint32_t seen) { entries[key] = {key, dest, seen}; });
-    for (const auto& [key, dest] : fdb_changes_) {
-        if (dest.kind() == Dest::Kind::kNone)
-            entries.erase(key);
-        else
-            entries[key] = {key, dest, now_seconds_};
-    }
-    std::vector<FdbEntry> all;
-    all.reserve(entries.size());
-    for (const auto& [key, entry] : entries)
-        all.push_back(entry);
-    return all;
+    const auto is_its = [link](Dest dest) { return dest.link() == link && dest.kind() != Dest::Kind::kLocal; };
+    if (dataplane_.fdb().count_of(link) != 0)
+        return fdb_entries([&](const FdbEntry& entry) { return is_its(entry.dest); });
+    std::vector<FdbEntry> entries;
+    for (const auto& [key, dest] : fdb_changes_)
+        if (dest.kind() != Dest::Kind::kNone && is_its(dest))
+            entries.push_back({key, dest, now_seconds_});
+    return entries;
 }
 
 void Transaction::fdb_set(FdbKey key, Dest dest)
 {
-    fdb_changes_[key] = dest;
+    fdb_changes_.set(key, dest);
 }
 
 void Transaction::fdb_erase(FdbKey key)
 {
-    fdb_changes_[key] = Dest{};
+    fdb_changes_.set(key, Dest{});
 }
 
 Dest Transaction::dest_for(LinkId vxlan, const std::vector<Remote>& remotes)
@@ -118,9 +170,11 @@ std::vector<Remote> Transaction::remotes_of(Dest dest) const
 
 Result<const Link*> Transaction::add_link(Link link)
 {
-    link.id = change().take_link_id();
+    if (!before_.last_ids)
+        before_.last_ids = model_.last_ids();
+    link.id = model_.take_link_id();
     if (link.id.is_none())
-        return error("there are {} devices already, and no more are supported", model_.links.size());
+        return error("there are {} devices already, and no more are supported", model_.links().size());
     if (link.port() == nullptr) {
         link.own_bridge = model_.take_bridge_id();
         if (link.own_bridge.is_none())
@@ -144,7 +198,9 @@ Result<const Link*> Transaction::add_link(Link link)
             warn(std::move(added->warning));
     }
     const LinkId id = link.id;
-    return &(model_.links[id] = std::move(link));
+    note_link(id);
+    model_.put(std::move(link));
+    return model_.find(id);
 }
 
 // A port that this transaction removed closes at commit, so that a rollback finds it as it was. Until then a new one
@@ -154,14 +210,14 @@ Result<AddedPort> Transaction::open_port(LinkId id, const PortSpec& spec)
     const Link* same = nullptr;  // the last removed of the same kind and options
     const Link* other = nullptr; // of the same kind
     for (const LinkId closed : closed_) {
-        const auto before = before_->links.find(closed);
-        if (before == before_->links.end() || before->second.port()->kind != spec.kind)
+        const auto before = before_.links.find(closed);
+        if (before == before_.links.end() || !before->second || before->second->port()->kind != spec.kind)
             continue;
-        const PortSpec& removed = *before->second.port();
+        const PortSpec& removed = *before->second->port();
         // A MAC or an MTU that was set cannot be unset but by opening anew; pcap reads its file again from the start.
         const bool is_same = removed.options == spec.options && spec.kind != "pcap" && (spec.mac || !removed.mac) &&
                              (spec.mtu || !removed.mtu || spec.kind == "tap");
-        (is_same ? same : other) = &before->second;
+        (is_same ? same : other) = &*before->second;
     }
     // A TAP may be wanted in a new namespace of the old name: where one can be made, it is.
     if (same != nullptr && spec.kind != "tap")
@@ -212,34 +268,46 @@ Result<AddedPort> Transaction::take_over_port(LinkId from, LinkId to, const Port
 
 void Transaction::remove_link(LinkId id)
 {
-    Model& model = change();
-    const Link removed = *model.find(id);
-    if (removed.bridge() != nullptr)
-        for (auto& [member_id, member] : model.links)
-            if (member.master == id)
-                (void)set_master(member_id, kNoLink); // leaving a bridge cannot conflict: its own domain is empty
-    for (const FdbEntry& entry : fdb_entries())
-        if (entry.dest.link() == id || (!removed.own_bridge.is_none() && entry.key.bridge() == removed.own_bridge))
-            fdb_erase(entry.key);
-    std::erase_if(model.addresses, [&](const auto& entry) { return entry.first.first == id; });
-    std::erase_if(model.routes, [&](const auto& entry) { return entry.second.link == id; });
-    std::erase_if(model.neighbors, [&](const auto& entry) { return entry.first.first == id; });
+    const Link removed = *model_.find(id);
+    for (const LinkId member : std::set<LinkId>{model_.members(id)})
+        (void)set_master(member, kNoLink); // leaving a bridge cannot conflict: its own domain is empty
+    // Its domain has no others: members took theirs with them, and own MACs follow the Model at commit.
+    for (const FdbEntry& entry : fdb_entries_of(id))
+        fdb_erase(entry.key);
+    const auto addresses = model_.addresses_of(id);
+    for (const AddressKey& key : std::vector<AddressKey>(addresses.begin(), addresses.end()))
+        remove_address(key);
+    std::vector<IpPrefix> routes;
+    if (model_.has_route(id))
+        for (const auto& [prefix, route] : model_.routes())
+            if (route.link == id)
+                routes.push_back(prefix);
+    for (const IpPrefix& prefix : routes)
+        remove_route(prefix);
+    std::vector<NeighborKey> neighbors;
+    for (auto at = model_.neighbors().lower_bound(NeighborKey{id, IpAddress{}});
+         at != model_.neighbors().end() && at->first.first == id; ++at)
+        neighbors.push_back(at->first);
+    for (const NeighborKey& key : neighbors)
+        remove_neighbor(key);
     if (removed.port() != nullptr)
         closed_.push_back(id);
-    model.links.erase(id);
+    note_link(id);
+    model_.erase(id);
 }
 
 Result<> Transaction::set_master(LinkId id, LinkId master)
 {
-    Model& model = change();
-    Link& link = *model.find(id);
-    const BridgeId before = model.domain_of(link);
+    note_link(id);
+    Link link = *model_.find(id);
+    const BridgeId before = model_.domain_of(link);
     link.master = master;
-    const BridgeId after = model.domain_of(link);
+    const BridgeId after = model_.domain_of(link);
+    model_.put(link);
     if (before == after)
         return Ok{};
-    for (const FdbEntry& entry : fdb_entries()) {
-        if (entry.dest.link() != id || entry.key.bridge() != before || entry.dest.kind() == Dest::Kind::kLocal)
+    for (const FdbEntry& entry : fdb_entries_of(id)) {
+        if (entry.key.bridge() != before)
             continue;
         fdb_erase(entry.key);
         if (link.vxlan() == nullptr || entry.dest.has(Dest::kLearned))
@@ -247,7 +315,7 @@ Result<> Transaction::set_master(LinkId id, LinkId master)
         const FdbKey moved{after, entry.key.mac()};
         if (const auto taken = fdb_find(moved); taken && taken->is_fixed() && taken->kind() != Dest::Kind::kLocal)
             return error("FDB entry {} of \"{}\" is in bridge \"{}\" already, on \"{}\"", moved.mac().to_string(),
-                         link.name, model.find(master)->name, model.find(taken->link())->name);
+                         link.name, model_.find(master)->name, model_.find(taken->link())->name);
         fdb_set(moved, entry.dest);
     }
     return Ok{};
@@ -255,7 +323,7 @@ Result<> Transaction::set_master(LinkId id, LinkId master)
 
 Result<> Transaction::set_mac(LinkId id, const Mac& mac)
 {
-    Link& link = *change().find(id);
+    Link& link = change_link(id);
     if (PortSpec* spec = link.port(); spec != nullptr) {
         spec->mac = mac;
         if (auto set = dataplane_.set_mac(id, mac); !set)
@@ -268,7 +336,7 @@ Result<> Transaction::set_mac(LinkId id, const Mac& mac)
 
 Result<> Transaction::set_mtu(LinkId id, std::uint16_t mtu)
 {
-    Link& link = *change().find(id);
+    Link& link = change_link(id);
     if (PortSpec* spec = link.port(); spec != nullptr) {
         spec->mtu = mtu;
         if (auto set = dataplane_.set_mtu(id, mtu); !set)

@@ -3,6 +3,7 @@
 // that was done through it takes effect (Controller::commit), or, when it is destroyed before, nothing.
 #pragma once
 
+#include "control/fdb_changes.h"
 #include "control/model.h"
 #include "control/resolver.h"
 #include "control/vteps.h"
@@ -10,8 +11,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,13 +41,43 @@ public:
     // The device of this name; a kRefused error "Cannot find device "x"" if there is none.
     Result<const Link*> link(const std::string& name) const;
     std::optional<Dest> fdb_find(FdbKey key) const;
-    // Ordered by key; own MACs included, all-zero entries not (they are VxlanSettings::flood).
-    std::vector<FdbEntry> fdb_entries() const;
+    // function(const FdbEntry&) for every entry, in no order; own MACs included, all-zero entries not (they are
+    // VxlanSettings::flood). It must not change the FDB.
+    template <typename Function>
+    void for_each_fdb(Function&& function) const
+    {
+        dataplane_.fdb().for_each([&](FdbKey key, Dest dest, std::uint32_t seen) {
+            if (fdb_changes_.empty() || fdb_changes_.find(key) == nullptr)
+                function(FdbEntry{key, dest, seen});
+        });
+        for (const auto& [key, dest] : fdb_changes_)
+            if (dest.kind() != Dest::Kind::kNone)
+                function(FdbEntry{key, dest, now_seconds_});
+    }
+    // Those that the predicate(const FdbEntry&) holds for.
+    template <typename Predicate>
+    std::vector<FdbEntry> fdb_entries(Predicate&& predicate) const
+    {
+        std::vector<FdbEntry> entries;
+        for_each_fdb([&](const FdbEntry& entry) {
+            if (predicate(entry))
+                entries.push_back(entry);
+        });
+        return entries;
+    }
+    // Those of one link, without own MACs. Costs a look at the whole table only if there are any.
+    std::vector<FdbEntry> fdb_entries_of(LinkId link) const;
     std::uint32_t now_seconds() const { return now_seconds_; }
     void set_now_seconds(std::uint32_t now) { now_seconds_ = now; }
 
     // ---- changing; handlers have checked that it makes sense ----
-    Model& change(); // the Model, to be changed at will (links by the functions below); taken back on rollback
+    Link& change_link(LinkId id); // but what Model::edit() excepts
+    void add_address(const AddressKey& key);
+    void remove_address(const AddressKey& key);
+    void set_route(const IpPrefix& prefix, const Route& route);
+    void remove_route(const IpPrefix& prefix);
+    void set_neighbor(const NeighborKey& key, const Mac& mac);
+    void remove_neighbor(const NeighborKey& key);
 
     // Adds a link: gives it ids, a stable MAC where it has none, opens its port. Errors are the port's. A port takes
     // the place of one of the same kind and options that this transaction removed: that one stays open and changes
@@ -87,8 +116,10 @@ private:
     const std::string mac_seed_;
     std::uint32_t now_seconds_ = 0;
 
-    std::unique_ptr<Model> before_;           // null: the Model was not touched
-    std::map<FdbKey, Dest> fdb_changes_;      // kNone: erase
+    void note_link(LinkId id);
+
+    ModelDiff before_; // of what was touched
+    FdbChanges fdb_changes_;
     std::vector<LinkId> opened_, closed_;     // ports
     std::vector<std::function<void()>> undo_; // other side effects, in order
     std::vector<NeighborKey> forgotten_;

@@ -27,7 +27,11 @@ VtepId VtepRegistry::intern(const Key& key)
     if (is_new) {
         at->second = VtepId{take_number(vteps_, free_vteps_)};
         vteps_[at->second.value] = Vtep{key, 0};
-        is_new_ = is_garbage_ = true;
+        by_link_[key.first].insert(at->second);
+        ++remotes_[key.second.address];
+        unused_vteps_.push_back(at->second);
+        changes_.vteps.push_back(at->second);
+        changes_.has_new = true;
     }
     return at->second;
 }
@@ -46,38 +50,49 @@ ReplicationId VtepRegistry::intern(LinkId vxlan, const std::vector<VtepId>& vtep
         lists_[at->second.value] = List{vxlan, vteps, 0};
         for (const VtepId id : vteps)
             acquire(id);
-        is_new_ = is_garbage_ = true;
+        unused_lists_.push_back(at->second);
+        changes_.lists.push_back(at->second);
+        changes_.has_new = true;
     }
     return at->second;
 }
 
 void VtepRegistry::collect()
 {
-    if (!is_garbage_)
-        return;
-    is_garbage_ = false;
-    for (auto at = by_list_.begin(); at != by_list_.end();) {
-        List& list = lists_[at->second.value];
-        if (list.references != 0) {
-            ++at;
+    for (const ReplicationId id : std::exchange(unused_lists_, {})) {
+        List& list = lists_[id.value];
+        if (list.references != 0 || list.vxlan.is_none())
             continue;
-        }
-        for (const VtepId id : list.vteps)
-            release(id);
+        for (const VtepId vtep : list.vteps)
+            release(vtep);
+        by_list_.erase({list.vxlan, list.vteps});
         list = List{};
-        free_lists_.push_back(at->second.value);
-        at = by_list_.erase(at);
+        free_lists_.push_back(id.value);
+        changes_.lists.push_back(id);
     }
-    for (auto at = by_key_.begin(); at != by_key_.end();) {
-        Vtep& vtep = vteps_[at->second.value];
-        if (vtep.references != 0) {
-            ++at;
+    for (const VtepId id : std::exchange(unused_vteps_, {})) {
+        Vtep& vtep = vteps_[id.value];
+        const auto& [link, remote] = vtep.key;
+        if (vtep.references != 0 || link.is_none())
             continue;
-        }
+        const auto siblings = by_link_.find(link);
+        siblings->second.erase(id);
+        if (siblings->second.empty())
+            by_link_.erase(siblings);
+        if (const auto count = remotes_.find(remote.address); --count->second == 0)
+            remotes_.erase(count);
+        by_key_.erase(vtep.key);
         vtep = Vtep{};
-        free_vteps_.push_back(at->second.value);
-        at = by_key_.erase(at);
+        free_vteps_.push_back(id.value);
+        changes_.vteps.push_back(id);
     }
+}
+
+const std::unordered_set<VtepId, IdHash>& VtepRegistry::vteps_of(LinkId vxlan) const
+{
+    static const std::unordered_set<VtepId, IdHash> kNone;
+    const auto found = by_link_.find(vxlan);
+    return found == by_link_.end() ? kNone : found->second;
 }
 
 } // namespace vx

@@ -7,13 +7,24 @@
 #include "dataplane/state/ids.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
 namespace vx
 {
+
+struct IdHash {
+    template <typename Tag, typename Word>
+    std::size_t operator()(Id<Tag, Word> id) const noexcept
+    {
+        return id.value;
+    }
+};
 
 class VtepRegistry
 {
@@ -38,26 +49,57 @@ public:
     const List& list_of(ReplicationId id) const { return lists_[id.value]; }
 
     void acquire(VtepId id) { ++vteps_[id.value].references; }
-    void release(VtepId id) { is_garbage_ |= --vteps_[id.value].references == 0; }
+    void release(VtepId id)
+    {
+        if (--vteps_[id.value].references == 0)
+            unused_vteps_.push_back(id);
+    }
     void acquire(ReplicationId id) { ++lists_[id.value].references; }
-    void release(ReplicationId id) { is_garbage_ |= --lists_[id.value].references == 0; }
+    void release(ReplicationId id)
+    {
+        if (--lists_[id.value].references == 0)
+            unused_lists_.push_back(id);
+    }
     // Frees every number without references. Call when no config and no FDB entry names them.
     void collect();
-    // True if something was interned since the last call: the config has to be compiled anew.
-    bool take_is_new() { return std::exchange(is_new_, false); }
+
+    // What was interned or freed since the config was last compiled.
+    struct Changes {
+        std::vector<VtepId> vteps;
+        std::vector<ReplicationId> lists;
+        bool has_new = false; // the config lacks a number that is in use
+    };
+    const Changes& changes() const { return changes_; }
+    Changes take_changes() { return std::exchange(changes_, {}); }
 
     // By number; a free one has a key with no link.
     const std::vector<Vtep>& vteps() const { return vteps_; }
     const std::vector<List>& lists() const { return lists_; }
+    // Those of a VXLAN device.
+    const std::unordered_set<VtepId, IdHash>& vteps_of(LinkId vxlan) const;
+    // Whether this is the address of a far VTEP.
+    bool is_remote(const IpAddress& address) const { return remotes_.contains(address); }
 
 private:
+    struct KeyHash {
+        std::size_t operator()(const Key& key) const noexcept
+        {
+            const std::uint64_t rest = (std::uint64_t{key.first.value} << 40) ^ (std::uint64_t{key.second.port} << 24) ^
+                                       key.second.vni.value();
+            return std::hash<IpAddress>{}(key.second.address) ^ (rest * 0x9e3779b97f4a7c15ULL >> 7);
+        }
+    };
+
     std::vector<Vtep> vteps_{1};
     std::vector<List> lists_{1};
     std::vector<std::uint32_t> free_vteps_, free_lists_;
-    std::map<Key, VtepId> by_key_;
+    std::vector<VtepId> unused_vteps_; // had no references at some time
+    std::vector<ReplicationId> unused_lists_;
+    std::unordered_map<Key, VtepId, KeyHash> by_key_;
     std::map<std::pair<LinkId, std::vector<VtepId>>, ReplicationId> by_list_;
-    bool is_new_ = false;
-    bool is_garbage_ = false; // there may be numbers without references
+    std::unordered_map<LinkId, std::unordered_set<VtepId, IdHash>, IdHash> by_link_;
+    std::unordered_map<IpAddress, std::uint32_t> remotes_; // VTEPs
+    Changes changes_;
 };
 
 } // namespace vx

@@ -55,7 +55,13 @@ void append_strings(std::string& out, const std::vector<std::string>& strings)
 
 void append_outputs(std::string& out, const std::vector<Json>& outputs)
 {
-    append_array(out, outputs, [&](const Json& output) { out += dump(output); });
+    append_array(out, outputs, [&](const Json& output) {
+        const auto* text = output.get_ptr<const Json::string_t*>();
+        if (text != nullptr && is_plain(*text))
+            append_plain(out, *text); // most commands print nothing
+        else
+            out += dump(output);
+    });
 }
 
 constexpr std::string_view kind_name(Error::Kind kind)
@@ -281,10 +287,13 @@ Result<CommandWords> split_words(std::string_view line)
     if (const std::size_t nul = line.find('\0'); nul != line.npos)
         return usage_error("byte {} is a NUL; this is not a text of commands", nul + 1);
     CommandWords words;
+    words.reserve(8);
     std::size_t at = 0;
     while ((at = line.find_first_not_of(kBlanks, at)) != line.npos && line[at] != '#') {
         std::string word;
-        for (; at < line.size() && kBlanks.find(line[at]) == kBlanks.npos; ++at) {
+        const std::size_t plain_end = std::min(line.find_first_of(" \t\r\n\v\f\"'", at), line.size());
+        word.assign(line, at, plain_end - at);
+        for (at = plain_end; at < line.size() && kBlanks.find(line[at]) == kBlanks.npos; ++at) {
             const char quote = line[at];
             if (quote != '"' && quote != '\'') {
                 word += quote;

@@ -96,8 +96,10 @@ public:
     bool start_array(std::size_t) override
     {
         const bool is_command = place() == Place::kCommand;
-        if (is_command)
-            request_.commands.emplace_back();
+        if (is_command) {
+            constexpr std::size_t kUsual = 8; // words of a command: a vector that grows would be allocated four times
+            request_.commands.emplace_back().reserve(kUsual);
+        }
         return open(is_command || place() == Place::kCommands);
     }
     bool key(string_t& name) override;

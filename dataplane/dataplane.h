@@ -80,6 +80,7 @@ public:
     Result<> set_mac(LinkId link, const Mac& mac);
 
     Fdb& fdb();
+    const Fdb& fdb() const { return const_cast<Dataplane*>(this)->fdb(); }
     NeighborTable& neighbors();
 
     // Completes the config with ports, queues and tables, makes it what workers read, and returns when no worker

@@ -71,7 +71,11 @@ std::vector<LinkId> Dataplane::close_gone_ports()
         closing.push_back(std::move(state_->ports.extract(link).mapped()));
         state_->past_losses[link] += closing.back().port->losses();
     }
-    refresh_tables(); // without them
+    auto config = std::make_unique<ForwardingConfig>(state_->config.read());
+    for (const LinkId link : gone)
+        if (link.value < config->links.size())
+            config->links.edit(link.value).port = nullptr;
+    publish(std::move(config));
     for (const PortRecord& record : closing)
         state_->unwatch(record);
     return gone;
@@ -133,12 +137,10 @@ void Dataplane::publish(std::unique_ptr<ForwardingConfig> config)
     config->fdb = &state_->fdb.table();
     config->neighbors = &state_->neighbors.table();
     config->polls.assign(state_->workers.size(), {});
-    for (LinkState& link : config->links)
-        link.port = nullptr; // a copied config may name what is closed since
     for (const auto& [link, record] : state_->ports) {
         if (link.value >= config->links.size() || config->link(link).role == LinkState::Role::kNone)
             continue;
-        LinkState& named = config->links[link.value];
+        LinkState& named = config->links.edit(link.value);
         named.port = record.port.get();
         named.slot = record.slot;
         for (std::uint16_t queue = 0; queue < record.worker_of_queue.size(); ++queue)

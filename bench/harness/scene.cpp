@@ -120,30 +120,30 @@ void Scene::add_links()
 {
     config_.links.resize(2 + 2 * options_.vnis);
     config_.bridges.resize(1 + options_.vnis);
-    LinkState& uplink = config_.links[1];
+    LinkState& uplink = config_.links.edit(1);
     uplink.role = LinkState::Role::kUnderlay;
     uplink.mtu = 9000;
     uplink.mac = kUplinkMac;
     uplink.port = port_;
     std::vector<VniMap::Entry> vnis;
     for (std::size_t vni = 0; vni < options_.vnis; ++vni) {
-        LinkState& port = config_.links[container(vni).value];
+        LinkState& port = config_.links.edit(container(vni).value);
         port.role = LinkState::Role::kOverlay;
         port.learns = true;
         port.bridge = domain(vni);
         port.slot = 1;
         port.mtu = 9000;
         port.port = port_;
-        LinkState& tunnel = config_.links[vxlan(vni).value];
+        LinkState& tunnel = config_.links.edit(vxlan(vni).value);
         tunnel.role = LinkState::Role::kVxlan;
         tunnel.learns = true;
         tunnel.bridge = domain(vni);
         tunnel.mtu = 8950;
         tunnel.mac = kGatewayMac;
-        BridgeState& bridge = config_.bridges[domain(vni).value];
+        BridgeState& bridge = config_.bridges.edit(domain(vni).value);
         bridge.interface = vxlan(vni);
         bridge.answers = options_.way == Way::kRoute;
-        bridge.ports = {container(vni)};
+        bridge.ports = SharedList<LinkId>{{container(vni)}};
         vnis.push_back({*Vni::from(static_cast<std::uint32_t>(vni + 1)), vxlan(vni)});
     }
     config_.listeners.push_back({kVxlanPort, VniMap{vnis}});
@@ -166,7 +166,7 @@ void Scene::add_tunnels()
             tunnel.vni = *Vni::from(static_cast<std::uint32_t>(vni + 1));
             if (options_.udp_checksum)
                 tunnel.udp_checksum = Tunnel::UdpChecksum::kComputed;
-            config_.vteps.push_back(EncapTemplate::build(vxlan(vni), LinkId{1}, tunnel));
+            config_.vteps.edit(config_.vteps.size()) = EncapTemplate::build(vxlan(vni), LinkId{1}, tunnel);
         }
     }
 }
@@ -207,7 +207,7 @@ void Scene::add_routes()
     std::vector<RouteTable::Route> routes;
     for (std::size_t k = 0; k < options_.fdb_entries; ++k) {
         routes.push_back({routed_address(k), 32, static_cast<std::uint32_t>(config_.adjacencies.size())});
-        config_.adjacencies.push_back({Adjacency::Kind::kVia, vxlan(0), routed_address(k)});
+        config_.adjacencies.edit(config_.adjacencies.size()) = {Adjacency::Kind::kVia, vxlan(0), routed_address(k)};
         neighbors_.set(vxlan(0), routed_address(k), far_mac(k), 1);
     }
     config_.routes = RouteTable::build(routes);

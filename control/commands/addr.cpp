@@ -4,6 +4,7 @@
 #include "control/commands/commands.h"
 #include "control/commands/show.h"
 
+#include <algorithm>
 #include <vector>
 
 namespace vx
@@ -55,7 +56,7 @@ Result<Reply> assign(Transaction& transaction, Words& words, IfThere if_there)
     const Link& device = **link;
     const AddressKey key{device.id, *parsed->prefix};
     const IpAddress& address = parsed->prefix->address();
-    if (transaction.model().addresses.contains(key)) {
+    if (transaction.model().addresses().contains(key)) {
         if (if_there == IfThere::kLeave)
             return Reply{};
         return error("{}: \"{}\" already has the address {} (File exists)", words.name(), device.name,
@@ -69,7 +70,7 @@ Result<Reply> assign(Transaction& transaction, Words& words, IfThere if_there)
         transaction.warn(fmt::format("{}: vxd bridges IPv6 between containers but does not route it: {} answers, and "
                                      "is no gateway",
                                      words.name(), address.to_string()));
-    transaction.change().addresses.emplace(key, std::monostate{});
+    transaction.add_address(key);
     return Reply{};
 }
 
@@ -85,28 +86,31 @@ Result<Reply> addr_replace(Transaction& transaction, Words& words)
 
 bool is_on_link(const Model& model, LinkId link, const IpAddress& address)
 {
-    for (const auto& [key, nothing] : model.addresses)
-        if (key.first == link && key.second.contains(address))
-            return true;
-    return false;
+    const auto addresses = model.addresses_of(link);
+    return std::any_of(addresses.begin(), addresses.end(),
+                       [&](const AddressKey& key) { return key.second.contains(address); });
 }
 
 // Routes whose gateway was reachable only by an address that is gone go with it, as on Linux.
-void drop_unreachable_routes(Model& model, LinkId link)
+void drop_unreachable_routes(Transaction& transaction, LinkId link)
 {
-    std::erase_if(model.routes, [&](const auto& entry) {
-        const Route& route = entry.second;
-        return route.link == link && route.via && !route.onlink && !route.via->is_link_local() &&
-               !is_on_link(model, link, *route.via);
-    });
+    const Model& model = transaction.model();
+    if (!model.has_route(link))
+        return;
+    std::vector<IpPrefix> dropped;
+    for (const auto& [prefix, route] : model.routes())
+        if (route.link == link && route.via && !route.onlink && !route.via->is_link_local() &&
+            !is_on_link(model, link, *route.via))
+            dropped.push_back(prefix);
+    for (const IpPrefix& prefix : dropped)
+        transaction.remove_route(prefix);
 }
 
 std::string list_of_addresses(const Model& model, LinkId link)
 {
     std::string list;
-    for (const auto& [key, nothing] : model.addresses)
-        if (key.first == link)
-            list += (list.empty() ? "" : ", ") + key.second.to_string();
+    for (const AddressKey& key : model.addresses_of(link))
+        list += (list.empty() ? "" : ", ") + key.second.to_string();
     return list.empty() ? "none" : list;
 }
 
@@ -115,15 +119,15 @@ void warn_of_lost_sources(Transaction& transaction, const Words& words, const st
 {
     const Model& model = transaction.model();
     for (const IpPrefix& prefix : gone) {
+        if (!model.is_vxlan_local(prefix.address()) || model.owner_of(prefix.address()) != nullptr)
+            continue;
         std::vector<std::string_view> devices;
-        for (const auto& [id, link] : model.links)
+        for (const auto& [id, link] : model.links())
             if (const VxlanSettings* vxlan = link.vxlan(); vxlan != nullptr && vxlan->local == prefix.address())
                 devices.push_back(link.name);
-        if (!devices.empty() && model.owner_of(prefix.address()) == nullptr)
-            transaction.warn(
-                fmt::format("{}: no device has the address {} any more, the local of {}: nothing is carried "
-                            "until a port has it",
-                            words.name(), prefix.address().to_string(), fmt::join(devices, ", ")));
+        transaction.warn(fmt::format("{}: no device has the address {} any more, the local of {}: nothing is carried "
+                                     "until a port has it",
+                                     words.name(), prefix.address().to_string(), fmt::join(devices, ", ")));
     }
 }
 
@@ -136,12 +140,11 @@ Result<Reply> addr_del(Transaction& transaction, Words& words)
     if (!link)
         return link.error();
     const AddressKey key{(*link)->id, *parsed->prefix};
-    if (!transaction.model().addresses.contains(key))
+    if (!transaction.model().addresses().contains(key))
         return error("{}: \"{}\" does not have the address {}; it has {}", words.name(), (*link)->name,
                      parsed->prefix->to_string(), list_of_addresses(transaction.model(), (*link)->id));
-    Model& model = transaction.change();
-    model.addresses.erase(key);
-    drop_unreachable_routes(model, key.first);
+    transaction.remove_address(key);
+    drop_unreachable_routes(transaction, key.first);
     warn_of_lost_sources(transaction, words, {key.second});
     return Reply{};
 }
@@ -160,14 +163,13 @@ Result<Reply> addr_flush(Transaction& transaction, Words& words)
     if (!link)
         return link.error();
     const LinkId id = (*link)->id;
-    Model& model = transaction.change();
     std::vector<IpPrefix> gone;
-    for (const auto& [key, nothing] : model.addresses)
-        if (key.first == id && is_wanted(words.options(), key.second))
+    for (const AddressKey& key : transaction.model().addresses_of(id))
+        if (is_wanted(words.options(), key.second))
             gone.push_back(key.second);
     for (const IpPrefix& prefix : gone)
-        model.addresses.erase({id, prefix});
-    drop_unreachable_routes(model, id);
+        transaction.remove_address({id, prefix});
+    drop_unreachable_routes(transaction, id);
     warn_of_lost_sources(transaction, words, gone);
     return Reply{};
 }
@@ -258,14 +260,13 @@ Result<Reply> addr_show(Transaction& transaction, Words& words)
     Reply reply;
     reply.json = nlohmann::ordered_json::array();
     const Model& model = transaction.model();
-    for (const auto& [id, link] : model.links) {
+    for (const auto& [id, link] : model.links()) {
         if (name && link.name != *name)
             continue;
         std::vector<IpPrefix> prefixes;
-        for (auto at = model.addresses.lower_bound({id, IpPrefix{}});
-             at != model.addresses.end() && at->first.first == id; ++at)
-            if (is_wanted(words.options(), at->first.second))
-                prefixes.push_back(at->first.second);
+        for (const AddressKey& key : model.addresses_of(id))
+            if (is_wanted(words.options(), key.second))
+                prefixes.push_back(key.second);
         if (prefixes.empty() && words.options().family)
             continue;
         reply.text += device_text(transaction, link, prefixes, words.options());

@@ -28,8 +28,11 @@ constexpr Command kCommands[] = {
      "add an entry, in place of the one that is there with all its destinations", fdb_replace},
     {"fdb", "del", "LLADDR dev DEV [ dst ADDR [ vni VNI ] [ port PORT ] ] [ self | master ]",
      "remove one destination, or without dst the entry with all of them", fdb_del},
-    {"fdb", "flush", "{ dev DEV | br BRIDGE } [ [no]permanent ] [ [no]static ] [ [no]dynamic ]",
-     "remove the entries of a device, or of a bridge with its VXLAN devices, or only those in some states", fdb_flush},
+    {"fdb", "flush",
+     "{ dev DEV | br BRIDGE } [ dst ADDR ] [ vni VNI ] [ port PORT ] [ [no]permanent ] [ [no]static ] [ [no]dynamic ]",
+     "remove the entries of a device, or of a bridge with its VXLAN devices, or only those with a destination, or\n"
+     "           in some states",
+     fdb_flush},
     {"fdb", "show", "[ br BRIDGE ] [ dev DEV ]", "list entries", fdb_show},
 };
 

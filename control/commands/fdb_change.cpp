@@ -123,7 +123,7 @@ Result<Reply> set_flood(Transaction& transaction, const Words& words, const FdbW
         return error("{}: \"{}\" already has an entry {}, with dst {} (File exists); use append", words.name(),
                      link.name, parsed.mac.to_string(), remote_text(vxlan.flood.front(), vxlan));
     if (std::find(vxlan.flood.begin(), vxlan.flood.end(), remote) == vxlan.flood.end())
-        transaction.change().find(link.id)->vxlan()->flood.push_back(remote);
+        transaction.change_link(link.id).vxlan()->flood.push_back(remote);
     return Reply{};
 }
 
@@ -219,7 +219,7 @@ Result<Reply> del_flood(Transaction& transaction, const Words& words, const FdbW
         if (std::erase(rest, remote_of(parsed, vxlan)) == 0)
             return no_destination(words, parsed, link);
     }
-    transaction.change().find(link.id)->vxlan()->flood = std::move(rest);
+    transaction.change_link(link.id).vxlan()->flood = std::move(rest);
     return Reply{};
 }
 

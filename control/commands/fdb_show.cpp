@@ -68,14 +68,15 @@ std::vector<Row> all_rows(const Transaction& transaction, const Filter& filter)
     const Model& model = transaction.model();
     constexpr auto kFlags = static_cast<std::uint8_t>(Dest::kStatic | Dest::kPermanent);
     std::vector<Row> rows;
-    for (const auto& [id, link] : model.links)
+    for (const auto& [id, link] : model.links())
         if (const VxlanSettings* vxlan = link.vxlan(); vxlan != nullptr && is_wanted(model, filter, id))
             for (const Remote& remote : vxlan->flood)
                 rows.push_back({id, Mac{}, remote, Dest::flood().with(kFlags)});
-    for (const FdbEntry& entry : transaction.fdb_entries()) {
+    std::vector<FdbEntry> entries =
+        transaction.fdb_entries([&](const FdbEntry& entry) { return is_wanted(model, filter, entry.dest.link()); });
+    std::sort(entries.begin(), entries.end(), [](const FdbEntry& a, const FdbEntry& b) { return a.key < b.key; });
+    for (const FdbEntry& entry : entries) {
         const LinkId device = entry.dest.link();
-        if (!is_wanted(model, filter, device))
-            continue;
         const std::vector<Remote> remotes = transaction.remotes_of(entry.dest);
         if (remotes.empty())
             rows.push_back({device, entry.key.mac(), std::nullopt, entry.dest});
@@ -133,7 +134,7 @@ void show(const Transaction& transaction, const Row& row, const Filter& filter, 
 }
 
 // Which states `flush` takes: of those named without "no" one, of those named with it none.
-struct States {
+struct FlushedStates {
     std::optional<bool> permanent, static_, dynamic;
 
     bool take_word(Words& words)
@@ -154,6 +155,51 @@ struct States {
         return given.value_or(!is_selective);
     }
 };
+
+// Which destinations `flush` takes, of VXLAN devices' entries; the others of an entry stay.
+struct FlushedRemotes {
+    std::optional<IpAddress> dst;
+    std::optional<std::uint16_t> port;
+    std::optional<Vni> vni;
+
+    Result<bool> take_word(Words& words)
+    {
+        Result<> read = Ok{};
+        if (words.take("dst"))
+            read = store(dst, words.address());
+        else if (words.take("port"))
+            read = store(port, words.number("PORT", 1, 65535));
+        else if (words.take("vni"))
+            read = store(vni, words.vni());
+        else
+            return false;
+        if (!read)
+            return std::move(read).error();
+        return true;
+    }
+
+    bool is_all() const { return !dst && !port && !vni; }
+    bool includes(const Remote& remote) const
+    {
+        return (!dst || remote.address == *dst) && (!port || remote.port == *port) && (!vni || remote.vni == *vni);
+    }
+};
+
+void flush_floods(Transaction& transaction, const Filter& filter, const FlushedRemotes& remotes)
+{
+    const Model& model = transaction.model();
+    const auto flush = [&](LinkId id) {
+        const VxlanSettings* vxlan = model.find(id)->vxlan();
+        const auto is_flushed = [&](const Remote& remote) { return remotes.includes(remote); };
+        if (vxlan != nullptr && is_wanted(model, filter, id) &&
+            std::any_of(vxlan->flood.begin(), vxlan->flood.end(), is_flushed))
+            std::erase_if(transaction.change_link(id).vxlan()->flood, is_flushed);
+    };
+    if (filter.device)
+        return flush(*filter.device);
+    for (const LinkId id : model.members(*filter.bridge))
+        flush(id);
+}
 
 } // namespace
 
@@ -179,14 +225,17 @@ Result<Reply> fdb_show(Transaction& transaction, Words& words)
 Result<Reply> fdb_flush(Transaction& transaction, Words& words)
 {
     Filter filter;
-    States states;
+    FlushedStates states;
+    FlushedRemotes remotes;
     while (!words.done()) {
-        const auto taken = take_filter(transaction, words, filter);
+        auto taken = take_filter(transaction, words, filter);
+        if (taken && !*taken)
+            taken = remotes.take_word(words);
         if (!taken)
             return taken.error();
         if (!*taken && !states.take_word(words))
             return rejected(words, {"brport", "vlan", "self", "master", "extern_learn", "noextern_learn", "sticky",
-                                    "nosticky", "offloaded", "nooffloaded"});
+                                    "nosticky", "offloaded", "nooffloaded", "src_vni", "nhid"});
     }
     if (auto end = words.finish(); !end)
         return std::move(end).error();
@@ -195,25 +244,33 @@ Result<Reply> fdb_flush(Transaction& transaction, Words& words)
 
     const Model& model = transaction.model();
     // The table of a bridge is that of its ports; its VXLAN devices' is flushed by their name, or with `br`.
-    if (filter.device && model.find(*filter.device)->bridge() != nullptr && !filter.bridge) {
-        const LinkId bridge = *filter.device;
-        for (const FdbEntry& entry : transaction.fdb_entries()) {
-            const Link* link = model.find(entry.dest.link());
-            if (entry.dest.kind() == Dest::Kind::kPort && link != nullptr && link->master == bridge &&
-                states.includes(state_of(entry.dest)))
-                transaction.fdb_erase(entry.key);
+    const bool is_of_bridge = filter.device && model.find(*filter.device)->bridge() != nullptr && !filter.bridge;
+    const auto is_flushed = [&](const FdbEntry& entry) {
+        const LinkId device = entry.dest.link();
+        const Dest::Kind kind = entry.dest.kind();
+        const bool is_there = is_of_bridge ? kind == Dest::Kind::kPort && is_in(model, *filter.device, device)
+                                           : kind != Dest::Kind::kLocal && is_wanted(model, filter, device);
+        const bool has_remotes = kind == Dest::Kind::kVtep || kind == Dest::Kind::kReplicate;
+        return is_there && states.includes(state_of(entry.dest)) && (has_remotes || remotes.is_all());
+    };
+    const bool is_of_one = filter.device && !is_of_bridge;
+    for (const FdbEntry& entry :
+         is_of_one ? transaction.fdb_entries_of(*filter.device) : transaction.fdb_entries(is_flushed)) {
+        if (is_of_one && !is_flushed(entry))
+            continue;
+        std::vector<Remote> rest;
+        if (!remotes.is_all()) {
+            rest = transaction.remotes_of(entry.dest);
+            if (std::erase_if(rest, [&](const Remote& remote) { return remotes.includes(remote); }) == 0)
+                continue;
         }
-        return Reply{};
-    }
-    for (const FdbEntry& entry : transaction.fdb_entries())
-        if (entry.dest.kind() != Dest::Kind::kLocal && is_wanted(model, filter, entry.dest.link()) &&
-            states.includes(state_of(entry.dest)))
+        if (rest.empty())
             transaction.fdb_erase(entry.key);
-    if (!states.includes("permanent"))
-        return Reply{};
-    for (auto& [id, link] : transaction.change().links)
-        if (VxlanSettings* vxlan = link.vxlan(); vxlan != nullptr && is_wanted(model, filter, id))
-            vxlan->flood.clear();
+        else
+            transaction.fdb_set(entry.key, transaction.dest_for(entry.dest.link(), rest).with(entry.dest.flags()));
+    }
+    if (!is_of_bridge && states.includes("permanent"))
+        flush_floods(transaction, filter, remotes);
     return Reply{};
 }
 

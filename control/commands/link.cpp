@@ -79,21 +79,19 @@ Result<> check_member(const Transaction& transaction, const Words& words, const 
     if (link.bridge() != nullptr)
         return error("{}: \"{}\" is a bridge, which cannot be a member of another; expected a port or a VXLAN device",
                      words.name(), link.name);
-    for (const auto& [key, nothing] : model.addresses)
-        if (key.first == link.id)
-            return error("{}: \"{}\" has the address {}, and a member of a bridge has none; delete it first (addr del "
-                         "{} dev {}), or give it to \"{}\"",
-                         words.name(), link.name, key.second.to_string(), key.second.to_string(), link.name,
-                         master.name);
-    for (const auto& [prefix, route] : model.routes)
+    for (const AddressKey& key : model.addresses_of(link.id))
+        return error("{}: \"{}\" has the address {}, and a member of a bridge has none; delete it first (addr del "
+                     "{} dev {}), or give it to \"{}\"",
+                     words.name(), link.name, key.second.to_string(), key.second.to_string(), link.name, master.name);
+    for (const auto& [prefix, route] : model.routes())
         if (route.link == link.id)
             return error(
                 "{}: the route to {} leaves by \"{}\", and a member of a bridge is not routed; delete it first",
                 words.name(), prefix.to_string(), link.name);
-    for (const auto& [key, mac] : model.neighbors)
-        if (key.first == link.id)
-            return error("{}: \"{}\" has the neighbour {}, and a member of a bridge has none; delete it first",
-                         words.name(), link.name, key.second.to_string());
+    if (const auto found = model.neighbors().lower_bound({link.id, IpAddress{}});
+        found != model.neighbors().end() && found->first.first == link.id)
+        return error("{}: \"{}\" has the neighbour {}, and a member of a bridge has none; delete it first",
+                     words.name(), link.name, found->first.second.to_string());
     return Ok{};
 }
 

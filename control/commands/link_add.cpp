@@ -78,19 +78,16 @@ Result<> check_unique(const Model& model, const Words& words, const Link& added)
     if (model.find(added.name) != nullptr)
         return error("{}: there is already a device \"{}\" (File exists)", words.name(), added.name);
     if (const PortSpec* port = added.port())
-        for (const auto& [id, link] : model.links)
+        for (const auto& [id, link] : model.links())
             if (link.port() != nullptr && share_interface(*port, *link.port()))
                 return error("{}: \"{}\" already has that interface ({}{}) (File exists)", words.name(), link.name,
                              link.kind_name(), port_options_text(*link.port()));
     const VxlanSettings* vxlan = added.vxlan();
     if (vxlan == nullptr)
         return Ok{};
-    for (const auto& [id, link] : model.links) {
-        const VxlanSettings* other = link.vxlan();
-        if (other != nullptr && other->vni == vxlan->vni && other->udp_port == vxlan->udp_port)
-            return error("{}: \"{}\" already has the VNI {} on UDP port {} (File exists)", words.name(), link.name,
-                         vxlan->vni.value(), vxlan->udp_port);
-    }
+    if (const Link* other = model.find_vxlan(vxlan->udp_port, vxlan->vni))
+        return error("{}: \"{}\" already has the VNI {} on UDP port {} (File exists)", words.name(), other->name,
+                     vxlan->vni.value(), vxlan->udp_port);
     return Ok{};
 }
 

@@ -137,7 +137,7 @@ Result<Reply> link_set(Transaction& transaction, Words& words)
     if (parsed->membership != LinkSetWords::Master::kKeep)
         if (auto set = transaction.set_master(id, *master); !set)
             return because(set);
-    Link& changed = *transaction.change().find(id);
+    Link& changed = transaction.change_link(id);
     if (parsed->is_up)
         changed.is_up = *parsed->is_up;
     if (const auto* bridge = std::get_if<BridgeOptions>(&parsed->kind); bridge != nullptr && bridge->ageing_time)

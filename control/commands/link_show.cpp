@@ -110,7 +110,7 @@ Result<Reply> link_show(Transaction& transaction, Words& words)
 
     Reply reply;
     reply.json = nlohmann::ordered_json::array();
-    for (const auto& [id, link] : transaction.model().links) {
+    for (const auto& [id, link] : transaction.model().links()) {
         const bool is_wanted = (!parsed->name || link.name == *parsed->name) &&
                                (master.is_none() || link.master == master) &&
                                (!parsed->type || link.kind_name() == *parsed->type) && (!parsed->only_up || link.is_up);

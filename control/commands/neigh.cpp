@@ -83,14 +83,14 @@ Result<Reply> set_neighbor(Transaction& transaction, Words& words, Presence pres
                      "neighbours",
                      words.name(), device.name);
     const NeighborKey key{device.id, address};
-    const auto found = transaction.model().neighbors.find(key);
-    const bool is_there = found != transaction.model().neighbors.end();
+    const auto found = transaction.model().neighbors().find(key);
+    const bool is_there = found != transaction.model().neighbors().end();
     if (is_there && presence == Presence::kNew)
         return error("{}: \"{}\" already has the neighbour {}, lladdr {} (File exists)", words.name(), device.name,
                      address.to_string(), found->second.to_string());
     if (!is_there && presence == Presence::kKnown)
         return error("{}: \"{}\" has no static neighbour {}", words.name(), device.name, address.to_string());
-    transaction.change().neighbors.insert_or_assign(key, *parsed->lladdr);
+    transaction.set_neighbor(key, *parsed->lladdr);
     return Reply{};
 }
 
@@ -118,11 +118,11 @@ Result<Reply> neigh_del(Transaction& transaction, Words& words)
     if (!link)
         return link.error();
     const NeighborKey key{(*link)->id, *parsed->address};
-    const bool is_static = transaction.model().neighbors.contains(key);
+    const bool is_static = transaction.model().neighbors().contains(key);
     if (!is_static && !transaction.resolver().all().contains(key))
         return error("{}: \"{}\" has no neighbour {}", words.name(), (*link)->name, parsed->address->to_string());
     if (is_static)
-        transaction.change().neighbors.erase(key);
+        transaction.remove_neighbor(key);
     else
         transaction.forget_neighbor(key);
     return Reply{};
@@ -174,7 +174,7 @@ Result<Reply> neigh_show(Transaction& transaction, Words& words)
     if (!device)
         return device.error();
     std::map<NeighborKey, Row> rows;
-    for (const auto& [key, mac] : transaction.model().neighbors)
+    for (const auto& [key, mac] : transaction.model().neighbors())
         rows.emplace(key, Row{mac, "PERMANENT"});
     for (const auto& [key, neighbor] : transaction.resolver().all()) // emplace(): what is static goes first
         rows.emplace(key, Row{neighbor.mac, to_string(neighbor.state)});

@@ -71,10 +71,10 @@ Result<Reply> change_route(Transaction& transaction, Words& words, IfThere if_th
     if (is_connected(transaction.model(), parsed->prefix))
         return error("{}: there is already a route to {}, which an address of a device makes (File exists)",
                      words.name(), parsed->prefix.to_string());
-    if (if_there == IfThere::kFail && transaction.model().routes.contains(parsed->prefix))
+    if (if_there == IfThere::kFail && transaction.model().routes().contains(parsed->prefix))
         return error("{}: there is already a route to {} (File exists)", words.name(),
                      destination_text(parsed->prefix));
-    transaction.change().routes.insert_or_assign(parsed->prefix, *route);
+    transaction.set_route(parsed->prefix, *route);
     return Reply{};
 }
 
@@ -133,7 +133,7 @@ Result<RouteWords> parse_route(Words& words)
 const AddressKey* subnet_of(const Model& model, const IpAddress& via, std::optional<LinkId> device)
 {
     const AddressKey* best = nullptr;
-    for (const auto& [key, nothing] : model.addresses) {
+    for (const AddressKey& key : model.addresses()) {
         const Link* link = model.find(key.first);
         const bool is_possible = (!device || key.first == *device) && link != nullptr && link->is_up;
         if (is_possible && key.second.contains(via) && (best == nullptr || key.second.length() > best->second.length()))
@@ -144,7 +144,7 @@ const AddressKey* subnet_of(const Model& model, const IpAddress& via, std::optio
 
 bool is_connected(const Model& model, const IpPrefix& prefix)
 {
-    for (const auto& [key, nothing] : model.addresses)
+    for (const AddressKey& key : model.addresses())
         if (key.second.network() == prefix)
             return true;
     return false;
@@ -173,8 +173,8 @@ Result<Reply> route_del(Transaction& transaction, Words& words)
         device = (*link)->id;
     }
     const Model& model = transaction.model();
-    const auto found = model.routes.find(parsed->prefix);
-    const bool is_same = found != model.routes.end() && (!device || found->second.link == *device) &&
+    const auto found = model.routes().find(parsed->prefix);
+    const bool is_same = found != model.routes().end() && (!device || found->second.link == *device) &&
                          (!parsed->via || found->second.via == parsed->via) &&
                          (!parsed->onlink || found->second.onlink);
     if (!is_same && is_connected(model, parsed->prefix))
@@ -182,7 +182,7 @@ Result<Reply> route_del(Transaction& transaction, Words& words)
                      parsed->prefix.to_string());
     if (!is_same)
         return error("{}: there is no such route to {}", words.name(), destination_text(parsed->prefix));
-    transaction.change().routes.erase(parsed->prefix);
+    transaction.remove_route(parsed->prefix);
     return Reply{};
 }
 

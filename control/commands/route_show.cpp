@@ -23,9 +23,9 @@ struct Row {
 std::multimap<IpPrefix, Row> all_routes(const Model& model)
 {
     std::multimap<IpPrefix, Row> rows;
-    for (const auto& [prefix, route] : model.routes)
+    for (const auto& [prefix, route] : model.routes())
         rows.emplace(prefix, Row{prefix, route, std::nullopt});
-    for (const auto& [key, nothing] : model.addresses) {
+    for (const AddressKey& key : model.addresses()) {
         const Link* link = model.find(key.first);
         const IpPrefix network = key.second.network();
         const bool is_host = network.length() == network.address().bit_count();

@@ -158,7 +158,7 @@ Result<Reply> stats_show(Transaction& transaction, Words& words)
     const Dataplane& dataplane = transaction.dataplane();
     std::vector<Row> rows;
     std::array<std::uint64_t, kDropReasonCount> sums{};
-    for (const auto& [id, link] : transaction.model().links) {
+    for (const auto& [id, link] : transaction.model().links()) {
         if (parsed->part == Part::kWorkers || (parsed->part == Part::kDevice && id != parsed->device))
             continue;
         rows.push_back({&link, dataplane.link_totals(id), dataplane.port_losses(id)});
@@ -180,6 +180,7 @@ Result<Reply> stats_show(Transaction& transaction, Words& words)
         if (const std::uint64_t refused = dataplane.learn_refused(); refused != 0)
             reply.text += fmt::format("\nnot learned for want of room: {}\n", refused);
         reply.json["learn_refused"] = dataplane.learn_refused();
+        reply.json["fdb"] = {{"entries", dataplane.fdb().size()}, {"max", dataplane.fdb().max_size()}};
     }
     return reply;
 }

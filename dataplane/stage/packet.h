@@ -51,14 +51,14 @@ static_assert(sizeof(Packet) <= 64);
 struct Context {
     Context(const ForwardingConfig& config_, LinkCounters* link_counters_, WorkerCounters& worker_,
             LearnFilter& learn_filter, Transmitter& transmitter_, std::uint32_t now_)
-        : config(config_), links(config_.links.data()), vteps(config_.vteps.data()), fdb(*config_.fdb),
+        : config(config_), links(config_.links), vteps(config_.vteps), fdb(*config_.fdb),
           link_counters(link_counters_), worker(worker_), learn(learn_filter), transmitter(transmitter_), now(now_)
     {
     }
 
     const ForwardingConfig& config;
-    const LinkState* links;     // the config's, one load nearer
-    const EncapTemplate* vteps; // likewise
+    const SharedArray<LinkState>::Rows links;
+    const SharedArray<EncapTemplate>::Rows vteps;
     const BucketTable::Reader fdb;
     LinkCounters* link_counters; // by LinkId; this worker's own
     WorkerCounters& worker;

@@ -15,6 +15,7 @@
 
 #include <immintrin.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -162,12 +163,19 @@ public:
     std::size_t erased() const { return erased_; } // keys that keep their slot without being present
     bool is_full() const { return used_ == capacity_; }
     std::size_t capacity() const { return capacity_; }
+    std::size_t slot_count() const { return (std::size_t{mask_} + 1) * kSlotsPerBucket; }
 
     // Calls function(key, value, last_seen) for every entry; the function may erase or update entries.
     template <typename Function>
     void for_each(Function&& function) const
     {
-        for (std::size_t slot = 0; slot < slot_count(); ++slot) {
+        for_each_in(0, slot_count(), function);
+    }
+    // Those in some of the slots; there are slot_count() of them.
+    template <typename Function>
+    void for_each_in(std::size_t first, std::size_t last, Function&& function) const
+    {
+        for (std::size_t slot = first; slot < std::min(last, slot_count()); ++slot) {
             const std::uint64_t value = value_at(slot).load(std::memory_order_relaxed);
             if (value != 0)
                 function(key_at(slot).load(std::memory_order_relaxed), value,
@@ -184,7 +192,6 @@ private:
     template <typename T>
     static Array<T> allocate(std::size_t count);
 
-    std::size_t slot_count() const { return (std::size_t{mask_} + 1) * kSlotsPerBucket; }
     Word& key_at(std::size_t slot) const { return buckets_[slot / kSlotsPerBucket].keys[slot % kSlotsPerBucket]; }
     Word& value_at(std::size_t slot) const { return buckets_[slot / kSlotsPerBucket].values[slot % kSlotsPerBucket]; }
 

@@ -18,11 +18,18 @@ std::optional<std::uint32_t> Fdb::last_seen(FdbKey key) const
 
 Fdb::Change Fdb::set(FdbKey key, Dest dest, std::uint32_t now)
 {
-    return words_.set(key.word(), dest.word(), now);
+    const Dest old = find(key);
+    const Change change = words_.set(key.word(), dest.word(), now);
+    if (change != Change::kRefused) {
+        count(old, -1);
+        count(dest, +1);
+    }
+    return change;
 }
 
 bool Fdb::erase(FdbKey key)
 {
+    count(find(key), -1);
     return words_.erase(key.word());
 }
 

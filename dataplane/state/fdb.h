@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 namespace vx
 {
@@ -30,8 +31,11 @@ public:
     // Precondition: dest is not kNone.
     Change set(FdbKey key, Dest dest, std::uint32_t now);
     bool erase(FdbKey key);
+    void reserve(std::size_t count) { words_.reserve(count); } // more entries
 
     std::size_t size() const { return words_.size(); }
+    // Entries that lead to or through a link; kLocal ones are not counted.
+    std::size_t count_of(LinkId link) const { return link_counts_[link.value]; }
     std::size_t max_size() const { return words_.max_size(); }
     std::uint64_t refused() const { return words_.refused(); }
 
@@ -44,17 +48,39 @@ public:
         });
     }
 
+    // The same for the part'th of `parts` equal parts of the table, from 0.
+    template <typename Function>
+    void for_each_in(std::size_t part, std::size_t parts, Function&& function) const
+    {
+        const std::size_t slots = table().slot_count();
+        table().for_each_in(slots * part / parts, slots * (part + 1) / parts,
+                            [&](std::uint64_t key, std::uint64_t value, std::uint32_t seen) {
+                                function(FdbKey::from_word(key), Dest::from_word(value), seen);
+                            });
+    }
+
     // predicate(FdbKey, Dest, last_seen); returns how many were erased.
     template <typename Predicate>
     std::size_t erase_if(Predicate&& predicate)
     {
         return words_.erase_if([&](std::uint64_t key, std::uint64_t value, std::uint32_t seen) {
-            return predicate(FdbKey::from_word(key), Dest::from_word(value), seen);
+            const Dest dest = Dest::from_word(value);
+            const bool is_erased = predicate(FdbKey::from_word(key), dest, seen);
+            if (is_erased)
+                count(dest, -1);
+            return is_erased;
         });
     }
 
 private:
+    void count(Dest dest, int change)
+    {
+        if (dest.kind() != Dest::Kind::kNone && dest.kind() != Dest::Kind::kLocal)
+            link_counts_[dest.link().value] += static_cast<std::uint32_t>(change);
+    }
+
     WordTable words_;
+    std::vector<std::uint32_t> link_counts_ = std::vector<std::uint32_t>(std::size_t{1} << 16); // by LinkId
 };
 
 } // namespace vx

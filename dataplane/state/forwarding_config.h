@@ -10,6 +10,7 @@
 #include "dataplane/state/encap_template.h"
 #include "dataplane/state/ids.h"
 #include "dataplane/state/route_table.h"
+#include "dataplane/state/shared_array.h"
 #include "dataplane/state/vni_map.h"
 
 #include <array>
@@ -43,10 +44,10 @@ static_assert(sizeof(LinkState) == 32);
 
 // A bridging domain. Index: BridgeId.
 struct BridgeState {
-    LinkId interface;          // what routes for it: the bridge itself, or the VXLAN device that stands alone
-    bool answers = false;      // has an address: ARP and ND that are flooded are also read here
-    std::vector<LinkId> ports; // flood: local ports
-    std::vector<VtepId> vteps; // flood: head-end replication, the all-zero FDB entries
+    LinkId interface;         // what routes for it: the bridge itself, or the VXLAN device that stands alone
+    bool answers = false;     // has an address: ARP and ND that are flooded are also read here
+    SharedList<LinkId> ports; // flood: local ports
+    SharedList<VtepId> vteps; // flood: head-end replication, the all-zero FDB entries
 };
 
 // The VXLAN devices that listen on one UDP port.
@@ -78,16 +79,17 @@ struct PollEntry {
     std::uint64_t watch = 0; // a number that no other queue has had, which its wake-ups carry
 };
 
+// A value; versions share the parts that did not change.
 struct ForwardingConfig {
-    std::vector<LinkState> links{1};
-    std::vector<BridgeState> bridges{1};
-    std::vector<EncapTemplate> vteps{1};
-    std::vector<std::vector<VtepId>> replication{1};
+    SharedArray<LinkState> links{1};
+    SharedArray<BridgeState> bridges{1};
+    SharedArray<EncapTemplate> vteps{1};
+    SharedArray<SharedList<VtepId>> replication{1};
     std::vector<VxlanListener> listeners;
     std::vector<std::uint32_t> local_v4; // own underlay addresses, as they lie on the wire
     std::vector<std::array<std::uint8_t, 16>> local_v6;
     std::shared_ptr<const RouteTable> routes;
-    std::vector<Adjacency> adjacencies{1};
+    SharedArray<Adjacency> adjacencies{1};
     const BucketTable* fdb = nullptr;          // FdbKey -> Dest
     const BucketTable* neighbors = nullptr;    // LinkId and IPv4 address -> MAC
     std::vector<std::vector<PollEntry>> polls; // by worker

@@ -2,6 +2,7 @@
 #include "dataplane/state/vni_map.h"
 
 #include <algorithm>
+#include <map>
 
 namespace vx
 {
@@ -32,14 +33,14 @@ void VniMap::assign(std::span<const Entry> entries)
             chunk = std::make_shared<Chunk>(*chunks_[index]);
         (*chunk)[entry.vni.value() & kMask] = entry.link;
     }
+    const auto owned = owned_ == nullptr ? std::make_shared<Owned>() : std::make_shared<Owned>(*owned_);
     for (const auto& [index, chunk] : changed) {
         const bool is_empty = std::all_of(chunk->begin(), chunk->end(), [](LinkId link) { return link.is_none(); });
         chunks_[index] = is_empty ? &kEmpty : chunk.get();
-        if (is_empty)
-            owned_.erase(index);
-        else
-            owned_[index] = chunk;
+        (*owned)[index] = is_empty ? nullptr : chunk;
     }
+    const bool is_empty = std::all_of(owned->begin(), owned->end(), [](const auto& chunk) { return chunk == nullptr; });
+    owned_ = is_empty ? nullptr : owned;
 }
 
 } // namespace vx

@@ -9,7 +9,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <span>
 
@@ -33,14 +32,15 @@ public:
     VniMap with(std::span<const Entry> entries) const;
     VniMap with(Vni vni, LinkId link) const;
 
+    bool is_empty() const { return owned_ == nullptr; }
+
     // function(Vni, LinkId) for every VNI that has a device, in ascending order.
     template <typename Function>
     void for_each(Function&& function) const
     {
-        for (const auto& [index, chunk] : owned_)
-            for (std::uint32_t i = 0; i < kCount; ++i)
-                if (!(*chunk)[i].is_none())
-                    function(*Vni::from((index << kBits) | i), (*chunk)[i]);
+        for (std::uint32_t vni = 0; !is_empty() && vni <= Vni::kMax; ++vni)
+            if (const LinkId link = find(*Vni::from(vni)); !link.is_none())
+                function(*Vni::from(vni), link);
     }
 
 private:
@@ -52,8 +52,10 @@ private:
 
     void assign(std::span<const Entry> entries);
 
+    using Owned = std::array<std::shared_ptr<const Chunk>, kCount>;
+
     std::array<const Chunk*, kCount> chunks_; // what readers follow; each is kEmpty or in owned_
-    std::map<std::uint32_t, std::shared_ptr<const Chunk>> owned_;
+    std::shared_ptr<const Owned> owned_;      // null: no VNI has a device
 };
 
 } // namespace vx

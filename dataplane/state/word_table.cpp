@@ -63,7 +63,7 @@ WordTable::Change WordTable::rebuild_with(std::uint64_t key, std::uint64_t value
     // Whoever sends keys without a place must not buy a rebuild with each of them.
     if (!table_->is_full() && gave_up_ == now)
         return refuse();
-    const std::size_t enough = capacity_for(size() + 1);
+    const std::size_t enough = std::max(capacity_for(size() + 1), std::bit_ceil(std::min(expected_, max_size_)));
     for (std::size_t capacity = enough; capacity <= kMaxOversize * enough; capacity *= 2) {
         std::unique_ptr<BucketTable> fresh = copy(capacity);
         if (fresh == nullptr || fresh->insert(key, value, now) == BucketTable::Insert::kFull)

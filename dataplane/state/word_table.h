@@ -38,6 +38,8 @@ public:
     // Inserts or updates; `now` becomes the entry's last_seen. Precondition: key and value not 0.
     Change set(std::uint64_t key, std::uint64_t value, std::uint32_t now);
     bool erase(std::uint64_t key) { return table_->erase(key); }
+    // That many more keys are about to come: a rebuild that they cause makes room for all of them at once.
+    void reserve(std::size_t count) { expected_ = size() + count; }
 
     std::uint64_t find(std::uint64_t key) const { return table_->find(key).value; } // 0: absent
     std::optional<std::uint32_t> last_seen(std::uint64_t key) const;
@@ -74,6 +76,7 @@ private:
     std::vector<std::unique_ptr<BucketTable>> retired_;
     std::optional<std::uint32_t> gave_up_; // the second in which a rebuild last found no place for a key
     std::uint64_t refused_ = 0;
+    std::size_t expected_ = 0; // see reserve()
 };
 
 } // namespace vx

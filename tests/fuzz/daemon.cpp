@@ -99,7 +99,7 @@ void Daemon::turn()
 void Daemon::remove_everything()
 {
     std::vector<std::string> names;
-    for (const auto& [id, link] : controller_.model().links)
+    for (const auto& [id, link] : controller_.model().links())
         names.push_back(link.name);
     for (const std::string& name : names) {
         Request request;

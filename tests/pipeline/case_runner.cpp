@@ -198,7 +198,7 @@ private:
     void check_drops()
     {
         DropCounts seen;
-        for (const auto& [id, link] : controller_->model().links) {
+        for (const auto& [id, link] : controller_->model().links()) {
             const LinkTotals totals = dataplane_->link_totals(id);
             for (std::size_t reason = 0; reason < kDropReasonCount; ++reason)
                 if (totals.drops[reason] != 0)

@@ -47,6 +47,33 @@ TEST_CASE("a VXLAN device may be a member of the bridge that has its local addre
     CHECK(has(vxd("link show vxlan100"), "mtu 1450"));
 }
 
+TEST_CASE("flush takes the entries with a destination, and of others only that destination")
+{
+    Daemon vxd;
+    vxd.tutorial();
+    vxd("fdb add 02:00:00:00:00:01 dev vxlan100 dst 192.0.2.2\n"
+        "fdb add 02:00:00:00:00:02 dev vxlan100 dst 192.0.2.3\n"
+        "fdb add 02:00:00:00:00:03 dev vxlan100 dst 192.0.2.2\n"
+        "fdb append 02:00:00:00:00:03 dev vxlan100 dst 192.0.2.3\n"
+        "fdb append 00:00:00:00:00:00 dev vxlan100 dst 192.0.2.2\n"
+        "fdb append 00:00:00:00:00:00 dev vxlan100 dst 192.0.2.3\n"
+        "fdb add 02:00:00:00:00:04 dev docker1 master\n");
+    vxd("fdb flush dev vxlan100 dst 192.0.2.9");
+    CHECK(has(vxd("fdb show"), "02:00:00:00:00:01 dev vxlan100 dst 192.0.2.2"));
+    vxd("fdb flush dev vxlan100 dst 192.0.2.2 nopermanent");
+    CHECK(has(vxd("fdb show"), "02:00:00:00:00:01 dev vxlan100 dst 192.0.2.2"));
+    vxd("fdb flush br br0 dst 192.0.2.2 vni 100 port 4789");
+    const std::string left = vxd("fdb show");
+    CHECK_FALSE(has(left, "dst 192.0.2.2"));
+    CHECK_FALSE(has(left, "02:00:00:00:00:01"));
+    CHECK(has(left, "02:00:00:00:00:02 dev vxlan100 dst 192.0.2.3"));
+    CHECK(has(left, "02:00:00:00:00:03 dev vxlan100 dst 192.0.2.3"));
+    CHECK(has(left, "00:00:00:00:00:00 dev vxlan100 dst 192.0.2.3"));
+    CHECK(has(left, "02:00:00:00:00:04 dev docker1"));
+    vxd("fdb flush dev vxlan100 vni 7");
+    CHECK(vxd("fdb show") == left);
+}
+
 TEST_CASE("fdb add makes an entry once")
 {
     Daemon vxd;

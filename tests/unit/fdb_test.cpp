@@ -50,6 +50,26 @@ std::vector<FdbKey> colliding_keys(const BucketTable& table, std::size_t count, 
 
 } // namespace
 
+TEST_CASE("the FDB counts the entries of each link, whatever becomes of them")
+{
+    Fdb fdb;
+    const auto key = [](std::uint64_t mac) { return FdbKey{BridgeId{1}, Mac::from_u64(mac)}; };
+    fdb.set(key(1), Dest::port(LinkId{5}), 0);
+    fdb.set(key(2), Dest::vtep(LinkId{6}, VtepId{1}), 0);
+    fdb.set(key(3), Dest::local(LinkId{5}), 0);
+    CHECK(fdb.count_of(LinkId{5}) == 1);
+    CHECK(fdb.count_of(LinkId{6}) == 1);
+    fdb.set(key(1), Dest::vtep(LinkId{6}, VtepId{2}), 0);
+    CHECK(fdb.count_of(LinkId{5}) == 0);
+    CHECK(fdb.count_of(LinkId{6}) == 2);
+    fdb.erase(key(1));
+    fdb.erase(key(1));
+    fdb.erase(key(3));
+    CHECK(fdb.count_of(LinkId{6}) == 1);
+    fdb.erase_if([](FdbKey, Dest, std::uint32_t) { return true; });
+    CHECK(fdb.count_of(LinkId{6}) == 0);
+}
+
 TEST_CASE("the FDB agrees with a map over random changes, flushes and rebuilds")
 {
     std::mt19937_64 random(1);

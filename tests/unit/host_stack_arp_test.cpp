@@ -162,7 +162,7 @@ TEST_CASE("an interface without an address of the family, or that is gone or dow
     lab.stack.solicit(kVxlan, ip("2001:db8::1"), {});
     lab.stack.solicit(LinkId{99}, ip("192.0.2.2"), {});
     lab.stack.announce(LinkId{99}, ip("192.0.2.2"));
-    lab.model.find(kUplink)->is_up = false;
+    lab.model.edit(kUplink)->is_up = false;
     lab.stack.solicit(kUplink, ip("192.0.2.2"), {});
     lab.stack.announce(kUplink, ip("192.0.2.1"));
     CHECK(lab.receive(kUplink, PuntReason::kUnderlay, arp_request("192.0.2.2", "192.0.2.1")));

@@ -50,7 +50,7 @@ inline Model small_model()
         link.master = master;
         link.own_bridge = BridgeId{domain};
         link.kind = std::move(kind);
-        model.links[id] = link;
+        model.put(link);
     };
     add(kUplink, "uplink", kUplinkMac, kNoLink, 0, PortSpec{});
     add(kBridge, "br0", kBridgeMac, kNoLink, 1, BridgeSettings{});
@@ -59,7 +59,7 @@ inline Model small_model()
     add(kMember, "vxlan200", *Mac::parse("02:00:00:00:01:05"), kBridge, 3, VxlanSettings{});
     add(kAlone, "uplink2", *Mac::parse("02:00:00:00:01:06"), kNoLink, 0, PortSpec{});
     add(kLonely, "vxlan300", *Mac::parse("02:00:00:00:01:07"), kNoLink, 4, VxlanSettings{});
-    const auto address = [&](LinkId link, const char* text) { model.addresses[{link, *IpPrefix::parse(text)}] = {}; };
+    const auto address = [&](LinkId link, const char* text) { model.add_address({link, *IpPrefix::parse(text)}); };
     address(kUplink, "192.0.2.1/24");
     address(kUplink, "2001:db8:1::1/64");
     address(kAlone, "198.51.100.1/24");
@@ -67,14 +67,14 @@ inline Model small_model()
     address(kBridge, "2001:db8:a::1/64");
     address(kVxlan, "172.18.10.0/32");
     const auto route = [&](const char* to, const char* via, LinkId link) {
-        model.routes[*IpPrefix::parse(to)] = {via == nullptr ? std::optional<IpAddress>{} : ip(via), link, true};
+        model.set_route(*IpPrefix::parse(to), {via == nullptr ? std::optional<IpAddress>{} : ip(via), link, true});
     };
     route("172.18.20.0/24", "172.18.20.0", kVxlan);
     route("172.18.30.0/24", "172.18.30.0", kVxlan);
     route("172.18.20.128/25", "172.18.10.99", kBridge);
     route("10.0.0.0/8", nullptr, kVxlan);
     route("0.0.0.0/0", "192.0.2.254", kUplink);
-    model.neighbors[{kVxlan, ip("172.18.30.0")}] = kPeerMac;
+    model.set_neighbor({kVxlan, ip("172.18.30.0")}, kPeerMac);
     return model;
 }
 

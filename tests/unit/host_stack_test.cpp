@@ -146,16 +146,15 @@ TEST_CASE("the next hop of a routed packet is found as workers find it")
     CHECK_FALSE(hop("172.18.10.255")); // broadcast
     CHECK_FALSE(hop("192.0.2.9"));     // underlay subnet
     CHECK_FALSE(hop("8.8.8.8"));       // underlay route
-    Model nested = model;
-    nested
-        .addresses[{kVxlan, *IpPrefix::parse("172.18.11.1/16")}] = {}; // shorter than the bridge's, and looked at later
+    Model nested = small_model();
+    nested.add_address({kVxlan, *IpPrefix::parse("172.18.11.1/16")}); // shorter than the bridge's
     CHECK(next_hop_of(nested, ip("172.18.10.5")) == NeighborKey{kBridge, ip("172.18.10.5")});
     CHECK(next_hop_of(nested, ip("172.18.40.5")) == NeighborKey{kVxlan, ip("172.18.40.5")});
     CHECK(hop("2001:db8:a::9") == NeighborKey{kBridge, ip("2001:db8:a::9")});
-    Model changed = model;
-    changed.routes[*IpPrefix::parse("172.18.10.0/24")] = {ip("172.18.20.0"), kVxlan, true};
+    Model changed = small_model();
+    changed.set_route(*IpPrefix::parse("172.18.10.0/24"), {ip("172.18.20.0"), kVxlan, true});
     CHECK(next_hop_of(changed, ip("172.18.10.5")) == NeighborKey{kVxlan, ip("172.18.20.0")}); // configured wins
-    changed.find(kVxlan)->is_up = false;
+    changed.edit(kVxlan)->is_up = false;
     CHECK(next_hop_of(changed, ip("172.18.10.5")) == NeighborKey{kBridge, ip("172.18.10.5")});
 }
 

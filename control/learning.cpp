@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The Controller's other half: what comes by itself, from workers and with time.
+#include "control/controller.h"
+
+#include <algorithm>
+
+namespace vx
+{
+
+// ---- what workers report -----------------------------------------------------------------------------------------
+
+bool Controller::poll()
+{
+    dataplane_.acknowledge();
+    std::size_t count = 0;
+    {
+        auto transaction = begin();
+        count = dataplane_.take_learned([&](const LearnEvent& event) { learn(*transaction, event); });
+        if (count != 0)
+            commit(*transaction);
+    }
+    const std::int64_t now = options_.clock_ms();
+    std::size_t punted = 0;
+    while (const std::size_t taken = dataplane_.take_punted([&](LinkId in, PuntReason reason, Bytes frame) {
+        if (const auto dropped = host_stack_.receive(in, reason, frame, now))
+            dataplane_.count_drop(in, *dropped);
+    })) {
+        punted += taken;
+        if (punted > 4096)
+            break; // let the config socket have a turn; the rest is taken by the next tick
+    }
+    publish_if_needed();
+    return count + punted != 0;
+}
+
+void Controller::learn(Transaction& transaction, const LearnEvent& event)
+{
+    const Link* link = model_.find(event.link);
+    if (link == nullptr || model_.domain_of(*link) != event.key.bridge())
+        return; // deleted or moved since
+    const auto known = transaction.fdb_find(event.key);
+    if (known && known->is_fixed())
+        return;
+    if (!known && learned_[event.key.bridge().value] >= kMaxLearned) {
+        dataplane_.count_learn_refused();
+        return;
+    }
+    if (event.vtep_family == 0) {
+        transaction.fdb_set(event.key, Dest::port(link->id).with(Dest::kLearned));
+        return;
+    }
+    const VxlanSettings* vxlan = link->vxlan();
+    if (vxlan == nullptr || !vxlan->learning)
+        return;
+    const IpAddress vtep = event.vtep_family == 4 ? IpAddress::v4_from_wire(event.vtep.data())
+                                                  : IpAddress::v6_from_wire(event.vtep.data());
+    const bool is_peer = !vtep.is_unspecified() && !vtep.is_multicast() && !vtep.is_loopback() &&
+                         !vtep.is_limited_broadcast() && model_.owner_of(vtep) == nullptr;
+    if (!is_peer || vtep.family() != vxlan->local.family())
+        return; // nobody who could be answered from this device's address
+    const Remote remote{vtep, vxlan->udp_port, vxlan->vni};
+    if (!vteps_.find({link->id, remote}) && vteps_.vteps().size() >= kMaxVteps) {
+        dataplane_.count_learn_refused();
+        return;
+    }
+    transaction.fdb_set(event.key, transaction.dest_for(link->id, {remote}).with(Dest::kLearned));
+}
+
+void Controller::tick()
+{
+    dataplane_.set_now(now_seconds());
+    resolver_.tick(options_.clock_ms());
+    publish_if_needed();
+    poll();
+    age();
+    if (const std::int64_t now = options_.clock_ms(); now - checked_ms_ >= 1000) {
+        checked_ms_ = now;
+        check_ports();
+    }
+}
+
+// Once a second for every entry, part by part, so that a large table does not keep the control thread from all else.
+// A part whose entries moved meanwhile, because the table was rebuilt, has its turn a second later.
+void Controller::age()
+{
+    constexpr std::int64_t kParts = 50;
+    constexpr std::int64_t kPartMs = 1000 / kParts;
+    const std::int64_t due = std::min((options_.clock_ms() - aged_ms_) / kPartMs, kParts);
+    if (due == kParts) // late: this was all that was due
+        aged_ms_ = options_.clock_ms();
+    else
+        aged_ms_ += due * kPartMs;
+    const std::uint32_t now = now_seconds();
+    auto transaction = begin();
+    bool any = false;
+    const auto age_entry = [&](FdbKey key, Dest dest, std::uint32_t last_seen) {
+        if (!dest.has(Dest::kLearned))
+            return;
+        const Link* link = model_.find(dest.link());
+        std::uint32_t limit = 0;
+        if (link != nullptr && link->vxlan() != nullptr)
+            limit = link->vxlan()->ageing_seconds;
+        else if (link != nullptr && model_.find(link->master) != nullptr)
+            limit = model_.find(link->master)->bridge()->ageing_seconds;
+        if (limit == 0 || now - last_seen <= limit)
+            return;
+        transaction->fdb_erase(key);
+        any = true;
+    };
+    for (std::int64_t left = due; left > 0; --left) {
+        dataplane_.fdb().for_each_in(aged_parts_, kParts, age_entry);
+        aged_parts_ = (aged_parts_ + 1) % kParts;
+    }
+    if (any)
+        commit(*transaction);
+}
+
+} // namespace vx
