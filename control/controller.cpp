@@ -120,7 +120,8 @@ Result<> Controller::check_fdb_size(const Transaction& transaction) const
 }
 
 // The order keeps every worker from meeting a number that its snapshot lacks: FDB deletes, publish, synchronize, FDB
-// inserts, and only then is freed what nothing names any more.
+// inserts, and only then is freed what nothing names any more. An entry that gets another link while links change is
+// deleted and inserted, for its old link may be one that goes.
 void Controller::commit(Transaction& transaction)
 {
     const ModelDiff& before = transaction.before_;
@@ -139,8 +140,8 @@ void Controller::commit(Transaction& transaction)
     for (const NeighborKey& key : transaction.forgotten_)
         resolver_.forget(key);
     for (const auto& [key, dest] : transaction.fdb_changes_)
-        if (dest.kind() == Dest::Kind::kNone)
-            set_fdb(key, dest);
+        if (dest.kind() == Dest::Kind::kNone || (is_model_changed && dataplane_.fdb().find(key).link() != dest.link()))
+            set_fdb(key, Dest{});
     needs_publish_ |= vteps_.changes().has_new || is_model_changed;
     publish_if_needed();
     bool is_erased = false;

@@ -48,7 +48,6 @@ public:
 
     // So that no tenant fills the FDB for all others.
     static constexpr std::size_t kMaxLearned = std::size_t{1} << 18; // entries of one bridging domain
-    static constexpr std::size_t kMaxVteps = std::size_t{1} << 16;   // learned or configured, of all VXLAN devices
 
 private:
     std::unique_ptr<Transaction> begin();

@@ -59,7 +59,7 @@ void Controller::learn(Transaction& transaction, const LearnEvent& event)
     if (!is_peer || vtep.family() != vxlan->local.family())
         return; // nobody who could be answered from this device's address
     const Remote remote{vtep, vxlan->udp_port, vxlan->vni};
-    if (!vteps_.find({link->id, remote}) && vteps_.vteps().size() >= kMaxVteps) {
+    if (!vteps_.has_room_for({link->id, remote})) {
         dataplane_.count_learn_refused();
         return;
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/placement.h"
 
+#include "control/options.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <numa.h>
@@ -35,9 +37,11 @@ int nic_node(const std::vector<CommandWords>& commands)
     for (const CommandWords& words : commands) {
         const std::string kind = word_after(words, "type");
         int node = -1;
-        if (kind == "pci")
-            node = read_node(fmt::format("/sys/bus/pci/devices/{}/numa_node", word_after(words, "pci")));
-        else if (kind == "af_xdp" || kind == "af_packet")
+        if (kind == "pci") {
+            const std::string address = word_after(words, "pci");
+            const bool is_short = address.size() == std::string_view{"81:00.0"}.size(); // domain 0 is left out
+            node = read_node(fmt::format("/sys/bus/pci/devices/{}{}/numa_node", is_short ? "0000:" : "", address));
+        } else if (kind == "af_xdp" || kind == "af_packet")
             node = read_node(fmt::format("/sys/class/net/{}/device/numa_node", word_after(words, "dev")));
         if (node >= 0)
             return node;
@@ -81,15 +85,7 @@ Result<Placement> place(const std::vector<unsigned>& workers, std::optional<unsi
     return placement;
 }
 
-Affinity::Affinity()
-{
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    sched_getaffinity(0, sizeof(set), &set);
-    for (unsigned cpu = 0; cpu < CPU_SETSIZE; ++cpu)
-        if (CPU_ISSET(cpu, &set))
-            cpus_.push_back(cpu);
-}
+Affinity::Affinity() : cpus_(allowed_cpus()) {}
 
 void Affinity::restore_without(const std::vector<unsigned>& cpus) const
 {

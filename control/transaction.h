@@ -92,6 +92,8 @@ public:
 
     void fdb_set(FdbKey key, Dest dest);
     void fdb_erase(FdbKey key);
+    // Gives the far VTEP a number; false: there is none left.
+    bool intern(LinkId vxlan, const Remote& remote);
     // The Dest for a list of remotes of a VXLAN device: one VTEP, or a replication list. Precondition: not empty.
     Dest dest_for(LinkId vxlan, const std::vector<Remote>& remotes);
     // The remotes behind a Dest of kind kVtep or kReplicate.

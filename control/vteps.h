@@ -29,6 +29,8 @@ struct IdHash {
 class VtepRegistry
 {
 public:
+    static constexpr std::size_t kMax = std::size_t{1} << 16; // VTEPs, learned or configured, of all VXLAN devices
+
     using Key = std::pair<LinkId, Remote>; // the VXLAN device and the far VTEP
     struct Vtep {
         Key key;
@@ -43,6 +45,8 @@ public:
     // The number of a VTEP; a new one has no references yet.
     VtepId intern(const Key& key);
     std::optional<VtepId> find(const Key& key) const;
+    // Whether that one has a number, or may get one.
+    bool has_room_for(const Key& key) const { return by_key_.size() < kMax || by_key_.contains(key); }
     const Key& key_of(VtepId id) const { return vteps_[id.value].key; }
     // The number of a list with exactly these VTEPs.
     ReplicationId intern(LinkId vxlan, const std::vector<VtepId>& vteps);

@@ -182,6 +182,13 @@ std::size_t Dataplane::take_punted(const std::function<void(LinkId in, PuntReaso
 
 bool Dataplane::inject(LinkId link, Bytes frame)
 {
+    // Half of the ring is the fabric's, as of the punt ring: no container may crowd out the ARP and ND that tunnels
+    // live on by asking more than can be answered.
+    const SpscRing<rte_mbuf*>& ring = state_->workers.front()->inject_ring();
+    const ForwardingConfig& config = state_->config.read();
+    const bool is_fabric = link.value < config.links.size() && config.link(link).role == LinkState::Role::kUnderlay;
+    if (!is_fabric && ring.count() >= ring.capacity() / 2)
+        return false;
     rte_mbuf* mbuf = state_->pool.alloc();
     if (mbuf == nullptr)
         return false;

@@ -95,8 +95,9 @@ Result<> check_other(const Model& model, const Words& words, const FdbWords& par
     return Ok{};
 }
 
-Result<> check_destination(const Model& model, const Words& words, const FdbWords& parsed, const Link& link)
+Result<> check_destination(Transaction& transaction, const Words& words, const FdbWords& parsed, const Link& link)
 {
+    const Model& model = transaction.model();
     const VxlanSettings& vxlan = *link.vxlan();
     if (!parsed.dst)
         return words.missing("dst");
@@ -106,6 +107,9 @@ Result<> check_destination(const Model& model, const Words& words, const FdbWord
     if (*parsed.dst == vxlan.local || model.owner_of(*parsed.dst) != nullptr)
         return error("{}: dst {} is our own address; expected that of another VTEP", words.name(),
                      parsed.dst->to_string());
+    // The number it gets is given back where the command fails.
+    if (!transaction.intern(link.id, remote_of(parsed, vxlan)))
+        return error("{}: there are {} far VTEPs already, and no more are supported", words.name(), VtepRegistry::kMax);
     return Ok{};
 }
 
@@ -132,7 +136,7 @@ Result<Reply> set_on_vxlan(Transaction& transaction, const Words& words, const F
 {
     const Model& model = transaction.model();
     const VxlanSettings& vxlan = *link.vxlan();
-    if (auto fits = check_destination(model, words, parsed, link); !fits)
+    if (auto fits = check_destination(transaction, words, parsed, link); !fits)
         return std::move(fits).error();
     if (parsed.mac.is_zero())
         return set_flood(transaction, words, parsed, link, how);

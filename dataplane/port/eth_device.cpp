@@ -40,8 +40,10 @@ Result<EthDevice> EthDevice::take(const std::string& devargs)
         id = rte_eth_iterator_init(&iterator, name.c_str()) == 0 ? rte_eth_iterator_next(&iterator) : kNone;
         if (id != kNone)
             rte_eth_iterator_cleanup(&iterator);
-        if (id >= RTE_MAX_ETHPORTS)
+        if (id >= RTE_MAX_ETHPORTS) {
+            rte_eal_hotplug_remove("vdev", name.c_str());
             return error("DPDK device \"{}\" is no network device", devargs);
+        }
     }
     EthDevice device{id, origin};
     device.others_ = std::move(others);

@@ -8,24 +8,34 @@
 
 #include <catch2/catch.hpp>
 
+#include <functional>
+#include <vector>
+
 namespace vx::test
 {
 
-// A vxd without threads, and a person who types at it.
+// A vxd, and a person who types at it. Its workers have threads if they are started.
 class Daemon
 {
 public:
-    Daemon()
+    using Clock = std::function<std::int64_t()>;
+
+    explicit Daemon(std::vector<unsigned> workers = {0}, std::uint32_t buffers = 1023, Clock clock_ms = stands_still)
     {
         DataplaneOptions options;
-        options.worker_cpus = {0};
-        options.mbuf_count = 1023;
+        options.worker_cpus = std::move(workers);
+        options.mbuf_count = buffers;
         auto made = Dataplane::create(test::eal(), options);
         REQUIRE(made.has_value());
         dataplane_ = *std::move(made);
         controller_ = std::make_unique<Controller>(
-            *dataplane_, Controller::Options{.mac_seed = "test", .clock_ms = [] { return std::int64_t{0}; }});
+            *dataplane_, Controller::Options{.mac_seed = "test", .clock_ms = std::move(clock_ms)});
     }
+    static std::int64_t stands_still() { return 0; }
+
+    void start_workers() { dataplane_->start(); }
+    void stop_workers() { dataplane_->stop(); }
+    Controller& controller() { return *controller_; }
 
     // Every line is to succeed; the output of the last.
     std::string operator()(std::string_view lines) { return success(lines, Format::kText).get<std::string>(); }
@@ -54,9 +64,10 @@ public:
     }
 
     // As one transaction.
-    Response run(std::string_view lines, Format format = Format::kText)
+    Response run(std::string_view lines, Format format = Format::kText, OnFailure on_failure = OnFailure::kUndoAll)
     {
         Request request;
+        request.on_failure = on_failure;
         request.commands = parse_script(lines, "test").value().commands;
         request.format = format;
         return controller_->run(request);

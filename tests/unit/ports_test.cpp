@@ -30,8 +30,10 @@ std::optional<OpenedPort> open_on_va(const std::string& kind)
     auto opened = try_open({kind, {{"dev", "va"}}, "up"});
     if (opened)
         return std::move(*opened);
-    WARN("skipped: " << opened.error().message);
+    INFO(opened.error().message);
     REQUIRE(kind == "af_xdp");
+    REQUIRE(socket(AF_XDP, SOCK_RAW, 0) < 0);
+    WARN("skipped: this kernel has no AF_XDP");
     return std::nullopt;
 }
 
@@ -136,10 +138,11 @@ TEST_CASE("af_xdp sends a frame that lies in several segments")
     make_veth();
     const RawSocket far{"vb"};
     auto opened = try_open({"af_xdp", {{"dev", "va"}}, "up"});
-    if (!opened) {
-        WARN("skipped: " << opened.error().message);
+    if (!opened && socket(AF_XDP, SOCK_RAW, 0) < 0) {
+        WARN("skipped: this kernel has no AF_XDP");
         return;
     }
+    REQUIRE(opened.has_value());
     const Frame frame = experimental_frame(1000);
     rte_mbuf* mbufs[] = {mbuf_of(Frame(frame.begin(), frame.begin() + 50))};
     rte_pktmbuf_chain(mbufs[0], mbuf_of(Frame(frame.begin() + 50, frame.end())));
