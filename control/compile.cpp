@@ -297,6 +297,7 @@ void Compiler::compile_routing()
     config_.local_v6.clear();
     config_.adjacencies = SharedArray<Adjacency>{1};
     routes_.clear();
+    add_martians();
     add_addresses();
     add_routes();
     config_.routes = RouteTable::build(routes_);
@@ -341,6 +342,13 @@ void Compiler::add_routes()
             adjacency = {Adjacency::Kind::kVia, route.link, route.via->v4_host()};
         add_route(prefix, adjacency);
     }
+}
+
+// RFC 1812 section 5.3.7. A route that is longer wins, as where 240/4 is used after all.
+void Compiler::add_martians()
+{
+    for (const char* text : {"0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4"})
+        add_route(*IpPrefix::parse(text), {Adjacency::Kind::kMartian, kNoLink, 0});
 }
 
 void Compiler::add_route(const IpPrefix& prefix, const Adjacency& adjacency)

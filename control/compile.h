@@ -52,6 +52,7 @@ private:
     void compile_routing();
     void add_addresses();
     void add_routes();
+    void add_martians();
     void add_route(const IpPrefix& prefix, const Adjacency& adjacency);
     void compare_next_hops();
     bool concerns_underlay(const ModelDiff& before) const;

@@ -86,10 +86,10 @@ private:
     std::map<NeighborKey, Mac> routed_neighbors_;         // what is in the data plane's neighbour table
     std::vector<std::uint32_t> learned_;                  // entries, by BridgeId
     bool needs_publish_ = false;
-    bool needs_refresh_ = false; // a table was rebuilt
-    std::int64_t aged_ms_ = 0;   // until when it was due
-    std::size_t aged_parts_ = 0; // of the table, in this round
-    std::int64_t checked_ms_ = 0; // when interfaces were looked for
+    bool needs_refresh_ = false;                  // a table was rebuilt
+    std::int64_t aged_ms_ = 0;                    // until when it was due
+    std::size_t aged_parts_ = 0;                  // of the table, in this round
+    std::int64_t checked_ms_ = 0;                 // when interfaces were looked for
     std::map<LinkId, std::string> reopen_errors_; // that were logged
 };
 

@@ -14,7 +14,15 @@
 namespace vx
 {
 
-inline constexpr std::uint8_t kIcmpTimeExceeded = 11; // RFC 792
+// An ICMP error (RFC 792): what comes before the packet that it is about.
+struct IcmpError {
+    std::uint8_t type = 0;
+    std::uint8_t code = 0;
+    std::uint16_t mtu = 0; // of the next hop, where the type has one (RFC 1191)
+
+    static IcmpError time_exceeded() { return {11, 0, 0}; }
+    static IcmpError fragmentation_needed(std::uint16_t mtu) { return {3, 4, mtu}; }
+};
 
 struct Station {
     Mac mac;

@@ -74,8 +74,12 @@ std::optional<DropReason> HostStack::receive(LinkId in, PuntReason reason, Bytes
     if (reason == PuntReason::kUnresolved)
         return hold(in, frame, now_ms);
     if (reason == PuntReason::kTtlExpired) {
-        send_time_exceeded(*interface, frame, now_ms);
+        send_error(*interface, IcmpError::time_exceeded(), frame, now_ms);
         return DropReason::ttl_expired;
+    }
+    if (reason == PuntReason::kTooBig) {
+        tell_of_mtu(*interface, frame, now_ms);
+        return DropReason::frame_too_big;
     }
     switch (ethernet_of(frame).type.host()) {
     case ether_type::kArp:
@@ -143,7 +147,17 @@ HostStack::Verdict HostStack::receive_ipv4(const Link& interface, Bytes frame)
     return std::nullopt;
 }
 
-void HostStack::send_time_exceeded(const Link& interface, Bytes frame, std::int64_t now_ms)
+// RFC 1191: the largest packet that would have passed.
+void HostStack::tell_of_mtu(const Link& interface, Bytes frame, std::int64_t now_ms)
+{
+    const auto packet = parse_ipv4(frame);
+    if (!packet)
+        return;
+    if (const auto path = model_.path_to(address_of(packet->header.destination)))
+        send_error(interface, IcmpError::fragmentation_needed(model_.mtu_of(*path->link)), frame, now_ms);
+}
+
+void HostStack::send_error(const Link& interface, const IcmpError& error, Bytes frame, std::int64_t now_ms)
 {
     constexpr std::size_t kMaxQuote = 576 - sizeof(Ipv4Header) - sizeof(IcmpHeader); // RFC 1812 section 4.3.2.3
     constexpr std::uint8_t kInternetControl = 0xc0;                                  // RFC 1812 section 4.3.2.5
@@ -158,7 +172,10 @@ void HostStack::send_time_exceeded(const Link& interface, Bytes frame, std::int6
     if (!own || !is_peer(peer) || address_of(packet->header.destination).is_multicast() || !may_send_error(now_ms))
         return;
     std::vector<std::byte> message(sizeof(IcmpHeader));
-    message[0] = std::byte{kIcmpTimeExceeded};
+    message[0] = std::byte{error.type};
+    message[1] = std::byte{error.code};
+    message[6] = static_cast<std::byte>(error.mtu >> 8);
+    message[7] = static_cast<std::byte>(error.mtu & 0xff);
     const Bytes quote = packet->whole.first(std::min(packet->whole.size(), kMaxQuote));
     message.insert(message.end(), quote.begin(), quote.end());
     send_(interface.id, icmp4_frame({interface.mac, *own}, {ethernet.source, peer}, kInternetControl, packet->header.id,

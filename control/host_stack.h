@@ -53,7 +53,8 @@ private:
     Verdict receive_solicitation(const Link& interface, Bytes frame, const Icmp6Packet& packet, std::int64_t now_ms);
     Verdict receive_advertisement(const Link& interface, const Icmp6Packet& packet, std::int64_t now_ms);
     Verdict hold(LinkId in, Bytes frame, std::int64_t now_ms);
-    void send_time_exceeded(const Link& interface, Bytes frame, std::int64_t now_ms);
+    void send_error(const Link& interface, const IcmpError& error, Bytes frame, std::int64_t now_ms);
+    void tell_of_mtu(const Link& interface, Bytes frame, std::int64_t now_ms);
 
     // Whether the address is one of the interface's; one that its whole side of vxd answers for; a neighbour's by the
     // interface's subnets; and one that a reply may be sent to.

@@ -63,6 +63,7 @@ struct Ipv4Header {
     unsigned version() const { return version_ihl >> 4; }
     std::size_t size() const { return (version_ihl & 0x0fU) * 4U; } // bytes, options included
     bool has_sound_version_and_size() const { return version_ihl >= 0x45 && version_ihl <= 0x4f; }
+    bool may_be_fragmented() const { return (fragment.host() & kDontFragment) == 0; }
     bool is_fragment() const { return (fragment.host() & (kMoreFragments | kOffsetMask)) != 0; }
     bool is_later_fragment() const { return (fragment.host() & kOffsetMask) != 0; }
 };

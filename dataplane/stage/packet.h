@@ -51,8 +51,8 @@ static_assert(sizeof(Packet) <= 64);
 struct Context {
     Context(const ForwardingConfig& config_, LinkCounters* link_counters_, WorkerCounters& worker_,
             LearnFilter& learn_filter, Transmitter& transmitter_, std::uint32_t now_)
-        : config(config_), links(config_.links), vteps(config_.vteps), fdb(*config_.fdb),
-          link_counters(link_counters_), worker(worker_), learn(learn_filter), transmitter(transmitter_), now(now_)
+        : config(config_), links(config_.links), vteps(config_.vteps), fdb(*config_.fdb), link_counters(link_counters_),
+          worker(worker_), learn(learn_filter), transmitter(transmitter_), now(now_)
     {
     }
 

@@ -42,6 +42,14 @@ inline void route_check(Packet& packet, Context& context) noexcept
         trim_tail(packet.mbuf, padding);
 }
 
+// RFC 1812 section 5.3.7: this network, loopback, multicast and reserved addresses. Destinations that are so have
+// routes (control/compile.h).
+inline bool is_martian_source(const Be32& address) noexcept
+{
+    const auto first = load<std::uint8_t>(&address);
+    return first == 0 || first == 127 || first >= 224;
+}
+
 inline void route(Packet& packet, Context& context) noexcept
 {
     if (packet.dest.kind() != Dest::Kind::kLocal)
@@ -61,14 +69,18 @@ inline void route(Packet& packet, Context& context) noexcept
         break;
     case Adjacency::Kind::kConnected:
         break;
+    case Adjacency::Kind::kMartian:
+        return drop(packet, DropReason::martian);
     default:
         return drop(packet, DropReason::no_route);
     }
+    if (is_martian_source(ip.source)) [[unlikely]]
+        return drop(packet, DropReason::martian);
     if (ip.ttl <= 1)
         return punt(packet, PuntReason::kTtlExpired);
     const LinkState& egress = context.link(adjacency.interface);
     if (rte_pktmbuf_pkt_len(packet.mbuf) > l3 + std::size_t{egress.mtu})
-        return drop(packet, DropReason::frame_too_big);
+        return ip.may_be_fragmented() ? drop(packet, DropReason::frame_too_big) : punt(packet, PuntReason::kTooBig);
     const auto neighbor = context.config.neighbors->find(NeighborTable::key(adjacency.interface, next_hop));
     if (neighbor.value == 0)
         return punt(packet, PuntReason::kUnresolved);

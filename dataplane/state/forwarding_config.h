@@ -65,6 +65,7 @@ struct Adjacency {
         kVia,       // the neighbour `via` on `interface`
         kUnderlay,  // out of an underlay port
         kBroadcast, // a subnet's broadcast address; not routed (RFC 2644)
+        kMartian,   // an address that is nobody's
     };
     Kind kind = Kind::kNone;
     LinkId interface;      // a bridge or VXLAN device

@@ -12,6 +12,7 @@ enum class PuntReason : std::uint8_t {
     kLocal,      // to one of our own addresses on a bridge or VXLAN device; ARP and ND there
     kUnresolved, // routed; the neighbour's MAC is unknown
     kTtlExpired, // routed; wants an ICMP time exceeded
+    kTooBig,     // routed, not to be fragmented; wants an ICMP fragmentation needed
 };
 
 } // namespace vx

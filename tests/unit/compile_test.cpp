@@ -261,8 +261,8 @@ void check_same(const ForwardingConfig& a, const ForwardingConfig& b)
     for (std::size_t i = 1; i < std::max(a.vteps.size(), b.vteps.size()); ++i) {
         if (i >= a.vteps.size() || i >= b.vteps.size())
             FAIL("VTEP " << i << " is missing");
-        const bool is_same = a.vteps[i].next() == b.vteps[i].next() &&
-                             a.vteps[i].vxlan() == b.vteps[i].vxlan() && a.vteps[i].remote() == b.vteps[i].remote() &&
+        const bool is_same = a.vteps[i].next() == b.vteps[i].next() && a.vteps[i].vxlan() == b.vteps[i].vxlan() &&
+                             a.vteps[i].remote() == b.vteps[i].remote() &&
                              header_of(a.vteps[i]) == header_of(b.vteps[i]);
         INFO("VTEP " << i);
         REQUIRE(is_same);

@@ -269,6 +269,7 @@ inline std::vector<Received> every_kind()
         {kUplink, PuntReason::kUnderlay, advertisement},
         {kPort, PuntReason::kUnresolved, ping(kBridgeMac, "172.18.20.5", "172.18.10.5")},
         {kPort, PuntReason::kTtlExpired, ping(kBridgeMac, "172.18.20.5", "172.18.10.5")},
+        {kPort, PuntReason::kTooBig, ping(kBridgeMac, "172.18.20.5", "172.18.10.5")},
     };
 }
 

@@ -18,8 +18,12 @@ TEST_CASE("every kind of frame that something is done about is served")
         HostStackLab lab;
         lab.resolver.want_next_hops({{kUplink, ip("192.0.2.2")}, {kUplink, ip("2001:db8:1::2")}}, lab.now);
         const auto verdict = lab.receive(kind.in, kind.reason, kind.frame);
-        CHECK(verdict == (kind.reason == PuntReason::kTtlExpired ? std::optional{DropReason::ttl_expired}
-                                                                 : std::optional<DropReason>{}));
+        std::optional<DropReason> expected;
+        if (kind.reason == PuntReason::kTtlExpired)
+            expected = DropReason::ttl_expired;
+        if (kind.reason == PuntReason::kTooBig)
+            expected = DropReason::frame_too_big;
+        CHECK(verdict == expected);
     }
 }
 
@@ -226,6 +230,21 @@ TEST_CASE("time exceeded is not sent about errors, later fragments, broadcasts, 
     for (const char* source : {"172.18.10.255", "172.18.10.1", "0.0.0.0", "224.0.0.1", "255.255.255.255", "127.0.0.1"})
         CHECK(silent([&](Octets& frame) { frame = ping(kBridgeMac, "172.18.20.5", source); }));
     CHECK(silent([](Octets& frame) { frame = ping(kBridgeMac, "224.0.0.9", "172.18.10.5"); }));
+}
+
+TEST_CASE("who sent a packet that is too large is told the MTU of the way it would have gone")
+{
+    HostStackLab lab;
+    const Octets frame = ping(kBridgeMac, "172.18.20.5", "172.18.10.5", 1500);
+    CHECK(lab.receive(kPort, PuntReason::kTooBig, frame) == DropReason::frame_too_big);
+    const Sent error = lab.reply();
+    CHECK(error.link == kBridge);
+    CHECK(has_right_checksums(error.frame));
+    CHECK(error.frame[kL4] == std::byte{3});
+    CHECK(error.frame[kL4 + 1] == std::byte{4});
+    const auto mtu = std::size_t{std::to_integer<std::uint8_t>(error.frame[kL4 + 6])} * 256 +
+                     std::to_integer<std::uint8_t>(error.frame[kL4 + 7]);
+    CHECK(mtu == lab.model.mtu_of(*lab.model.find(kVxlan)));
 }
 
 TEST_CASE("errors are limited to a number each second")

@@ -37,6 +37,12 @@ def there(*arguments, **options):
     return udp(C1, GATEWAY, *arguments, src=HERE, dst=THERE, **options)
 
 
+def icmp_error(packet, gateway_mac, gateway, station_mac, **options):
+    """RFC 1812 section 4.3.2: as much of the packet as fits into 576 bytes, precedence 6."""
+    return Ether(dst=station_mac, src=gateway_mac) / IP(src=gateway, dst=packet[IP].src, id=packet[IP].id, tos=0xc0) \
+        / ICMP(**options) / Raw(bytes(packet[IP])[:548])
+
+
 @golden_each(noudpcsum=dict(checksum=False), udpcsum=dict(checksum=True))
 def route_to_far_host(case, checksum):
     """A packet for the far host's subnet leaves with the VXLAN device's MAC as its source, the far router's as its
@@ -122,7 +128,7 @@ def route_longest_prefix(case):
         frame = udp(C1, GATEWAY, src=HERE, dst=destination)
         case.send("docker1", [frame])
         case.expect("uplink", [encapsulated(hop(frame, OURS, mac), far)])
-    nowhere = ["172.17.255.255", "172.19.0.0", "8.8.8.8", "224.0.0.5", "255.255.255.255", "0.0.0.0", "172.18.10.255"]
+    nowhere = ["172.17.255.255", "172.19.0.0", "8.8.8.8", "172.18.10.255"]
     case.send("docker1", [udp(C1, GATEWAY, src=HERE, dst=destination) for destination in nowhere])
     case.drop("docker1", "no_route", len(nowhere))
 
@@ -168,12 +174,46 @@ def routed_padding(case):
 
 @golden
 def routed_mtu_edge(case):
-    """A packet of exactly the MTU is routed; with DF or without it, one byte more is not."""
+    """A packet of exactly the MTU is routed; with DF or without it, one byte more is not, and of one with DF the sender is
+    told."""
     routed(case)
-    fits = there(1450 - 28)
-    case.send("docker1", [fits, there(1450 - 27), there(1450 - 27, flags="DF")])
+    fits, told = there(1450 - 28), Ether(bytes(there(1450 - 27, flags="DF")))
+    case.send("docker1", [fits, there(1450 - 27), told])
     case.expect("uplink", [encapsulated(hop(fits, OURS, FAR_ROUTER))])
+    case.expect("docker1", [icmp_error(told, GATEWAY, "172.18.10.1", C1, type=3, code=4, nexthopmtu=1450)])
     case.drop("docker1", "frame_too_big", 2)
+
+
+@golden
+def routed_mtu_edge_of_the_bridge(case):
+    """The same towards a container: the far host is told, by the VXLAN device's address."""
+    routed(case)
+    case.setup("link set docker1 mtu 1400")
+    told = Ether(bytes(udp(FAR_ROUTER, OURS, 1400 - 27, src=THERE, dst=HERE, ttl=63, flags="DF")))
+    case.send("uplink", [received(told)])
+    error = icmp_error(told, OURS, "172.18.10.0", FAR_ROUTER, type=3, code=4, nexthopmtu=1400)
+    case.expect("uplink", [encapsulated(error)])
+    case.drop("vxlan100", "frame_too_big", 1)
+
+
+@golden
+def martian(case):
+    """RFC 1812 section 5.3.7: no packet from or to this network, loopback, multicast and reserved addresses is routed, a
+    default route or not; but for those of a route that is longer."""
+    routed(case)
+    case.setup("""
+        route add default via 172.18.20.0 dev vxlan100 onlink
+        route add 240.1.0.0/16 via 172.18.20.0 dev vxlan100 onlink""")
+    nobodys = ["0.0.0.1", "127.0.0.1", "127.255.255.255", "224.0.0.5", "239.255.255.255", "240.0.0.1", "255.255.255.255"]
+    frames = [udp(C1, GATEWAY, src=HERE, dst=address) for address in nobodys]
+    frames += [udp(C1, GATEWAY, src=address, dst=THERE) for address in nobodys + ["0.0.0.0"]]
+    case.send("docker1", frames)
+    case.drop("docker1", "martian", len(frames))
+    routable = ["1.0.0.0", "126.255.255.255", "128.0.0.0", "223.255.255.255", "169.254.1.1"]
+    passing = [udp(C1, GATEWAY, src=HERE, dst=address) for address in routable + ["240.1.2.3"]]
+    passing += [udp(C1, GATEWAY, src=address, dst=THERE) for address in routable]
+    case.send("docker1", passing)
+    case.expect("uplink", [encapsulated(hop(frame, OURS, FAR_ROUTER)) for frame in passing])
 
 
 @golden
@@ -209,12 +249,6 @@ def routed_ip_checksum(case):
     case.drop("docker1", "routed_ip_checksum", 16)
 
 
-def time_exceeded(packet, gateway_mac, gateway, station_mac):
-    """RFC 1812 section 4.3.2: as much of the packet as fits into 576 bytes, precedence 6."""
-    return Ether(dst=station_mac, src=gateway_mac) / IP(src=gateway, dst=packet[IP].src, id=packet[IP].id, tos=0xc0) \
-        / ICMP(type=11, code=0) / Raw(bytes(packet[IP])[:548])
-
-
 @golden
 def ttl_expired(case):
     """A TTL of 1 or 0 ends here, and the sender is told; of an ICMP error or a later fragment nobody is told."""
@@ -223,7 +257,7 @@ def ttl_expired(case):
             Ether(dst=GATEWAY, src=C1) / IP(src=HERE, dst=THERE, ttl=1, id=4) / ICMP() / Raw(payload(8))]
     told = [Ether(bytes(frame)) for frame in told]
     case.send("docker1", told)
-    case.expect("docker1", [time_exceeded(frame, GATEWAY, "172.18.10.1", C1) for frame in told])
+    case.expect("docker1", [icmp_error(frame, GATEWAY, "172.18.10.1", C1, type=11, code=0) for frame in told])
     quiet = [Ether(dst=GATEWAY, src=C1) / IP(src=HERE, dst=THERE, ttl=1) / ICMP(type=11) / Raw(payload(28)),
              Ether(dst=GATEWAY, src=C1) / IP(src=HERE, dst=THERE, ttl=1) / ICMP(type=3) / Raw(payload(28)),
              Ether(dst=GATEWAY, src=C1) / IP(src=HERE, dst=THERE, ttl=1, frag=5, proto=17) / Raw(payload(28))]
