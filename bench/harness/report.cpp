@@ -112,6 +112,7 @@ Report::Report(std::string bench, const RunOptions& options) : options_(options)
                json_["bench"].get<std::string>(), json_["machine"]["cpu"].get<std::string>(), calibration_.tsc_ghz(),
                calibration_.cycles_per_tick(), chase_4m, chase_64m, load_average());
     fmt::print("{:<58} {:>9} {:>17} {:>17} {:>9}\n", "", "median", "p10 - p90", "95% of median", "discarded");
+    std::fflush(stdout);
 }
 
 void Report::add(const std::string& name, const std::string& unit, const Sampling& sampling, nlohmann::json facts)

@@ -3,13 +3,17 @@
 
 #include <sys/resource.h>
 
+#include <chrono>
+
 namespace vx::bench
 {
 
 namespace
 {
 
-constexpr std::size_t kMaxTriesPerSample = 20; // on a core that is never quiet, measure all the same, and say so
+// On a core that is never quiet, measure all the same, and say so.
+constexpr std::size_t kMaxTriesPerSample = 20;
+constexpr std::chrono::seconds kMaxPatience{10};
 
 // How often the kernel took the CPU away from this thread.
 long preemptions()
@@ -36,6 +40,7 @@ Pairs sample_pairs(Calibration& calibration, const Block& first, const Block& se
 {
     first(count), second(count); // caches, page faults, branch predictors
     Pairs pairs;
+    const auto give_up = std::chrono::steady_clock::now() + kMaxPatience;
     const double units = 2 * static_cast<double>(count);
     for (std::size_t tries = 0; pairs.first.values.size() < samples; ++tries) {
         const long preempted = preemptions();
@@ -45,7 +50,8 @@ Pairs sample_pairs(Calibration& calibration, const Block& first, const Block& se
         of_second += second(count);
         of_first += first(count);
         const bool is_quiet = calibration.is_quiet() && preemptions() == preempted;
-        if ((was_quiet && is_quiet) || tries >= kMaxTriesPerSample * samples) {
+        const bool is_patient = tries < kMaxTriesPerSample * samples && std::chrono::steady_clock::now() < give_up;
+        if ((was_quiet && is_quiet) || !is_patient) {
             pairs.first.values.push_back(static_cast<double>(of_first) / units);
             pairs.second.values.push_back(static_cast<double>(of_second) / units);
         } else {
