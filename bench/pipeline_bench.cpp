@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <valgrind/callgrind.h>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -59,6 +60,16 @@ std::vector<SceneOptions> scenarios()
     return all;
 }
 
+// The same against itself: what difference between two things this machine can tell from none. Once the very same
+// scene, and once two that were built alike, for what their places in memory may do.
+struct Control {
+    const char* name;
+    SceneOptions scene;
+};
+constexpr std::array<Control, 2> kControls{{{"A/A control: encap", {.way = Way::kEncap, .fdb_entries = 1000}},
+                                            {"A/A control: decap", {.way = Way::kDecap, .fdb_entries = 1000}}}};
+constexpr double kResolution = 0.02;
+
 // Every frame has to come out at the other end, or what was measured is not what it is called.
 bool is_sound(Scene& scene, const std::string& name)
 {
@@ -71,6 +82,24 @@ bool is_sound(Scene& scene, const std::string& name)
     fmt::print(stderr, "{}: {} of {} frames came out, {} were dropped\n", name, scene.sent() - before, packets,
                scene.dropped());
     return false;
+}
+
+Block block_of(Scene& scene, Scene::Run what)
+{
+    return [&scene, what](std::size_t count) { return scene.run(what, count); };
+}
+
+void measure_control(Report& report, const RunOptions& options, const Control& control, MbufPool& pool, Sink& sink)
+{
+    Scene one{control.scene, pool, sink};
+    Scene alike{control.scene, pool, sink};
+    for (Scene* const other : {&one, &alike}) {
+        const std::string name = fmt::format("{}, {}", control.name, other == &one ? "itself" : "built alike");
+        const Pairs pairs = sample_pairs(report.calibration(), block_of(one, Scene::Run::kPipeline),
+                                         block_of(*other, Scene::Run::kPipeline), kBlockPackets, options.samples);
+        report.add(name, "ticks/packet more", difference(pairs));
+        report.add_ratio(name, ratio(pairs), one_within(kResolution));
+    }
 }
 
 // Under callgrind: the instructions of `packets` packets, frames alone and with the pipeline, each dumped under the
@@ -105,6 +134,9 @@ int run(int argc, char** argv)
         for (const SceneOptions& scenario : scenarios())
             if (wants(options, name_of(scenario)))
                 fmt::print("{}\n", name_of(scenario));
+        for (const Control& control : kControls)
+            if (wants(options, control.name))
+                fmt::print("{}\n", control.name);
         return 0;
     }
 
@@ -133,13 +165,13 @@ int run(int argc, char** argv)
             count_instructions(scene, name, counted_packets);
             continue;
         }
-        const auto block = [&scene](Scene::Run what) {
-            return [&scene, what](std::size_t count) { return scene.run(what, count); };
-        };
         report->add(name, "ticks/packet",
-                    sample_net(report->calibration(), block(Scene::Run::kPipeline), block(Scene::Run::kFramesOnly),
-                               kBlockPackets, options.samples));
+                    difference(sample_pairs(report->calibration(), block_of(scene, Scene::Run::kPipeline),
+                                            block_of(scene, Scene::Run::kFramesOnly), kBlockPackets, options.samples)));
     }
+    for (const Control& control : kControls)
+        if (report && wants(options, control.name))
+            measure_control(*report, options, control, *pool, *sink);
     return report ? report->finish() : 0;
 }
 

@@ -220,6 +220,10 @@ class Suite:
         if self.compile(""):
             self.run_step("instructions", [sys.executable, "bench/instructions", "--check", "--build", self.build])
 
+    def step_benches(self):
+        if self.compile(""):
+            self.run_step("benches", [sys.executable, "tests/check/benches.py", self.build])
+
     def step_asan(self):
         self.sanitized("-asan", lambda test: True)
 
@@ -250,6 +254,7 @@ class Suite:
         ("headers", step_headers, "every header compiles alone"),
         ("tests", step_tests, "unit tests, golden pipeline cases, fuzz corpora"),
         ("instructions", step_instructions, "no scenario of the pipeline takes 1% more instructions than is kept"),
+        ("benches", step_benches, "the benchmarks run, and write what bench/report reads; speed decides nothing"),
         ("asan", step_asan, "the same under AddressSanitizer and UBSan"),
         ("tsan", step_tsan, "the unit tests under ThreadSanitizer"),
         ("e2e", step_e2e, "end to end, in network namespaces, with the kernel as a peer"),

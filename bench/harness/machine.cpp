@@ -10,12 +10,12 @@
 namespace vx::bench
 {
 
-Eal start_eal(unsigned cpu, EalOptions::Memory memory)
+Eal start_eal(unsigned cpu, EalOptions::Memory memory, unsigned memory_mib)
 {
     EalOptions options;
     options.control_cpu = cpu;
     options.memory = memory;
-    options.memory_mib = 256;
+    options.memory_mib = memory_mib;
     options.file_prefix = "vxd-bench";
     auto eal = Eal::start(options);
     if (!eal) {

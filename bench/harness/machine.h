@@ -8,6 +8,6 @@ namespace vx::bench
 {
 
 // Pins the calling thread to `cpu`. Prints the error and exits with 1 if DPDK does not start.
-Eal start_eal(unsigned cpu, EalOptions::Memory memory);
+Eal start_eal(unsigned cpu, EalOptions::Memory memory, unsigned memory_mib = 256);
 
 } // namespace vx::bench

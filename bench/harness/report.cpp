@@ -2,7 +2,6 @@
 #include "bench/harness/report.h"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <cstdio>
 #include <fstream>
@@ -13,8 +12,6 @@ namespace vx::bench
 
 namespace
 {
-
-constexpr std::size_t kMaxTriesPerSample = 20; // on a core that is never quiet, measure all the same, and say so
 
 std::string first_line_with(const char* file, const std::string& key)
 {
@@ -33,12 +30,52 @@ std::string load_average()
     return one;
 }
 
-// How often the kernel took the CPU away from this thread.
-long preemptions()
+std::string text_of(Wanted wanted)
 {
-    rusage usage{};
-    getrusage(RUSAGE_THREAD, &usage);
-    return usage.ru_nivcsw;
+    switch (wanted.bound) {
+    case Wanted::Bound::kNone:
+        return "";
+    case Wanted::Bound::kAtLeast:
+        return fmt::format("at least {}", wanted.value);
+    case Wanted::Bound::kAtMost:
+        return fmt::format("at most {}", wanted.value);
+    case Wanted::Bound::kOneWithin:
+        return fmt::format("1 ± {}", wanted.value);
+    }
+    return "?";
+}
+
+bool is_met(Wanted wanted, const Summary& ratio)
+{
+    switch (wanted.bound) {
+    case Wanted::Bound::kNone:
+        break;
+    case Wanted::Bound::kAtLeast:
+        return ratio.median >= wanted.value;
+    case Wanted::Bound::kAtMost:
+        return ratio.median <= wanted.value;
+    case Wanted::Bound::kOneWithin:
+        return ratio.ci_low >= 1 - wanted.value && ratio.ci_high <= 1 + wanted.value;
+    }
+    return true;
+}
+
+nlohmann::json json_of(const std::string& name, const Sampling& sampling, const Summary& summary)
+{
+    return {{"name", name},
+            {"median", summary.median},
+            {"p10", summary.p10},
+            {"p90", summary.p90},
+            {"ci95", {summary.ci_low, summary.ci_high}},
+            {"samples", summary.samples},
+            {"discarded", sampling.discarded}};
+}
+
+void print_line(const std::string& name, const Sampling& sampling, const Summary& summary, const std::string& what)
+{
+    fmt::print("{:<58} {:>9.3f} {:>8.3f} {:>8.3f} {:>8.3f} {:>8.3f} {:>9}  {}\n", name, summary.median, summary.p10,
+               summary.p90, summary.ci_low, summary.ci_high, sampling.discarded, what);
+    std::fflush(stdout);
 }
 
 } // namespace
@@ -56,29 +93,6 @@ void add_run_options(CLI::App& app, RunOptions& options)
     app.add_flag("--list", options.list, "print the names of the scenarios and do nothing");
 }
 
-// Four blocks, work overhead overhead work: what drifts during a pair falls on both.
-Sampling sample_net(Calibration& calibration, const Block& work, const Block& overhead, std::size_t count,
-                    std::size_t samples)
-{
-    work(count), overhead(count); // caches, page faults, branch predictors
-    Sampling sampling;
-    for (std::size_t tries = 0; sampling.values.size() < samples; ++tries) {
-        const long preempted = preemptions();
-        const bool was_quiet = calibration.is_quiet();
-        std::uint64_t whole = work(count);
-        std::uint64_t part = overhead(count);
-        part += overhead(count);
-        whole += work(count);
-        const bool is_quiet = calibration.is_quiet() && preemptions() == preempted;
-        if ((was_quiet && is_quiet) || tries >= kMaxTriesPerSample * samples)
-            sampling.values.push_back((static_cast<double>(whole) - static_cast<double>(part)) /
-                                      (2.0 * static_cast<double>(count)));
-        else
-            ++sampling.discarded;
-    }
-    return sampling;
-}
-
 Report::Report(std::string bench, const RunOptions& options) : options_(options)
 {
     const double chase_4m = chase_ticks(std::size_t{4} << 20);
@@ -91,31 +105,51 @@ Report::Report(std::string bench, const RunOptions& options) : options_(options)
                {"chase_4m_ticks", chase_4m},
                {"chase_64m_ticks", chase_64m},
                {"load_average", load_average()}}},
-             {"results", nlohmann::json::array()}};
+             {"results", nlohmann::json::array()},
+             {"ratios", nlohmann::json::array()}};
     fmt::print("{}: {}, TSC {:.3f} GHz, {:.2f} core cycles a tick, a miss costs {:.0f} ticks in 4 MiB and {:.0f} in "
                "64 MiB, load average {}\n",
                json_["bench"].get<std::string>(), json_["machine"]["cpu"].get<std::string>(), calibration_.tsc_ghz(),
                calibration_.cycles_per_tick(), chase_4m, chase_64m, load_average());
     fmt::print("{:<58} {:>9} {:>17} {:>17} {:>9}\n", "", "median", "p10 - p90", "95% of median", "discarded");
+    std::fflush(stdout);
 }
 
 void Report::add(const std::string& name, const std::string& unit, const Sampling& sampling, nlohmann::json facts)
 {
     const Summary summary = summarize(sampling.values);
     ++matched_;
-    fmt::print("{:<58} {:>9.2f} {:>8.2f} {:>8.2f} {:>8.2f} {:>8.2f} {:>9}  {}\n", name, summary.median, summary.p10,
-               summary.p90, summary.ci_low, summary.ci_high, sampling.discarded, unit);
-    std::fflush(stdout);
-    nlohmann::json result = {{"name", name},
-                             {"unit", unit},
-                             {"median", summary.median},
-                             {"p10", summary.p10},
-                             {"p90", summary.p90},
-                             {"ci95", {summary.ci_low, summary.ci_high}},
-                             {"samples", summary.samples},
-                             {"discarded", sampling.discarded}};
+    print_line(name, sampling, summary, unit);
+    nlohmann::json result = json_of(name, sampling, summary);
+    result["unit"] = unit;
     result.update(facts.is_null() ? nlohmann::json::object() : facts);
     json_["results"].push_back(std::move(result));
+}
+
+void Report::add_value(const std::string& name, const std::string& unit, double value, nlohmann::json facts)
+{
+    ++matched_;
+    fmt::print("{:<58} {:>9.3f} {:>47} {}\n", name, value, "", unit);
+    std::fflush(stdout);
+    nlohmann::json result = {{"name", name}, {"unit", unit}, {"value", value}};
+    result.update(facts.is_null() ? nlohmann::json::object() : facts);
+    json_["results"].push_back(std::move(result));
+}
+
+void Report::add_ratio(const std::string& name, const Sampling& ratio, Wanted wanted)
+{
+    const Summary summary = summarize(ratio.values);
+    ++matched_;
+    nlohmann::json entry = json_of(name, ratio, summary);
+    std::string verdict = "x";
+    if (wanted.bound != Wanted::Bound::kNone) {
+        const bool met = is_met(wanted, summary);
+        entry["target"] = text_of(wanted);
+        entry["met"] = met;
+        verdict = fmt::format("x, wanted {}: {}", text_of(wanted), met ? "met" : "NOT MET");
+    }
+    print_line(name, ratio, summary, verdict);
+    json_["ratios"].push_back(std::move(entry));
 }
 
 int Report::finish()

@@ -3,15 +3,14 @@
 #pragma once
 
 #include "bench/harness/clock.h"
-#include "bench/harness/statistics.h"
+#include "bench/harness/sampling.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <cstddef>
-#include <functional>
 #include <string>
-#include <vector>
+#include <utility>
 
 namespace vx::bench
 {
@@ -30,17 +29,26 @@ inline bool wants(const RunOptions& options, const std::string& name)
     return name.find(options.filter) != std::string::npos;
 }
 
-// A block of work: does `count` units of it and returns the ticks that they took.
-using Block = std::function<std::uint64_t(std::size_t count)>;
-
-struct Sampling {
-    std::vector<double> values;
-    std::size_t discarded = 0; // pairs during which the core was slow
+// What a ratio has to be, and of what kind the bound is.
+struct Wanted {
+    enum class Bound { kNone, kAtLeast, kAtMost, kOneWithin };
+    Bound bound = Bound::kNone;
+    double value = 0;
 };
+inline Wanted at_least(double value)
+{
+    return {Wanted::Bound::kAtLeast, value};
+}
+inline Wanted at_most(double value)
+{
+    return {Wanted::Bound::kAtMost, value};
+}
+// A control: the whole interval lies within `value` of 1.
+inline Wanted one_within(double value)
+{
+    return {Wanted::Bound::kOneWithin, value};
+}
 
-// Ticks per unit of `work` less those of `overhead`, pair by pair in ABBA order, `count` units a block.
-Sampling sample_net(Calibration& calibration, const Block& work, const Block& overhead, std::size_t count,
-                    std::size_t samples);
 class Report
 {
 public:
@@ -49,6 +57,12 @@ public:
     Calibration& calibration() { return calibration_; }
     // One line of the table, one element of "results". `facts` go into the JSON as they are.
     void add(const std::string& name, const std::string& unit, const Sampling& sampling, nlohmann::json facts = {});
+    // What needs no samples, such as memory.
+    void add_value(const std::string& name, const std::string& unit, double value, nlohmann::json facts = {});
+    // One line of the table, one element of "ratios".
+    void add_ratio(const std::string& name, const Sampling& ratio, Wanted wanted = {});
+    // Goes into "machine".
+    void note(const std::string& name, nlohmann::json fact) { json_["machine"][name] = std::move(fact); }
     // Writes the JSON file if one was asked for. The exit status: 1 if nothing matched the filter or nothing could be
     // written.
     int finish();

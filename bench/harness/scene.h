@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,7 @@ struct SceneOptions {
     std::size_t burst = kBurst;
     std::size_t frame_size = 64; // of the inner frame, bytes
     bool cold_mbufs = false;     // 16384 buffers in turn instead of 256
+    bool unknown_macs = false;   // of the frames, in no table
 };
 
 std::string name_of(const SceneOptions& options);
@@ -56,7 +58,7 @@ class Scene
 public:
     static constexpr std::uint32_t kMaxMbufs = 16384;
 
-    // The pool has to have kMaxMbufs buffers; no other scene may live at the same time.
+    // The pool has to have kMaxMbufs buffers; two scenes may live at the same time unless one has cold_mbufs.
     Scene(const SceneOptions& options, MbufPool& pool, Sink& sink);
     ~Scene();
     Scene(const Scene&) = delete;
@@ -67,6 +69,15 @@ public:
     std::size_t turn(Run run) noexcept;
     // At least `packets` of them; the ticks that it took.
     std::uint64_t run(Run run, std::size_t packets) noexcept;
+
+    // A part of the pipeline over the rows of a burst, and the lines of its frames just before it.
+    using Step = void (*)(std::span<Packet>, Context&) noexcept;
+    enum class Lines { kHot, kFlushed };
+    // One burst through `before`, then through `step` unless that is nullptr. Its frames are given up wherever they
+    // are.
+    std::size_t turn(std::span<const Step> before, Step step, Lines lines) noexcept;
+    std::uint64_t run(std::span<const Step> before, Step step, Lines lines, std::size_t packets) noexcept;
+    std::span<const Packet> rows() const { return {rows_.data(), options_.burst}; } // as the last turn left them
 
     std::uint64_t sent() const;    // frames that left by the port they should leave by
     std::uint64_t dropped() const; // for whatever reason
@@ -87,6 +98,7 @@ private:
     // The parts of a turn: the frames of one burst, and their rows, as a worker makes them after receiving.
     void make_frames() noexcept;
     std::span<Packet> make_rows() noexcept;
+    void flush_frames() noexcept;
 
     void add_links();
     void add_tunnels();

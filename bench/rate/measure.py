@@ -114,5 +114,5 @@ def results(scenario, rounds):
         if any(one.get("generator_limited") for one in found if one["series"] in (ratio.of, ratio.over)):
             met, wanted = None, "no ratio: the generator is the limit"
         ratios.append({"name": f"{scenario.name}: {ratio.of} / {ratio.over}", "group": scenario.title, "median": middle,
-                       "min": min(each), "max": max(each), "target": wanted, "met": met})
+                       "min": min(each), "max": max(each), "ci95": interval(each), "target": wanted, "met": met})
     return found, ratios

@@ -87,10 +87,16 @@ def decap(count, udp_checksum=False):
     return contestants
 
 
-def control(env):
+def encap_control(env):
     capture = env.capture("to-tunnel-1000", lambda: captures.to_tunnel(1000))
     for label in ("vxd", "vxd again"):
         yield Vxd(env, label, encap_commands(1000, pcap(capture)))
+
+
+def decap_control(env):
+    capture = env.capture("from-tunnel-1000", lambda: captures.from_tunnel(1000, False))
+    for label in ("vxd", "vxd again"):
+        yield Vxd(env, label, decap_commands(1000, pcap(capture)))
 
 
 def against(ovs, ceiling):
@@ -103,5 +109,6 @@ IN_PROCESS = [
     Scenario("decap-1", "decap, 1 flow", decap(1), against(3.5, .45)),
     Scenario("decap-1000", "decap, 1000 MACs", decap(1000), against(3.5, .45)),
     Scenario("decap-1000-csum", "decap, 1000 MACs, UDP checksum", decap(1000, True), against(None, None)),
-    Scenario("control", "A/A control: encap, 1000 MACs", control, [Ratio("vxd", "vxd again", within=.03)]),
+    Scenario("control", "A/A control: encap, 1000 MACs", encap_control, [Ratio("vxd", "vxd again", within=.03)]),
+    Scenario("control-decap", "A/A control: decap, 1000 MACs", decap_control, [Ratio("vxd", "vxd again", within=.03)]),
 ]

@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 # Told apart with any colour vision; what is known has the same colour in every figure.
 COLORS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#8c6d31"]
 KNOWN = {"vxd": "#0072b2", "OVS-DPDK": "#e69f00", "testpmd io": "#9a9a9a", "Linux": "#009e73", "rte_hash": "#e69f00",
-         "vxd again": "#56b4e9"}
+         "vxd again": "#56b4e9", "rte_hash tuned": "#d55e00"}
 MOST_BARS = 36
 
 
@@ -60,6 +60,7 @@ def _bars(results, title, unit):
     place, ticks = 0.0, []
     seen = set()
     most = max(value(result) + _spread(result)[1] for result in results)
+    least = min(0, *(value(result) - _spread(result)[0] for result in results), 0)  # a difference may be below 0
     for group in groups:
         of_group = [result for result in results if result.get("group", result["name"]) == group]
         ticks.append((place + (len(of_group) - 1) / 2, group))
@@ -76,7 +77,7 @@ def _bars(results, title, unit):
     axes.set_yticks([at for at, _ in ticks], [group for _, group in ticks])
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
-    axes.set_xlim(0, most * 1.1)
+    axes.set_xlim(least * 1.1, most * 1.1)
     axes.set_xlabel(f"{unit} (median; whiskers from p10 to p90)")
     axes.set_title(title)
     if len(seen - {""}) > 1:

@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "dataplane/dpdk/rcu_pointer.h"
 #include "dataplane/state/fdb.h"
 #include "dataplane/state/neighbor_table.h"
 
 #include <catch2/catch.hpp>
 
-#include <array>
-#include <atomic>
 #include <map>
 #include <memory>
 #include <random>
-#include <thread>
 #include <vector>
 
 namespace
@@ -27,10 +23,6 @@ Dest dest_of(std::uint32_t number)
 {
     return Dest::vtep(LinkId{7}, VtepId{number});
 }
-
-struct Snapshot {
-    const BucketTable* fdb;
-};
 
 std::uint64_t constant_seed()
 {
@@ -221,77 +213,4 @@ TEST_CASE("the neighbour table maps interface and address to a MAC, the zero MAC
     CHECK(neighbors.erase_if([](LinkId i, std::uint32_t, const Mac&, std::uint32_t) { return i == LinkId{1}; }) == 1);
     CHECK(neighbors.erase(LinkId{0xffff}, 0xffffffff));
     CHECK(neighbors.size() == 0);
-}
-
-TEST_CASE("a concurrent reader never sees another key's value, nor misses a key that is always there")
-{
-    constexpr std::uint64_t kStable = 64;     // keys that are never erased
-    constexpr std::uint64_t kChanging = 6000; // keys that come and go
-    constexpr unsigned kReaders = 2;
-    Fdb fdb;
-    for (std::uint64_t number = 0; number < kStable; ++number)
-        fdb.set(key_of(number), dest_of(static_cast<std::uint32_t>(number)), 0);
-    Qsbr qsbr(kReaders);
-    RcuPointer<Snapshot> current(qsbr);
-    current.publish(std::make_unique<Snapshot>(Snapshot{&fdb.table()}));
-    std::atomic<bool> is_done{false};
-    std::atomic<std::uint64_t> foreign{0};
-    std::atomic<std::uint64_t> missed{0};
-    std::atomic<std::uint64_t> hits{0};
-    const auto read = [&](unsigned reader) {
-        std::mt19937_64 random(reader);
-        std::array<std::uint64_t, 32> keys;
-        std::array<BucketTable::Found, 32> found;
-        qsbr.online(reader);
-        do {
-            const BucketTable& table = *current.read().fdb;
-            for (std::uint64_t& key : keys)
-                key = key_of(random() % (kStable + kChanging)).word();
-            keys[0] = key_of(random() % kStable).word();
-            const BucketTable::Reader reading{table};
-            for (std::size_t i = 0; i < keys.size(); ++i)
-                reading.prefetch(keys[i]);
-            for (std::size_t i = 0; i < keys.size(); ++i)
-                found[i] = reading.find(keys[i]);
-            missed.fetch_add(found[0].value == 0 ? 1 : 0, std::memory_order_relaxed);
-            for (std::size_t i = 0; i < keys.size(); ++i) {
-                if (found[i].value == 0)
-                    continue;
-                hits.fetch_add(1, std::memory_order_relaxed);
-                if ((Dest::from_word(found[i].value).index() & 0xffff) != (keys[i] & 0xffff))
-                    foreign.fetch_add(1, std::memory_order_relaxed);
-                table.stamp(found[i].slot, reader);
-            }
-            qsbr.quiescent(reader);
-        } while (!is_done.load(std::memory_order_acquire));
-        qsbr.offline(reader);
-    };
-    std::vector<std::thread> readers;
-    for (unsigned reader = 0; reader < kReaders; ++reader) {
-        qsbr.register_worker(reader);
-        readers.emplace_back(read, reader);
-    }
-
-    std::mt19937_64 random(3);
-    std::size_t rebuilds = 0;
-    for (std::uint32_t round = 1; round <= 60000; ++round) {
-        const std::uint64_t number = kStable + random() % kChanging;
-        const auto value = round << 16 | static_cast<std::uint32_t>(number);
-        if (random() % 3 == 0)
-            fdb.erase(key_of(number));
-        else if (fdb.set(key_of(number), dest_of(value), round) == Change::kRebuilt) {
-            current.publish(std::make_unique<Snapshot>(Snapshot{&fdb.table()}));
-            fdb.release_retired();
-            ++rebuilds;
-        }
-        if (round % 20000 == 0)
-            fdb.erase_if([](FdbKey key, Dest, std::uint32_t) { return key.mac().to_u64() % 0x10000 >= kStable; });
-    }
-    is_done.store(true, std::memory_order_release);
-    for (std::thread& reader : readers)
-        reader.join();
-    CHECK(foreign.load(std::memory_order_relaxed) == 0);
-    CHECK(missed.load(std::memory_order_relaxed) == 0);
-    CHECK(hits.load(std::memory_order_relaxed) > 0);
-    CHECK(rebuilds > 0);
 }
