@@ -2,6 +2,7 @@
 #include "control/command.h"
 
 #include "control/commands/commands.h"
+#include "control/commands/link.h"
 
 #include <algorithm>
 #include <array>
@@ -14,12 +15,12 @@ namespace
 
 // The order decides what an abbreviation means: the first that fits.
 constexpr std::array kNouns = {
-    Noun{"link", "", "devices: ports, bridges, VXLAN devices", &kLinkCommands},
-    Noun{"addr", "address", "addresses of devices", &kAddrCommands},
-    Noun{"route", "", "routes", &kRouteCommands},
-    Noun{"neigh", "neighbour", "neighbours: ARP and ND entries", &kNeighCommands},
-    Noun{"fdb", "", "forwarding database: where a MAC address lives", &kFdbCommands},
-    Noun{"stats", "statistics", "what was forwarded, and what was dropped and why", &kStatsCommands},
+    Noun{"link", {}, "devices: ports, bridges, VXLAN devices", &kLinkCommands},
+    Noun{"addr", {"address"}, "addresses of devices", &kAddrCommands},
+    Noun{"route", {}, "routes", &kRouteCommands},
+    Noun{"neigh", {"neighbour", "neighbor"}, "neighbours: ARP and ND entries", &kNeighCommands},
+    Noun{"fdb", {}, "forwarding database: where a MAC address lives", &kFdbCommands},
+    Noun{"stats", {"statistics"}, "what was forwarded, and what was dropped and why", &kStatsCommands},
 };
 
 bool is_prefix(std::string_view word, std::string_view of)
@@ -29,13 +30,11 @@ bool is_prefix(std::string_view word, std::string_view of)
 
 const Noun* find_noun(std::span<const Noun> table, std::string_view word)
 {
-    const auto is = [&](const Noun& noun) { return noun.name == word || noun.alias == word; };
     const auto abbreviates = [&](const Noun& noun) {
-        return is_prefix(word, noun.name) || is_prefix(word, noun.alias);
+        return is_prefix(word, noun.name) ||
+               std::ranges::any_of(noun.aliases, [&](std::string_view alias) { return is_prefix(word, alias); });
     };
-    auto found = std::find_if(table.begin(), table.end(), is);
-    if (found == table.end() || word.empty())
-        found = std::find_if(table.begin(), table.end(), abbreviates);
+    const auto found = std::find_if(table.begin(), table.end(), abbreviates);
     return found == table.end() ? nullptr : &*found;
 }
 
@@ -138,6 +137,27 @@ std::span<const Command> commands_of(std::string_view noun)
     return found == nullptr ? std::span<const Command>{} : *found->commands;
 }
 
+std::optional<Reply> help_of(std::span<const std::string> words, std::span<const Noun> table)
+{
+    if (words.empty())
+        return std::nullopt;
+    if (is_help(words[0]))
+        return help_for(table);
+    const Noun* const noun = find_noun(table, words[0]);
+    if (noun == nullptr || words.size() < 2)
+        return std::nullopt;
+    if (is_help(words[1]))
+        return help_for(*noun->commands);
+    const Command* const command = find_command(*noun->commands, words.subspan(1));
+    if (command == nullptr)
+        return std::nullopt;
+    if (words.size() == 3 && words[2] == "help")
+        return help_for(std::span(command, 1));
+    if (command->noun == "link" && (command->verb == "add" || command->verb == "set"))
+        return help_of_type(Words(words, 2, command->noun, command->verb, command->usage));
+    return std::nullopt;
+}
+
 Result<Reply> dispatch(Transaction& transaction, std::span<const std::string> words)
 {
     return dispatch(transaction, words, kNouns);
@@ -152,8 +172,8 @@ Result<Reply> dispatch(Transaction& transaction, std::span<const std::string> wo
     words = words.subspan(leading->count);
     if (words.empty())
         return usage_error("an empty command; try \"help\"");
-    if (is_help(words[0]))
-        return help_for(table);
+    if (auto help = help_of(words, table))
+        return *std::move(help);
     const Noun* const noun = find_noun(table, words[0]);
     if (noun == nullptr) {
         std::vector<std::string_view> names;
@@ -164,8 +184,6 @@ Result<Reply> dispatch(Transaction& transaction, std::span<const std::string> wo
     }
     const std::span<const Command> commands = *noun->commands;
     const bool has_verb = words.size() > 1;
-    if (has_verb && is_help(words[1]))
-        return help_for(commands);
     const Command* const command = find_command(commands, words.subspan(1));
     if (command == nullptr) {
         std::vector<std::string_view> verbs;
@@ -176,8 +194,6 @@ Result<Reply> dispatch(Transaction& transaction, std::span<const std::string> wo
             return usage_error("{}: a command is missing ({})", noun->name, expected);
         return usage_error("{}: {} is not known (word 2; {})", noun->name, in_quotes(words[1]), expected);
     }
-    if (words.size() == 3 && words[2] == "help")
-        return help_for(std::span(command, 1));
     if (auto checked = check_options(*command, options); !checked)
         return std::move(checked).error();
     Words rest(words, has_verb ? 2 : 1, command->noun, command->verb, command->usage, options);

@@ -8,6 +8,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <array>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,13 +35,17 @@ struct Command {
 
 struct Noun {
     std::string_view name;
-    std::string_view alias; // a longer name that is taken too: "address"
+    std::array<std::string_view, 2> aliases; // longer names that are taken too: "address"
     std::string_view help;
     const std::span<const Command>* commands; // a pointer: the tables are defined elsewhere, and initialized any time
 };
 
 std::span<const Noun> nouns();
 std::span<const Command> commands_of(std::string_view noun); // empty for an unknown one
+
+// What the words ask for with "help", behind nothing, a noun, a command or the type of a device; nothing if they do
+// not.
+std::optional<Reply> help_of(std::span<const std::string> words, std::span<const Noun> table);
 
 // Runs one command. Nouns and verbs may be abbreviated as with ip(8): an exact match, else the first in table order
 // that the word is a prefix of; "list" and "lst" are "show", "delete" is "del"; no verb is "show". Unlike ip, where "ip

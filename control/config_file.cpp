@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/config_file.h"
 
-#include "control/fd.h"
+#include "dataplane/port/file_descriptor.h"
 
 #include <fcntl.h>
 
@@ -14,7 +14,7 @@ namespace vx
 
 Result<ConfigFile> ConfigFile::read(std::string path)
 {
-    const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file)
         return vx::error("config file {}: {}", path, std::strerror(errno));
     std::string text;

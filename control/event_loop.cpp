@@ -27,18 +27,17 @@ timespec to_timespec(std::chrono::nanoseconds duration)
 
 Result<std::unique_ptr<EventLoop>> EventLoop::create()
 {
-    Fd epoll(epoll_create1(EPOLL_CLOEXEC));
+    FileDescriptor epoll(epoll_create1(EPOLL_CLOEXEC));
     if (!epoll)
         return vx::error("event loop: epoll_create1: {}", std::strerror(errno));
-    Fd wake_event(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    FileDescriptor wake_event(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!wake_event)
         return vx::error("event loop: eventfd: {}", std::strerror(errno));
     const int wake_fd = wake_event.get();
     std::unique_ptr<EventLoop> loop(new EventLoop(std::move(epoll), std::move(wake_event)));
-    auto watched = loop->watch(wake_fd, EPOLLIN, [self = loop.get(), wake_fd](std::uint32_t) {
+    auto watched = loop->watch(wake_fd, EPOLLIN, [wake_fd](std::uint32_t) {
         std::uint64_t count = 0;
-        if (read(wake_fd, &count, sizeof(count)) == sizeof(count) && self->on_wake_)
-            self->on_wake_();
+        [[maybe_unused]] const ssize_t size = read(wake_fd, &count, sizeof(count));
     });
     if (!watched)
         return std::move(watched).error();
@@ -81,7 +80,7 @@ void EventLoop::unwatch(int fd)
     numbers_.erase(found);
 }
 
-Result<> EventLoop::own(Fd fd, Callback callback)
+Result<> EventLoop::own(FileDescriptor fd, Callback callback)
 {
     auto watched = watch(fd.get(), EPOLLIN, std::move(callback));
     if (watched) {
@@ -101,7 +100,7 @@ void EventLoop::unwatch_and_close(int fd)
 
 Result<int> EventLoop::every(std::chrono::nanoseconds period, std::function<void()> callback)
 {
-    Fd timer(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+    FileDescriptor timer(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
     const itimerspec times{.it_interval = to_timespec(period), .it_value = to_timespec(period)};
     if (!timer || timerfd_settime(timer.get(), 0, &times, nullptr) != 0)
         return vx::error("event loop: a timer of {} ns: {}", period.count(), std::strerror(errno));
@@ -124,7 +123,7 @@ Result<> EventLoop::on_signals(std::initializer_list<int> signals, std::function
         sigaddset(&set, signal);
     if (const int rc = pthread_sigmask(SIG_BLOCK, &set, nullptr); rc != 0)
         return vx::error("event loop: block signals: {}", std::strerror(rc));
-    Fd signal_fd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    FileDescriptor signal_fd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!signal_fd)
         return vx::error("event loop: signalfd: {}", std::strerror(errno));
     const int fd = signal_fd.get();
@@ -135,17 +134,12 @@ Result<> EventLoop::on_signals(std::initializer_list<int> signals, std::function
     });
 }
 
-void EventLoop::wake()
-{
-    const std::uint64_t one = 1;
-    // It fails only when the counter is full, and then the loop is awake anyway.
-    [[maybe_unused]] const ssize_t written = write(wake_event_.get(), &one, sizeof(one));
-}
-
 void EventLoop::stop()
 {
     is_stopping_.store(true, std::memory_order_release);
-    wake();
+    const std::uint64_t one = 1;
+    // It fails only when the counter is full, and then the loop is awake anyway.
+    [[maybe_unused]] const ssize_t written = write(wake_event_.get(), &one, sizeof(one));
 }
 
 Result<> EventLoop::run()

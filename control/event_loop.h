@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The control thread's loop: file descriptors, periodic timers, signals and wake-ups over one epoll instance.
+// The control thread's loop: file descriptors, periodic timers and signals over one epoll instance.
 //
-// All of it belongs to the thread in run(), but for stop() and wake(), which any thread (not a signal handler) may
-// call. A callback may watch, unwatch, cancel and stop, itself included.
+// All of it belongs to the thread in run(), but for stop(), which any thread (not a signal handler) may call. A
+// callback may watch, unwatch, cancel and stop, itself included.
 #pragma once
 
-#include "control/fd.h"
 #include "dataplane/net/result.h"
+#include "dataplane/port/file_descriptor.h"
 
 #include <atomic>
 #include <chrono>
@@ -39,10 +39,6 @@ public:
     // block, so call it before any other thread exists. Once per loop.
     Result<> on_signals(std::initializer_list<int> signals, std::function<void(int signal)> callback);
 
-    // Runs the callback given to on_wake() in the loop's thread, soon and at least once after the last wake().
-    void on_wake(std::function<void()> callback) { on_wake_ = std::move(callback); }
-    void wake();
-
     Result<> run(); // until stop(), which may come before
     void stop();
 
@@ -52,19 +48,21 @@ private:
         std::shared_ptr<const Callback> callback;
     };
 
-    EventLoop(Fd epoll, Fd wake_event) : epoll_(std::move(epoll)), wake_event_(std::move(wake_event)) {}
-    Result<> own(Fd fd, Callback callback); // watch for EPOLLIN, and close with the loop
+    EventLoop(FileDescriptor epoll, FileDescriptor wake_event)
+        : epoll_(std::move(epoll)), wake_event_(std::move(wake_event))
+    {
+    }
+    Result<> own(FileDescriptor fd, Callback callback); // watch for EPOLLIN, and close with the loop
     void unwatch_and_close(int fd);
 
-    Fd epoll_;
-    Fd wake_event_;
-    std::function<void()> on_wake_;
+    FileDescriptor epoll_;
+    FileDescriptor wake_event_; // for stop()
     std::atomic<bool> is_stopping_ = false;
     // By a number that is never used again: an event that was fetched before its watch ended finds nothing, even when
     // the descriptor has come to mean another file meanwhile.
     std::unordered_map<std::uint64_t, Watch> watches_;
     std::unordered_map<int, std::uint64_t> numbers_; // by fd
-    std::unordered_map<int, Fd> owned_;              // timers and the signalfd
+    std::unordered_map<int, FileDescriptor> owned_;  // timers and the signalfd
     std::uint64_t last_number_ = 0;
 };
 

@@ -112,10 +112,12 @@ HostStack::Verdict HostStack::receive_arp(const Link& interface, Bytes frame, st
     if (is_probe)
         return is_for_us ? std::nullopt : not_for_us(frame, DropReason::local_unserved);
     const bool is_answer = is_for_us && !is_request && ethernet_of(frame).destination == interface.mac;
-    // RFC 826 learns from every request for us. On the underlay, where only next hops matter, nobody fills the table.
-    const bool may_create =
-        is_for_us && is_request && !model_.is_underlay(interface) && is_on_link(interface, sender.address);
-    resolver_.heard({interface.id, sender.address}, sender.mac, is_answer, may_create, now_ms);
+    const bool is_new = is_for_us && is_request && may_introduce(interface, sender.address);
+    resolver_.heard({interface.id, sender.address}, sender.mac,
+                    is_answer ? Resolver::Claim::kAnswer
+                    : is_new  ? Resolver::Claim::kIntroduction
+                              : Resolver::Claim::kNotice,
+                    now_ms);
     return is_for_us ? std::nullopt : not_for_us(frame, DropReason::local_unserved);
 }
 
@@ -249,10 +251,10 @@ HostStack::Verdict HostStack::receive_solicitation(const Link& interface, Bytes 
         return not_for_us(frame, DropReason::local_unserved);
     send_(interface.id, neighbor_advertisement(own, {ethernet.source, peer},
                                                NeighborMessage::kSolicited | NeighborMessage::kOverride));
-    if (solicitation->mac && *solicitation->mac != interface.mac) {
-        const bool may_create = !model_.is_underlay(interface) && is_on_link(interface, peer);
-        resolver_.heard({interface.id, peer}, *solicitation->mac, false, may_create, now_ms);
-    }
+    if (solicitation->mac && *solicitation->mac != interface.mac)
+        resolver_.heard({interface.id, peer}, *solicitation->mac,
+                        may_introduce(interface, peer) ? Resolver::Claim::kIntroduction : Resolver::Claim::kNotice,
+                        now_ms);
     return std::nullopt;
 }
 
@@ -272,7 +274,7 @@ HostStack::Verdict HostStack::receive_advertisement(const Link& interface, const
     const auto mac = advertisement->mac ? advertisement->mac : known; // an answer to unicast may leave it out
     if (!mac || *mac == interface.mac || (known && *known != *mac && !is_override))
         return std::nullopt;
-    resolver_.heard(key, *mac, is_solicited, false, now_ms);
+    resolver_.heard(key, *mac, is_solicited ? Resolver::Claim::kAnswer : Resolver::Claim::kNotice, now_ms);
     return std::nullopt;
 }
 
@@ -333,19 +335,16 @@ bool HostStack::is_served(const Link& interface, const IpAddress& address) const
     return owner != nullptr && model_.is_underlay(*owner) == model_.is_underlay(interface);
 }
 
-bool HostStack::is_on_link(const Link& interface, const IpAddress& address) const
+// RFC 826 learns from every request for us. On the underlay, where only next hops matter, nobody fills the table.
+bool HostStack::may_introduce(const Link& interface, const IpAddress& peer) const
 {
-    const auto addresses = model_.addresses_of(interface.id);
-    return std::any_of(addresses.begin(), addresses.end(),
-                       [&](const AddressKey& key) { return key.second.contains(address); });
+    return !model_.is_underlay(interface) && model_.is_on_link(interface.id, peer);
 }
 
 // Somebody else's unicast address.
 bool HostStack::is_peer(const IpAddress& address) const
 {
-    if (address.is_unspecified() || address.is_multicast() || address.is_loopback() || address.is_limited_broadcast())
-        return false;
-    return model_.owner_of(address) == nullptr && model_.broadcasters(address).empty();
+    return address.is_unicast() && model_.owner_of(address) == nullptr && model_.broadcasters(address).empty();
 }
 
 } // namespace vx

@@ -60,7 +60,7 @@ private:
     // interface's subnets; and one that a reply may be sent to.
     bool has(const Link& interface, const IpAddress& address) const;
     bool is_served(const Link& interface, const IpAddress& address) const;
-    bool is_on_link(const Link& interface, const IpAddress& address) const;
+    bool may_introduce(const Link& interface, const IpAddress& peer) const;
     bool is_peer(const IpAddress& address) const;
     bool may_send_error(std::int64_t now_ms);
 

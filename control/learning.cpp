@@ -54,9 +54,7 @@ void Controller::learn(Transaction& transaction, const LearnEvent& event)
         return;
     const IpAddress vtep = event.vtep_family == 4 ? IpAddress::v4_from_wire(event.vtep.data())
                                                   : IpAddress::v6_from_wire(event.vtep.data());
-    const bool is_peer = !vtep.is_unspecified() && !vtep.is_multicast() && !vtep.is_loopback() &&
-                         !vtep.is_limited_broadcast() && model_.owner_of(vtep) == nullptr;
-    if (!is_peer || vtep.family() != vxlan->local.family())
+    if (!vtep.is_unicast() || model_.owner_of(vtep) != nullptr || vtep.family() != vxlan->local.family())
         return; // nobody who could be answered from this device's address
     const Remote remote{vtep, vxlan->udp_port, vxlan->vni};
     if (!vteps_.has_room_for({link->id, remote})) {

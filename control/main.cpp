@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // vxd: set up, run the control loop until SIGTERM or SIGINT, take everything down again.
+#include "control/command.h"
 #include "control/config_file.h"
 #include "control/controller.h"
 #include "control/event_loop.h"
@@ -72,6 +73,19 @@ Result<> apply(Controller& controller, const ConfigFile& file)
         return file.error_at(response.failures.front().index, response.failures.front().error);
     log_info("{}: {} commands applied", file.path(), file.commands().size());
     return Ok{};
+}
+
+// For vxctl, where no vxd runs: what a command is.
+int explain(CommandWords words)
+{
+    words.emplace_back("help");
+    const auto help = help_of(words, nouns());
+    if (!help) {
+        std::fprintf(stderr, "vxd: there is no such command to explain; try \"vxd help\"\n");
+        return 1;
+    }
+    std::fputs(help->text.c_str(), stdout);
+    return 0;
 }
 
 Result<> run(const Options& options)
@@ -154,6 +168,8 @@ Result<> run(const Options& options)
 int main(int argc, char** argv)
 {
     using namespace vx;
+    if (argc > 1 && std::string_view{argv[1]} == "help")
+        return explain({argv + 2, argv + argc});
     const auto parsed = parse_options(argc, argv, allowed_cpus(), VXD_VERSION);
     if (!parsed) {
         std::fprintf(stderr, "vxd: %s\n", parsed.error().message.c_str());

@@ -95,6 +95,24 @@ const std::multiset<LinkId>& Model::broadcasters(const IpAddress& address) const
     return found == broadcasts_.end() ? kNone : found->second;
 }
 
+bool Model::is_on_link(LinkId link, const IpAddress& address) const
+{
+    return std::ranges::any_of(addresses_of(link), [&](const AddressKey& key) { return key.second.contains(address); });
+}
+
+const AddressKey* Model::subnet_of(const IpAddress& address, std::optional<LinkId> device) const
+{
+    const AddressKey* best = nullptr;
+    for (const AddressKey& key : addresses_) {
+        const Link* link = find(key.first);
+        const bool is_possible = (!device || key.first == *device) && link != nullptr && link->is_up;
+        if (is_possible && key.second.contains(address) &&
+            (best == nullptr || key.second.length() > best->second.length()))
+            best = &key;
+    }
+    return best;
+}
+
 std::optional<IpAddress> Model::source_for(LinkId link, const IpAddress& peer) const
 {
     std::optional<IpAddress> any;

@@ -123,6 +123,11 @@ public:
     const std::multiset<LinkId>& broadcasters(const IpAddress& address) const;
     // Whether VXLAN devices send from this address.
     bool is_vxlan_local(const IpAddress& address) const { return vxlan_locals_.contains(address); }
+    // Whether it is in the subnet of an address of the link.
+    bool is_on_link(LinkId link, const IpAddress& address) const;
+    // The address whose subnet it is in, of those of `device` if one is given, else of any link that is up; the longest
+    // prefix goes first.
+    const AddressKey* subnet_of(const IpAddress& address, std::optional<LinkId> device) const;
     // An own address of the link in the same subnet as `peer`, else any of that family: the source for ARP and ND.
     std::optional<IpAddress> source_for(LinkId link, const IpAddress& peer) const;
     // Largest payload behind the (inner) Ethernet header. A VXLAN device's is its underlay port's less 50 or 70

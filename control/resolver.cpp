@@ -105,19 +105,19 @@ void Resolver::hold(const NeighborKey& key, LinkId in, Bytes frame, std::int64_t
     tell(outcome);
 }
 
-void Resolver::heard(const NeighborKey& key, const Mac& mac, bool is_solicited, bool may_create, std::int64_t now_ms)
+void Resolver::heard(const NeighborKey& key, const Mac& mac, Claim claim, std::int64_t now_ms)
 {
     if (!mac.is_unicast())
         return;
     auto found = neighbors_.find(key);
     if (found == neighbors_.end()) {
-        if (!may_create || is_full(key.first))
+        if (claim != Claim::kIntroduction || is_full(key.first))
             return;
         found = neighbors_.try_emplace(key).first;
     }
     ResolvedNeighbor& neighbor = found->second;
     const bool is_known = neighbor.is_usable() && neighbor.mac == mac;
-    if (is_known && !is_solicited)
+    if (is_known && claim != Claim::kAnswer)
         return; // it said nothing new, and not that it hears us
     if (neighbor.is_usable() && !is_known) {
         if (neighbor.moved_ms && now_ms - *neighbor.moved_ms < kRetransmitMs) {
@@ -127,12 +127,12 @@ void Resolver::heard(const NeighborKey& key, const Mac& mac, bool is_solicited, 
         }
         neighbor.moved_ms = now_ms;
     }
-    neighbor.state = is_solicited ? NudState::kReachable : NudState::kStale;
+    neighbor.state = claim == Claim::kAnswer ? NudState::kReachable : NudState::kStale;
     neighbor.mac = mac;
     neighbor.confirmed_ms = now_ms;
     neighbor.probes = 0;
     if (neighbor.is_next_hop)
-        schedule(neighbor, is_solicited ? now_ms + kRefreshMs : now_ms);
+        schedule(neighbor, claim == Claim::kAnswer ? now_ms + kRefreshMs : now_ms);
     else
         schedule(neighbor, now_ms + kReachableMs);
     Outcome outcome;

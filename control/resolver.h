@@ -53,6 +53,11 @@ struct ResolvedNeighbor {
 class Resolver
 {
 public:
+    enum class Claim : std::uint8_t {
+        kAnswer,       // to what was asked
+        kNotice,       // somebody announced the address, or asked from it; taken if it is known
+        kIntroduction, // the same, and taken in any case
+    };
     static constexpr std::size_t kMaxHeld = 4;           // frames per neighbour
     static constexpr std::size_t kMaxNeighbors = 16384;  // asked for by traffic
     static constexpr std::size_t kMaxOfLink = 4096;      // of these, on one link: no tenant takes all places
@@ -88,10 +93,9 @@ public:
                           std::int64_t now_ms);
     // A routed frame wants this neighbour: it is held, and released or dropped later.
     void hold(const NeighborKey& key, LinkId in, Bytes frame, std::int64_t now_ms);
-    // An answer to what was asked, or (`is_solicited` false) an address that somebody announced or asked from:
-    // taken if it was asked for or `may_create`. A neighbour's MAC changes at most once a kRetransmitMs, so that two
+    // Who says which MAC is an address's. A neighbour's MAC changes at most once a kRetransmitMs, so that two
     // who claim one address do not keep us busy; a claim that is refused for that has the other one probed.
-    void heard(const NeighborKey& key, const Mac& mac, bool is_solicited, bool may_create, std::int64_t now_ms);
+    void heard(const NeighborKey& key, const Mac& mac, Claim claim, std::int64_t now_ms);
     // Retries, refreshes and gives up what is due. Call at least every 100 ms.
     void tick(std::int64_t now_ms);
     // Forgets a neighbour, or every one of a link that is deleted; held frames are dropped. A next

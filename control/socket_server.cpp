@@ -27,13 +27,13 @@ constexpr std::size_t kWriteChunk = 256 << 10;
 constexpr std::chrono::seconds kReportPeriod{10};
 constexpr std::size_t kLargeRequest = 8 << 20;
 
-bool has_unread(const Fd& socket)
+bool has_unread(const FileDescriptor& socket)
 {
     int size = 0;
     return ioctl(socket.get(), FIONREAD, &size) == 0 && size > 0;
 }
 
-pid_t peer_of(const Fd& socket)
+pid_t peer_of(const FileDescriptor& socket)
 {
     ucred peer{};
     socklen_t size = sizeof(peer);
@@ -46,7 +46,7 @@ struct SocketServer::Client {
     // What became of the bytes at the front of `input`.
     enum class Line : std::uint8_t { kNone, kComplete, kSkipped };
 
-    Fd fd;
+    FileDescriptor fd;
     std::string input;       // from the start of a line
     std::size_t scanned = 0; // bytes of `input` that the scanner has seen; with kComplete, the line's size
     LineScanner scanner;
@@ -100,7 +100,7 @@ SocketServer::~SocketServer()
 
 void SocketServer::accept()
 {
-    Fd fd = listener_.accept();
+    FileDescriptor fd = listener_.accept();
     if (!fd) {
         // Out of descriptors or memory, the connection stays in the backlog and would wake us again at once.
         if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)

@@ -73,7 +73,7 @@ private:
     Handler handler_;
     SocketLimits limits_;
     std::unordered_map<int, std::unique_ptr<Client>> clients_; // by descriptor
-    int timer_ = Fd::kNone;
+    int timer_ = -1;
     bool is_accepting_ = true;
     std::chrono::steady_clock::time_point last_report_{}; // of clients that had to make room
     std::size_t unreported_ = 0;

@@ -72,7 +72,7 @@ Result<UnixListener> UnixListener::open(std::string path)
 Result<> UnixListener::lock()
 {
     for (;;) {
-        Fd file(::open(lock_path().c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
+        FileDescriptor file(::open(lock_path().c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
         if (!file)
             return vx::error("socket {}: open {}: {}", path_, lock_path(), std::strerror(errno));
         if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
@@ -110,7 +110,7 @@ Result<> UnixListener::remove_stale() const
         return vx::error("socket {}: what has this name is not a socket; remove it, or use another --socket PATH",
                          path_);
     // Not one of ours if it is alive, since we hold the lock; but then it is somebody's.
-    const Fd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const FileDescriptor probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     const sockaddr_un address = *address_of(path_);
     if (!probe)
         return vx::error("socket {}: {}", path_, std::strerror(errno));
@@ -124,7 +124,7 @@ Result<> UnixListener::remove_stale() const
 
 Result<> UnixListener::bind()
 {
-    Fd listener(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    FileDescriptor listener(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     const sockaddr_un address = *address_of(path_);
     // fchmod first: Linux gives the file the socket's mode, less the umask, so it is at no time open to more.
     if (!listener || fchmod(listener.get(), kSocketMode) != 0 ||
@@ -143,9 +143,9 @@ Result<> UnixListener::bind()
     return Ok{};
 }
 
-Fd UnixListener::accept() const
+FileDescriptor UnixListener::accept() const
 {
-    return Fd(accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    return FileDescriptor(accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
 }
 
 UnixListener::~UnixListener()

@@ -6,8 +6,8 @@
 // without root: chgrp vxd /run/vxd/vxd.sock.
 #pragma once
 
-#include "control/fd.h"
 #include "dataplane/net/result.h"
+#include "dataplane/port/file_descriptor.h"
 
 #include <sys/types.h>
 
@@ -30,8 +30,8 @@ public:
 
     int fd() const { return listener_.get(); }
     const std::string& path() const { return path_; }
-    // A non-blocking connection, or no Fd with errno set.
-    Fd accept() const;
+    // A non-blocking connection, or no FileDescriptor with errno set.
+    FileDescriptor accept() const;
 
 private:
     UnixListener(std::string path, bool has_made_directory)
@@ -45,8 +45,8 @@ private:
 
     std::string path_;
     bool has_made_directory_;
-    Fd lock_;
-    Fd listener_;
+    FileDescriptor lock_;
+    FileDescriptor listener_;
     dev_t device_ = 0; // of the socket file, to know it again
     ino_t inode_ = 0;
 };

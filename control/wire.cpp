@@ -319,21 +319,46 @@ Error at_line(std::string_view name, std::size_t line, Error failure)
     return failure;
 }
 
+namespace
+{
+
+// Whether a line ends with a backslash that is not in a comment.
+bool is_continued(std::string_view line)
+{
+    if (!line.ends_with('\\'))
+        return false;
+    const auto with_it = split_words(line);
+    line.remove_suffix(1);
+    const auto without = split_words(line);
+    return !with_it || !without || *with_it != *without;
+}
+
+} // namespace
+
 Result<Script> parse_script(std::string_view text, std::string_view name)
 {
     Script script;
     std::size_t number = 0;
-    while (!text.empty()) {
-        ++number;
-        const std::size_t end = std::min(text.find('\n'), text.size());
-        auto words = split_words(text.substr(0, end));
-        text.remove_prefix(std::min(end + 1, text.size()));
+    std::string line; // with those that it goes on in
+    for (std::size_t count = 1; !text.empty(); number += count, count = 1) {
+        const auto take_line = [&] {
+            const std::size_t end = std::min(text.find('\n'), text.size());
+            line += text.substr(0, end);
+            text.remove_prefix(std::min(end + 1, text.size()));
+        };
+        line.clear();
+        take_line();
+        for (; is_continued(line); ++count) {
+            line.pop_back();
+            take_line();
+        }
+        auto words = split_words(line);
         if (!words)
-            return at_line(name, number, std::move(words).error());
+            return at_line(name, number + 1, std::move(words).error());
         if (words->empty())
             continue;
         script.commands.push_back(*std::move(words));
-        script.lines.push_back(number);
+        script.lines.push_back(number + 1);
     }
     return script;
 }

@@ -74,7 +74,7 @@ enum class RpcCode : int {
     kMethodNotFound = -32601,
     kInvalidParams = -32602,
     kInternalError = -32603,
-    kUsage = -32001,   // a command that could not be understood
+    kUsage = -32001,   // a command that could not be understood, or names a device that there is not
     kRefused = -32002, // a command that was understood and refused
     kLimit = -32003,   // more of something than vxd takes
 };
@@ -146,10 +146,10 @@ private:
 // character as it is); a word that starts with '#' begins a comment.
 Result<CommandWords> split_words(std::string_view line);
 
-// A text file of commands, one a line.
+// A text file of commands, one a line; as with ip(8), a line that ends with a backslash goes on in the next.
 struct Script {
     std::vector<CommandWords> commands;
-    std::vector<std::size_t> lines; // where each command stands, from 1
+    std::vector<std::size_t> lines; // where each command begins, from 1
 };
 // `name` is for errors: "NAME:7: ...".
 Result<Script> parse_script(std::string_view text, std::string_view name);

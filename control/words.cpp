@@ -2,6 +2,7 @@
 #include "control/words.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace vx
@@ -14,6 +15,37 @@ namespace
 std::string_view article(std::string_view noun)
 {
     return !noun.empty() && std::string_view("AEIOUaeiou").find(noun.front()) != std::string_view::npos ? "an" : "a";
+}
+
+// As C has them: 10, 012, 0xa.
+std::optional<std::uint8_t> read_byte(std::string_view digits)
+{
+    const bool is_hex = digits.starts_with("0x") || digits.starts_with("0X");
+    const int base = is_hex ? 16 : digits.size() > 1 && digits.front() == '0' ? 8 : 10;
+    digits.remove_prefix(is_hex ? 2 : 0);
+    std::uint8_t byte = 0;
+    const auto [end, status] = std::from_chars(digits.data(), digits.data() + digits.size(), byte, base);
+    return status == std::errc{} && end == digits.data() + digits.size() ? std::optional{byte} : std::nullopt;
+}
+
+// An IPv4 address as iproute2 reads it, with what is behind its '/': "127.9/16" is 127.9.0.0/16. Other words stay what
+// they are.
+std::string written_out(const std::string& word)
+{
+    const std::string_view address = std::string_view(word).substr(0, word.find('/'));
+    std::array<std::uint8_t, 4> bytes{};
+    std::size_t start = 0;
+    for (std::uint8_t& byte : bytes) {
+        const std::size_t end = std::min(address.find('.', start), address.size());
+        const auto read = read_byte(address.substr(start, end - start));
+        if (!read)
+            return word;
+        byte = *read;
+        start = end + 1;
+        if (start > address.size())
+            return fmt::format("{}{}", fmt::join(bytes, "."), word.substr(address.size()));
+    }
+    return word;
 }
 
 } // namespace
@@ -157,7 +189,7 @@ Result<IpAddress> Words::address(std::string_view what)
     const auto word = value(what, "");
     if (!word)
         return word.error();
-    if (const auto address = IpAddress::parse(*word)) {
+    if (const auto address = IpAddress::parse(written_out(*word))) {
         if (auto fits = check_family(address->family()); !fits)
             return std::move(fits).error();
         return *address;
@@ -170,7 +202,7 @@ Result<IpPrefix> Words::prefix(std::string_view what)
     const auto word = value(what, "");
     if (!word)
         return word.error();
-    if (const auto prefix = IpPrefix::parse(*word)) {
+    if (const auto prefix = IpPrefix::parse(written_out(*word))) {
         if (auto fits = check_family(prefix->address().family()); !fits)
             return std::move(fits).error();
         return *prefix;
@@ -211,16 +243,6 @@ Result<std::string> Words::device_name(std::string_view what)
     if (word && !is_device_name(*word))
         return wrong("a device name", fmt::format("{}, 1 to 15 characters without '/', ':' and blanks", what));
     return word;
-}
-
-Result<bool> Words::on_off(std::string_view what)
-{
-    const auto word = value(what, "on or off");
-    if (!word)
-        return word.error();
-    if (*word != "on" && *word != "off")
-        return wrong("a switch", "on or off");
-    return *word == "on";
 }
 
 Result<std::size_t> Words::choice(std::string_view what, std::span<const std::string_view> choices)

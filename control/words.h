@@ -63,8 +63,8 @@ public:
     // The keyword that the next word is or abbreviates; empty if it is none.
     std::string_view meaning(std::span<const std::string_view> order) const;
 
-    // Readers of one value; an address or a prefix has to be of the family that the options say. `what` names it in
-    // errors as the usage does: "NAME", "FILE".
+    // Readers of one value; an address or a prefix has to be of the family that the options say, and may be as short as
+    // iproute2 has it ("10/8"). `what` names it in errors as the usage does: "NAME", "FILE".
     Result<std::string> text(std::string_view what);
     Result<Mac> mac(std::string_view what = "LLADDR");
     Result<IpAddress> address(std::string_view what = "ADDR");
@@ -72,7 +72,6 @@ public:
     Result<std::uint32_t> number(std::string_view what, std::uint32_t min, std::uint32_t max); // decimal or 0x...
     Result<Vni> vni(std::string_view what = "VNI");
     Result<std::string> device_name(std::string_view what = "DEV"); // what Linux takes as an interface name
-    Result<bool> on_off(std::string_view what);
     Result<std::size_t> choice(std::string_view what, std::span<const std::string_view> choices); // its index
 
     // The error for a next word that is no option of this command.

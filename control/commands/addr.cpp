@@ -4,7 +4,6 @@
 #include "control/commands/commands.h"
 #include "control/commands/show.h"
 
-#include <algorithm>
 #include <vector>
 
 namespace vx
@@ -18,28 +17,59 @@ constexpr std::uint32_t kForever = 0xffffffff; // INFINITY_LIFE_TIME, as `ip -j 
 struct AddrWords {
     std::optional<IpPrefix> prefix;
     std::optional<std::string> device;
+    std::optional<IpAddress> broadcast;
 };
+
+constexpr std::string_view kUnsupported[] = {"peer",   "remote",        "anycast",       "label",    "scope",
+                                             "metric", "valid_lft",     "preferred_lft", "nodad",    "optimistic",
+                                             "home",   "noprefixroute", "mngtmpaddr",    "autojoin", "proto"};
+
+Result<> read_prefix(Words& words, std::optional<IpPrefix>& to)
+{
+    if (auto read = store(to, words.prefix()); !read)
+        return read;
+    if (!to->address().is_unicast())
+        return words.invalid("cannot be the address of a device; expected a unicast address");
+    return Ok{};
+}
+
+// vxd takes the last address of a subnet as its broadcast address, always: "+" asks for that, and "-" is as with Linux,
+// which does so too without one.
+Result<> read_broadcast(Words& words, std::optional<IpAddress>& to)
+{
+    if (words.take_again("+") || words.take_again("-"))
+        return Ok{};
+    return store(to, words.address());
+}
 
 Result<AddrWords> parse_change(Words& words)
 {
     AddrWords parsed;
-    words.take("local");
-    if (auto read = store(parsed.prefix, words.prefix()); !read)
-        return std::move(read).error();
-    const IpAddress& address = parsed.prefix->address();
-    if (address.is_multicast() || address.is_unspecified() || address.is_loopback() || address.is_limited_broadcast())
-        return words.invalid("cannot be the address of a device; expected a unicast address");
     while (!words.done()) {
-        if (!words.take("dev"))
-            return rejected(words, {"peer", "broadcast", "brd", "anycast", "label", "scope", "metric", "valid_lft",
-                                    "preferred_lft", "nodad", "home", "noprefixroute", "mngtmpaddr", "autojoin"});
-        if (auto read = store(parsed.device, words.device_name()); !read)
-            return std::move(read).error();
+        Result<> step = Ok{};
+        if (words.take("dev"))
+            step = store(parsed.device, words.device_name());
+        else if (words.take("broadcast") || words.take("brd"))
+            step = read_broadcast(words, parsed.broadcast);
+        else if (words.take("local") || (!parsed.prefix && !is_among(kUnsupported, words.peek())))
+            step = read_prefix(words, parsed.prefix);
+        else
+            return rejected(words, kUnsupported);
+        if (!step)
+            return std::move(step).error();
     }
     if (auto end = words.finish(); !end)
         return std::move(end).error();
+    if (!parsed.prefix)
+        return words.missing("PREFIX");
     if (!parsed.device)
         return words.missing("dev");
+    if (parsed.broadcast && parsed.prefix->broadcast() != parsed.broadcast) {
+        const auto ours = parsed.prefix->broadcast();
+        return usage_error(
+            "{}: {} cannot be the broadcast address of {}; expected {}, which it is without \"broadcast\"",
+            words.name(), parsed.broadcast->to_string(), parsed.prefix->to_string(), ours ? ours->to_string() : "none");
+    }
     return parsed;
 }
 
@@ -84,13 +114,6 @@ Result<Reply> addr_replace(Transaction& transaction, Words& words)
     return assign(transaction, words, IfThere::kLeave);
 }
 
-bool is_on_link(const Model& model, LinkId link, const IpAddress& address)
-{
-    const auto addresses = model.addresses_of(link);
-    return std::any_of(addresses.begin(), addresses.end(),
-                       [&](const AddressKey& key) { return key.second.contains(address); });
-}
-
 // Routes whose gateway was reachable only by an address that is gone go with it, as on Linux.
 void drop_unreachable_routes(Transaction& transaction, LinkId link)
 {
@@ -100,7 +123,7 @@ void drop_unreachable_routes(Transaction& transaction, LinkId link)
     std::vector<IpPrefix> dropped;
     for (const auto& [prefix, route] : model.routes())
         if (route.link == link && route.via && !route.onlink && !route.via->is_link_local() &&
-            !is_on_link(model, link, *route.via))
+            !model.is_on_link(link, *route.via))
             dropped.push_back(prefix);
     for (const IpPrefix& prefix : dropped)
         transaction.remove_route(prefix);
@@ -276,8 +299,9 @@ Result<Reply> addr_show(Transaction& transaction, Words& words)
 }
 
 constexpr Command kCommands[] = {
-    {"addr", "add", "PREFIX dev DEV", "give a device an address; a bare address is a /32 or /128", addr_add},
-    {"addr", "replace", "PREFIX dev DEV", "the same, and no error if it is there", addr_replace},
+    {"addr", "add", "PREFIX [ broadcast ADDR|+|- ] dev DEV",
+     "give a device an address; a bare address is a /32 or /128", addr_add},
+    {"addr", "replace", "PREFIX [ broadcast ADDR|+|- ] dev DEV", "the same, and no error if it is there", addr_replace},
     {"addr", "del", "PREFIX dev DEV", "take an address back, and the routes that need it to reach their gateway",
      addr_del},
     {"addr", "flush", "[ dev ] DEV", "take back all addresses of a device", addr_flush},

@@ -6,17 +6,12 @@
 namespace vx
 {
 
-namespace
-{
-
-bool is_among(std::initializer_list<std::string_view> options, std::string_view word)
+bool is_among(std::span<const std::string_view> options, std::string_view word)
 {
     return std::find(options.begin(), options.end(), word) != options.end();
 }
 
-} // namespace
-
-Error rejected(Words& words, std::initializer_list<std::string_view> unsupported)
+Error rejected(Words& words, std::span<const std::string_view> unsupported)
 {
     if (words.done() || !is_among(unsupported, words.peek()))
         return words.unexpected();
@@ -40,7 +35,7 @@ Result<const Link*> find_device(const Transaction& transaction, const Words& wor
 {
     if (const Link* link = transaction.model().find(name))
         return link;
-    return error("{}: Cannot find device {}", words.name(), in_quotes(name));
+    return usage_error("{}: Cannot find device {}", words.name(), in_quotes(name)); // as ip, which exits with 1
 }
 
 Result<const Link*> find_bridge(const Transaction& transaction, const Words& words, const std::string& name)

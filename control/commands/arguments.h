@@ -24,9 +24,15 @@ Result<> store(std::optional<T>& to, Result<From> value)
     return Ok{};
 }
 
+bool is_among(std::span<const std::string_view> options, std::string_view word);
+
 // The error for the next word, which the command did not take: that vxd lacks this option of ip(8) or bridge(8) if it
 // is one of `unsupported`, else Words::unexpected().
-Error rejected(Words& words, std::initializer_list<std::string_view> unsupported);
+Error rejected(Words& words, std::span<const std::string_view> unsupported);
+inline Error rejected(Words& words, std::initializer_list<std::string_view> unsupported)
+{
+    return rejected(words, std::span(unsupported.begin(), unsupported.size()));
+}
 // The same for an option of a kind of device, whose usage is `usage` ("bridge [ ageing_time SECONDS ]"): vxd lacks it
 // if it is one of `order`, or abbreviates one, and was not taken before.
 Error rejected_option(Words& words, std::string_view usage, std::span<const std::string_view> order);

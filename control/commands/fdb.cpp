@@ -33,7 +33,9 @@ constexpr Command kCommands[] = {
      "remove the entries of a device, or of a bridge with its VXLAN devices, or only those with a destination, or\n"
      "           in some states",
      fdb_flush},
-    {"fdb", "show", "[ br BRIDGE ] [ dev DEV ]", "list entries", fdb_show},
+    {"fdb", "get", "LLADDR { dev DEV | br BRIDGE }", "show one entry, with all its destinations", fdb_get},
+    {"fdb", "show", "[ br BRIDGE ] [ dev DEV | brport DEV ] [ state STATE ]",
+     "list entries; STATE := { permanent | static | dynamic | all }", fdb_show},
 };
 
 // Those of bridge-fdb(8)'s keywords that iproute2 takes abbreviated, in the order in which it compares.
@@ -52,7 +54,7 @@ Result<> take_word(Words& words, FdbWords& parsed)
         auto read = store(parsed.dst, words.address());
         if (read && parsed.dst->is_multicast())
             return words.invalid("is a multicast address, which vxd does not send to; expected the address of a VTEP");
-        if (read && (parsed.dst->is_unspecified() || parsed.dst->is_loopback() || parsed.dst->is_limited_broadcast()))
+        if (read && !parsed.dst->is_unicast())
             return words.invalid("cannot be the address of a VTEP; expected a unicast address");
         return read;
     }

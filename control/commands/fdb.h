@@ -34,6 +34,7 @@ Result<Reply> fdb_add(Transaction& transaction, Words& words);
 Result<Reply> fdb_replace(Transaction& transaction, Words& words);
 Result<Reply> fdb_del(Transaction& transaction, Words& words);
 Result<Reply> fdb_flush(Transaction& transaction, Words& words);
+Result<Reply> fdb_get(Transaction& transaction, Words& words);
 Result<Reply> fdb_show(Transaction& transaction, Words& words);
 
 } // namespace vx

@@ -16,12 +16,15 @@ namespace
 
 struct Filter {
     std::optional<LinkId> device, bridge;
+    std::optional<Mac> mac;
 };
 
-// "dev DEV" or "br BRIDGE", if it is the next word.
+// "dev DEV", "brport DEV" (the same) or "br BRIDGE", if it is the next word.
 Result<bool> take_filter(const Transaction& transaction, Words& words, Filter& filter)
 {
-    if (words.take("dev")) {
+    if (words.take("dev") || words.take("brport")) {
+        if (filter.device)
+            return words.invalid("is one device too many; expected dev or brport once");
         const auto name = words.device_name();
         if (!name)
             return name.error();
@@ -68,12 +71,15 @@ std::vector<Row> all_rows(const Transaction& transaction, const Filter& filter)
     const Model& model = transaction.model();
     constexpr auto kFlags = static_cast<std::uint8_t>(Dest::kStatic | Dest::kPermanent);
     std::vector<Row> rows;
+    const auto is_right = [&](const Mac& mac) { return !filter.mac || mac == *filter.mac; };
     for (const auto& [id, link] : model.links())
-        if (const VxlanSettings* vxlan = link.vxlan(); vxlan != nullptr && is_wanted(model, filter, id))
+        if (const VxlanSettings* vxlan = link.vxlan();
+            vxlan != nullptr && is_right(Mac{}) && is_wanted(model, filter, id))
             for (const Remote& remote : vxlan->flood)
                 rows.push_back({id, Mac{}, remote, Dest::flood().with(kFlags)});
-    std::vector<FdbEntry> entries =
-        transaction.fdb_entries([&](const FdbEntry& entry) { return is_wanted(model, filter, entry.dest.link()); });
+    std::vector<FdbEntry> entries = transaction.fdb_entries([&](const FdbEntry& entry) {
+        return is_right(entry.key.mac()) && is_wanted(model, filter, entry.dest.link());
+    });
     std::sort(entries.begin(), entries.end(), [](const FdbEntry& a, const FdbEntry& b) { return a.key < b.key; });
     for (const FdbEntry& entry : entries) {
         const LinkId device = entry.dest.link();
@@ -95,7 +101,9 @@ LinkId master_of(const Link& link)
     return link.bridge() != nullptr ? link.id : link.master;
 }
 
-void show(const Transaction& transaction, const Row& row, const Filter& filter, Reply& reply)
+enum class Naming { kWithDevice, kWithoutDevice };
+
+void show(const Transaction& transaction, const Row& row, Naming naming, Reply& reply)
 {
     const Model& model = transaction.model();
     const Link* link = model.find(row.device);
@@ -104,7 +112,7 @@ void show(const Transaction& transaction, const Row& row, const Filter& filter, 
     const std::string mac = row.mac.to_string();
     nlohmann::ordered_json json{{"mac", mac}, {"ifname", link->name}};
     reply.text += mac;
-    if (!filter.device) // as with bridge(8), a device that was asked for is not repeated
+    if (naming == Naming::kWithDevice)
         reply.text += fmt::format(" dev {}", link->name);
     if (const VxlanSettings* vxlan = link->vxlan(); vxlan != nullptr && row.remote) {
         reply.text += fmt::format(" dst {}", row.remote->address.to_string());
@@ -131,6 +139,25 @@ void show(const Transaction& transaction, const Row& row, const Filter& filter, 
     reply.text += fmt::format("{}{}\n", state.empty() ? "" : " ", state);
     json["state"] = state;
     reply.json.push_back(std::move(json));
+}
+
+constexpr std::string_view kUnsupported[] = {"vlan", "vni", "src_vni"}; // of show and get
+
+// The word behind "state": what state_of() says of such entries, or nothing for all of them.
+Result<> read_state(Words& words, std::optional<std::string_view>& to)
+{
+    constexpr std::string_view kStates[] = {"permanent", "static", "temp", "dynamic", "reachable", "all"};
+    const auto state = words.choice("STATE", kStates);
+    if (!state)
+        return state.error();
+    const std::string_view name = kStates[*state];
+    if (name == "permanent")
+        to = name;
+    else if (name == "static" || name == "temp")
+        to = "static";
+    else if (name != "all")
+        to = "";
+    return Ok{};
 }
 
 // Which states `flush` takes: of those named without "no" one, of those named with it none.
@@ -206,19 +233,61 @@ void flush_floods(Transaction& transaction, const Filter& filter, const FlushedR
 Result<Reply> fdb_show(Transaction& transaction, Words& words)
 {
     Filter filter;
+    std::optional<std::string_view> state;
     while (!words.done()) {
         const auto taken = take_filter(transaction, words, filter);
         if (!taken)
             return taken.error();
-        if (!*taken)
-            return rejected(words, {"brport", "vlan", "state", "dynamic"});
+        if (*taken)
+            continue;
+        if (words.take("dynamic")) {
+            state = "";
+        } else if (words.take("state")) {
+            if (auto read = read_state(words, state); !read)
+                return std::move(read).error();
+        } else {
+            return rejected(words, kUnsupported);
+        }
     }
     if (auto end = words.finish(); !end)
         return std::move(end).error();
+    // As with bridge(8), a device that was asked for is not repeated.
+    const Naming naming = filter.device ? Naming::kWithoutDevice : Naming::kWithDevice;
     Reply reply;
     reply.json = nlohmann::ordered_json::array();
     for (const Row& row : all_rows(transaction, filter))
-        show(transaction, row, filter, reply);
+        if (!state || state_of(row.dest) == *state)
+            show(transaction, row, naming, reply);
+    return reply;
+}
+
+Result<Reply> fdb_get(Transaction& transaction, Words& words)
+{
+    Filter filter;
+    while (!words.done()) {
+        const auto taken = take_filter(transaction, words, filter);
+        if (!taken)
+            return taken.error();
+        if (*taken || words.take("self") || words.take("master") || words.take("dynamic"))
+            continue; // which of Linux's two tables: here they are one
+        if (filter.mac || is_among(kUnsupported, words.peek()))
+            return rejected(words, kUnsupported);
+        words.take("to");
+        if (auto read = store(filter.mac, words.mac()); !read)
+            return std::move(read).error();
+    }
+    if (auto end = words.finish(); !end)
+        return std::move(end).error();
+    if (!filter.mac || (!filter.device && !filter.bridge))
+        return words.missing(filter.mac ? "dev" : "LLADDR");
+    Reply reply;
+    reply.json = nlohmann::ordered_json::array();
+    for (const Row& row : all_rows(transaction, filter))
+        show(transaction, row, Naming::kWithDevice, reply);
+    if (reply.text.empty())
+        return error("{}: \"{}\" has no entry {} (Fdb entry not found)", words.name(),
+                     name_of(transaction.model(), filter.device ? *filter.device : *filter.bridge),
+                     filter.mac->to_string());
     return reply;
 }
 
@@ -234,8 +303,8 @@ Result<Reply> fdb_flush(Transaction& transaction, Words& words)
         if (!taken)
             return taken.error();
         if (!*taken && !states.take_word(words))
-            return rejected(words, {"brport", "vlan", "self", "master", "extern_learn", "noextern_learn", "sticky",
-                                    "nosticky", "offloaded", "nooffloaded", "src_vni", "nhid"});
+            return rejected(words, {"vlan", "self", "master", "extern_learn", "noextern_learn", "sticky", "nosticky",
+                                    "offloaded", "nooffloaded", "src_vni", "nhid"});
     }
     if (auto end = words.finish(); !end)
         return std::move(end).error();

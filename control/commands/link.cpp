@@ -31,7 +31,7 @@ std::string help_of_add()
 const std::string kHelpOfAdd = help_of_add();
 
 const Command kCommands[] = {
-    {"link", "add", "NAME [ address MAC ] [ mtu MTU ] [ master BRIDGE ] type TYPE", kHelpOfAdd, link_add},
+    {"link", "add", "NAME [ address MAC ] [ mtu MTU ] [ master BRIDGE ] [ up | down ] type TYPE", kHelpOfAdd, link_add},
     {"link", "set",
      "NAME [ up | down ] [ address MAC ] [ mtu MTU ] [ master BRIDGE | nomaster ] "
      "[ type bridge [ ageing_time SECONDS ] | type vxlan [ [no]learning ] [ [no]udpcsum ] [ ttl TTL|auto ] [ tos HEX ] "
@@ -61,6 +61,34 @@ Result<bool> take_address_or_mtu(Words& words, std::optional<Mac>& address, std:
         return true;
     }
     return false;
+}
+
+Result<bool> take_up_or_down(Words& words, std::optional<bool>& is_up)
+{
+    const std::string_view word = words.peek();
+    if (word != "up" && word != "down")
+        return false;
+    words.take(word);
+    if (is_up)
+        return words.invalid("is one too many; expected up or down once");
+    is_up = word == "up";
+    return true;
+}
+
+Result<bool> take_name(Words& words, std::string& name, std::span<const std::string_view> introducers)
+{
+    const std::string_view word = words.peek();
+    if (words.done() || !name.empty())
+        return false;
+    if (is_among(introducers, word))
+        words.take(word);
+    else if (is_among(kLinkKeywords, word))
+        return false;
+    auto read = words.device_name("NAME");
+    if (!read)
+        return std::move(read).error();
+    name = *std::move(read);
+    return true;
 }
 
 Result<bool> take_bridge_option(Words& words, BridgeOptions& options)

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 
@@ -26,6 +27,12 @@ inline constexpr std::string_view kBridgeOrder[] = {"forward_delay",      "hello
                                                     "nf_call_ip6tables",  "nf_call_arptables",   "fdb_max_learned"};
 // Those of ip-link(8)'s keywords that iproute2 takes abbreviated, in the order in which it compares.
 inline constexpr std::string_view kLinkOrder[] = {"index", "link", "address", "txqueuelen", "dynamic", "type", "alias"};
+// All of them: what is none may be the name of the device, which ip takes anywhere before the type.
+inline constexpr std::string_view kLinkKeywords[] = {
+    "name",        "dev",         "type", "address",   "addr",      "mtu",          "master",  "nomaster",
+    "up",          "down",        "link", "index",     "alias",     "group",        "netns",   "txqueuelen",
+    "txqlen",      "qlen",        "arp",  "multicast", "broadcast", "allmulticast", "promisc", "vf",
+    "numtxqueues", "numrxqueues", "xdp",  "dynamic",   "protodown", "addrgenmode"};
 inline constexpr std::uint16_t kMinMtu = 68; // RFC 791, and Linux's for Ethernet devices
 inline constexpr std::uint16_t kMaxMtu = 65535;
 
@@ -39,6 +46,7 @@ struct LinkAddWords {
     std::optional<Mac> address;
     std::optional<std::uint16_t> mtu;
     std::optional<std::string> master;
+    std::optional<bool> is_up;
     std::variant<std::monostate, PortSpec, BridgeOptions, VxlanOptions> kind;
 };
 Result<LinkAddWords> parse_link_add(Words& words);
@@ -57,6 +65,10 @@ Result<LinkSetWords> parse_link_set(Words& words);
 
 // "address MAC" and "mtu N": false if the next word is neither.
 Result<bool> take_address_or_mtu(Words& words, std::optional<Mac>& address, std::optional<std::uint16_t>& mtu);
+// "up" or "down", once.
+Result<bool> take_up_or_down(Words& words, std::optional<bool>& is_up);
+// The name of the device, alone or behind one of `introducers`; an empty `name` was not read yet.
+Result<bool> take_name(Words& words, std::string& name, std::span<const std::string_view> introducers);
 Result<bool> take_bridge_option(Words& words, BridgeOptions& options);
 // Whether the link may become a member of the bridge `master`; `words` names the command.
 Result<> check_member(const Transaction& transaction, const Words& words, const Link& link, const Link& master);

@@ -33,7 +33,6 @@ Result<> read_kind(Words& words, LinkAddWords& parsed)
         parsed.kind = VxlanOptions{};
     } else if (const PortKind* kind = find_port_kind(*name)) {
         PortSpec spec;
-        spec.name = parsed.name;
         spec.kind = kind->name;
         if (auto read = read_positional_options(words, *kind, spec); !read)
             return read;
@@ -68,8 +67,8 @@ Error rejected_word(Words& words, const LinkAddWords& parsed)
         const std::string_view blank = kind.options.empty() ? "" : " ";
         return rejected_option(words, fmt::format("{}{}{}", kind.name, blank, usage_of(kind)), {});
     }
-    return rejected(words,
-                    {"link", "txqueuelen", "txqlen", "broadcast", "numtxqueues", "numrxqueues", "netns", "index"});
+    return rejected(words, {"link", "txqueuelen", "txqlen", "qlen", "broadcast", "numtxqueues", "numrxqueues", "netns",
+                            "index", "alias", "group"});
 }
 
 // What no two devices may share.
@@ -97,6 +96,7 @@ Result<Link> link_of(LinkAddWords parsed, const Words& words)
     link.name = std::move(parsed.name);
     link.mac = parsed.address.value_or(Mac{});
     link.mtu = parsed.mtu;
+    link.is_up = parsed.is_up.value_or(true);
     if (auto* spec = std::get_if<PortSpec>(&parsed.kind)) {
         spec->mac = parsed.address;
         spec->mtu = parsed.mtu;
@@ -116,16 +116,15 @@ Result<Link> link_of(LinkAddWords parsed, const Words& words)
 
 Result<LinkAddWords> parse_link_add(Words& words)
 {
+    constexpr std::string_view kIntroducers[] = {"name", "dev"};
     LinkAddWords parsed;
-    words.take("name");
-    auto name = words.device_name("NAME");
-    if (!name)
-        return std::move(name).error();
-    parsed.name = *std::move(name);
     while (!words.done()) {
-        auto taken = take_kind_option(words, parsed);
+        const bool has_kind = !std::holds_alternative<std::monostate>(parsed.kind);
+        auto taken = has_kind ? take_kind_option(words, parsed) : take_name(words, parsed.name, kIntroducers);
         if (taken && !*taken)
             taken = take_address_or_mtu(words, parsed.address, parsed.mtu);
+        if (taken && !*taken)
+            taken = take_up_or_down(words, parsed.is_up);
         if (!taken)
             return std::move(taken).error();
         if (*taken)
@@ -142,21 +141,26 @@ Result<LinkAddWords> parse_link_add(Words& words)
     }
     if (auto end = words.finish(); !end)
         return std::move(end).error();
+    if (parsed.name.empty())
+        return words.missing("NAME");
     if (std::holds_alternative<std::monostate>(parsed.kind))
         return words.missing("type");
-    if (const auto* spec = std::get_if<PortSpec>(&parsed.kind))
+    if (auto* spec = std::get_if<PortSpec>(&parsed.kind)) {
+        spec->name = parsed.name;
         if (auto complete = check_required_options(words, *find_port_kind(spec->kind), *spec); !complete)
             return std::move(complete).error();
+    }
     return parsed;
 }
 
 Result<Reply> link_add(Transaction& transaction, Words& words)
 {
-    if (auto help = help_of_type(words))
-        return *std::move(help);
     auto parsed = parse_link_add(words);
     if (!parsed)
         return std::move(parsed).error();
+    if (auto* vxlan = std::get_if<VxlanOptions>(&parsed->kind))
+        if (auto resolved = resolve_device(transaction, words, *vxlan); !resolved)
+            return std::move(resolved).error();
     const std::optional<std::string> master_name = parsed->master;
     auto link = link_of(*std::move(parsed), words);
     if (!link)

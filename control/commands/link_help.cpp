@@ -8,12 +8,18 @@ namespace vx
 namespace
 {
 
-constexpr std::string_view kWhereVxlan = "Where:  VNI := 0-16777215\n"
-                                         "        ADDR := { IPv4 | IPv6 }, both of one family\n"
-                                         "        PORT := 1-65535, not given 4789\n"
-                                         "        TTL := 1-255, auto is 64\n"
-                                         "        HEX := 0-fc, a multiple of 4\n"
-                                         "        SECONDS := 0 is never, not given 300\n";
+constexpr std::string_view kWhereVxlan =
+    "Where:  VNI := 0-16777215\n"
+    "        ADDR := { IPv4 | IPv6 }, both of one family\n"
+    "        PORT := 1-65535, not given 4789\n"
+    "        DEV := a port of the underlay, or its interface: local is its address\n"
+    "        TTL := 0-255, auto and 0 are 64\n"
+    "        HEX := 0-fc, a multiple of 4\n"
+    "        SECONDS := 0 is never, not given 300\n"
+    "What vxd does anyway may be said: srcport 49152 65535, df set, noproxy, "
+    "norsc, nol2miss, nol3miss,\n"
+    "        noudp6zerocsumtx, [no]udp6zerocsumrx, noremcsumtx, noremcsumrx, "
+    "noexternal, novnifilter\n";
 constexpr std::string_view kWhereBridge = "Where:  SECONDS := 0 is never, not given 300\n";
 
 Reply help_for(const Words& words, std::string_view type, std::string_view usage, std::string_view summary,

@@ -44,13 +44,6 @@ Result<> take_word(Words& words, LinkSetWords& parsed)
         parsed.membership = word == "master" ? Master::kJoin : Master::kLeave;
         return word == "master" ? store(parsed.master, words.device_name("BRIDGE")) : Result<>{Ok{}};
     }
-    if (word == "up" || word == "down") {
-        words.take(word);
-        if (parsed.is_up)
-            return words.invalid("is one too many; expected up or down once");
-        parsed.is_up = word == "up";
-        return Ok{};
-    }
     if (words.take("type", kLinkOrder))
         return read_kind(words, parsed);
     if (std::holds_alternative<VxlanOptions>(parsed.kind))
@@ -88,18 +81,18 @@ Result<LinkId> check(const Transaction& transaction, const Words& words, const L
 
 Result<LinkSetWords> parse_link_set(Words& words)
 {
+    constexpr std::string_view kIntroducers[] = {"dev"};
     LinkSetWords parsed;
-    words.take("dev");
-    auto name = words.device_name("NAME");
-    if (!name)
-        return std::move(name).error();
-    parsed.name = *std::move(name);
-    if (words.done())
-        return words.unexpected(); // nothing to set
+    bool sets_something = false;
     while (!words.done()) {
-        auto taken = take_kind_option(words, parsed);
+        const bool has_kind = !std::holds_alternative<std::monostate>(parsed.kind);
+        const bool is_named = !parsed.name.empty();
+        auto taken = has_kind ? take_kind_option(words, parsed) : take_name(words, parsed.name, kIntroducers);
+        sets_something |= is_named == !parsed.name.empty();
         if (taken && !*taken)
             taken = take_address_or_mtu(words, parsed.address, parsed.mtu);
+        if (taken && !*taken)
+            taken = take_up_or_down(words, parsed.is_up);
         if (!taken)
             return std::move(taken).error();
         if (*taken)
@@ -109,13 +102,15 @@ Result<LinkSetWords> parse_link_set(Words& words)
     }
     if (auto end = words.finish(); !end)
         return std::move(end).error();
+    if (parsed.name.empty())
+        return words.missing("NAME");
+    if (!sets_something)
+        return words.unexpected();
     return parsed;
 }
 
 Result<Reply> link_set(Transaction& transaction, Words& words)
 {
-    if (auto help = help_of_type(words))
-        return *std::move(help);
     const auto parsed = parse_link_set(words);
     if (!parsed)
         return parsed.error();

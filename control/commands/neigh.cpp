@@ -4,6 +4,7 @@
 #include "control/commands/commands.h"
 #include "control/commands/show.h"
 
+#include <cctype>
 #include <map>
 
 namespace vx
@@ -34,8 +35,7 @@ Result<NeighWords> parse_change(Words& words)
     words.take("to");
     if (auto read = store(parsed.address, words.address()); !read)
         return std::move(read).error();
-    if (parsed.address->is_multicast() || parsed.address->is_unspecified() || parsed.address->is_loopback() ||
-        parsed.address->is_limited_broadcast())
+    if (!parsed.address->is_unicast())
         return words.invalid("cannot be the address of a neighbour; expected a unicast address");
     while (!words.done()) {
         Result<> step = Ok{};
@@ -128,37 +128,81 @@ Result<Reply> neigh_del(Transaction& transaction, Words& words)
     return Reply{};
 }
 
-Result<std::optional<LinkId>> read_device_filter(const Transaction& transaction, Words& words)
+// Which neighbours are meant: those that everything given holds for.
+struct Filter {
+    std::optional<IpPrefix> prefix;
+    std::optional<LinkId> device;
+    std::optional<std::string> state; // as neigh show has it
+    std::optional<Family> family;
+
+    bool includes(const NeighborKey& key, std::string_view its_state) const
+    {
+        return (!device || key.first == *device) && (!prefix || prefix->contains(key.second)) &&
+               (!state || its_state == *state) && (!family || key.second.family() == *family);
+    }
+};
+
+// ip's; of some of them vxd has no neighbour.
+constexpr std::string_view kStates[] = {"permanent",  "reachable", "stale", "probe", "failed",
+                                        "incomplete", "delay",     "noarp", "none",  "all"};
+
+Result<> read_shown_state(Words& words, std::optional<std::string>& to)
 {
-    std::optional<LinkId> id;
+    const auto state = words.choice("STATE", kStates);
+    if (!state)
+        return state.error();
+    if (kStates[*state] == "all")
+        return Ok{};
+    to.emplace();
+    for (const char letter : kStates[*state])
+        *to += static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
+    return Ok{};
+}
+
+constexpr std::string_view kUnsupported[] = {"proxy",    "router", "vrf",      "master",
+                                             "nomaster", "unused", "protocol", "extern_learn"};
+
+// "[ [ to ] PREFIX ] [ dev DEV ] [ nud STATE ]"; "all", "any" and "default" are a PREFIX too, and mean every address.
+Result<Filter> read_filter(const Transaction& transaction, Words& words)
+{
+    Filter filter;
+    filter.family = words.options().family;
+    bool has_prefix = false;
     while (!words.done()) {
-        if (!words.take("dev"))
-            return words.unexpected();
-        const auto name = words.device_name();
-        if (!name)
-            return name.error();
-        const auto link = find_device(transaction, words, *name);
-        if (!link)
-            return link.error();
-        id = (*link)->id;
+        Result<> step = Ok{};
+        if (words.take("dev")) {
+            const auto name = words.device_name();
+            if (!name)
+                return name.error();
+            const auto link = find_device(transaction, words, *name);
+            if (!link)
+                return link.error();
+            filter.device = (*link)->id;
+        } else if (words.take("nud")) {
+            step = read_shown_state(words, filter.state);
+        } else if (has_prefix || is_among(kUnsupported, words.peek())) {
+            return rejected(words, kUnsupported);
+        } else {
+            has_prefix = true;
+            words.take("to");
+            if (!words.take("all") && !words.take("any") && !words.take("default"))
+                step = store(filter.prefix, words.prefix());
+        }
+        if (!step)
+            return std::move(step).error();
     }
     if (auto end = words.finish(); !end)
         return std::move(end).error();
-    return id;
-}
-
-bool is_wanted(const CommandOptions& options, const IpAddress& address)
-{
-    return !options.family || address.family() == *options.family;
+    return filter;
 }
 
 Result<Reply> neigh_flush(Transaction& transaction, Words& words)
 {
-    const auto device = read_device_filter(transaction, words);
-    if (!device)
-        return device.error();
+    const auto filter = read_filter(transaction, words);
+    if (!filter)
+        return filter.error();
     for (const auto& [key, neighbor] : transaction.resolver().all())
-        if ((!*device || key.first == **device) && is_wanted(words.options(), key.second))
+        if (filter->includes(key, to_string(neighbor.state)))
             transaction.forget_neighbor(key);
     return Reply{};
 }
@@ -168,34 +212,79 @@ struct Row {
     std::string_view state;
 };
 
-Result<Reply> neigh_show(Transaction& transaction, Words& words)
+std::map<NeighborKey, Row> all_rows(const Transaction& transaction)
 {
-    const auto device = read_device_filter(transaction, words);
-    if (!device)
-        return device.error();
     std::map<NeighborKey, Row> rows;
     for (const auto& [key, mac] : transaction.model().neighbors())
         rows.emplace(key, Row{mac, "PERMANENT"});
     for (const auto& [key, neighbor] : transaction.resolver().all()) // emplace(): what is static goes first
         rows.emplace(key, Row{neighbor.mac, to_string(neighbor.state)});
+    return rows;
+}
+
+enum class Naming { kWithDevice, kWithoutDevice };
+
+void append(Reply& reply, const Model& model, const NeighborKey& key, const Row& row, Naming naming)
+{
+    const std::string name = name_of(model, key.first);
+    nlohmann::ordered_json json{{"dst", key.second.to_string()}, {"dev", name}};
+    reply.text += key.second.to_string();
+    if (naming == Naming::kWithDevice)
+        reply.text += fmt::format(" dev {}", name);
+    if (row.mac) {
+        reply.text += fmt::format(" lladdr {}", row.mac->to_string());
+        json["lladdr"] = row.mac->to_string();
+    }
+    reply.text += fmt::format(" {}\n", row.state);
+    json["state"] = {row.state};
+    reply.json.push_back(std::move(json));
+}
+
+Result<Reply> neigh_show(Transaction& transaction, Words& words)
+{
+    const auto filter = read_filter(transaction, words);
+    if (!filter)
+        return filter.error();
+    // As with ip(8), a device that was asked for is not repeated.
+    const Naming naming = filter->device ? Naming::kWithoutDevice : Naming::kWithDevice;
     Reply reply;
     reply.json = nlohmann::ordered_json::array();
-    for (const auto& [key, row] : rows) {
-        if ((*device && key.first != **device) || !is_wanted(words.options(), key.second))
-            continue;
-        const std::string name = name_of(transaction.model(), key.first);
-        nlohmann::ordered_json json{{"dst", key.second.to_string()}, {"dev", name}};
-        reply.text += key.second.to_string();
-        if (!*device) // as with ip(8), a device that was asked for is not repeated
-            reply.text += fmt::format(" dev {}", name);
-        if (row.mac) {
-            reply.text += fmt::format(" lladdr {}", row.mac->to_string());
-            json["lladdr"] = row.mac->to_string();
-        }
-        reply.text += fmt::format(" {}\n", row.state);
-        json["state"] = {row.state};
-        reply.json.push_back(std::move(json));
+    for (const auto& [key, row] : all_rows(transaction))
+        if (filter->includes(key, row.state))
+            append(reply, transaction.model(), key, row, naming);
+    return reply;
+}
+
+Result<Reply> neigh_get(Transaction& transaction, Words& words)
+{
+    std::optional<IpAddress> address;
+    std::optional<std::string> device;
+    while (!words.done()) {
+        Result<> step = Ok{};
+        if (words.take("dev"))
+            step = store(device, words.device_name());
+        else if (words.take("to") || (!address && !is_among(kUnsupported, words.peek())))
+            step = store(address, words.address());
+        else
+            return rejected(words, kUnsupported);
+        if (!step)
+            return std::move(step).error();
     }
+    if (auto end = words.finish(); !end)
+        return std::move(end).error();
+    if (!address || !device)
+        return words.missing(address ? "dev" : "ADDR");
+    const auto link = find_device(transaction, words, *device);
+    if (!link)
+        return link.error();
+    const NeighborKey key{(*link)->id, *address};
+    const auto rows = all_rows(transaction);
+    const auto found = rows.find(key);
+    if (found == rows.end())
+        return error("{}: \"{}\" has no neighbour {}", words.name(), *device, address->to_string());
+    Reply reply;
+    reply.json = nlohmann::ordered_json::array();
+    append(reply, transaction.model(), key, found->second, Naming::kWithDevice);
     return reply;
 }
 
@@ -205,8 +294,10 @@ constexpr Command kCommands[] = {
      neigh_replace},
     {"neigh", "change", "ADDR lladdr LLADDR dev DEV [ nud permanent ]", "change a static neighbour", neigh_change},
     {"neigh", "del", "ADDR dev DEV", "remove a static neighbour, or forget one that was resolved", neigh_del},
-    {"neigh", "flush", "[ dev DEV ]", "forget the neighbours that were resolved; static ones stay", neigh_flush},
-    {"neigh", "show", "[ dev DEV ]", "list neighbours", neigh_show},
+    {"neigh", "flush", "[ PREFIX ] [ dev DEV ] [ nud STATE ]",
+     "forget the neighbours that were resolved; static ones stay", neigh_flush},
+    {"neigh", "get", "ADDR dev DEV", "show one neighbour", neigh_get},
+    {"neigh", "show", "[ PREFIX ] [ dev DEV ] [ nud STATE ]", "list neighbours", neigh_show},
 };
 
 } // namespace

@@ -31,7 +31,7 @@ Result<Route> route_of(const Transaction& transaction, const Words& words, const
                          owner->name);
         const bool needs_subnet = !parsed.onlink && !(device != nullptr && parsed.via->is_link_local());
         const AddressKey* subnet =
-            subnet_of(model, *parsed.via, device == nullptr ? std::nullopt : std::optional{device->id});
+            model.subnet_of(*parsed.via, device == nullptr ? std::nullopt : std::optional{device->id});
         if (needs_subnet && subnet == nullptr && device != nullptr)
             return error("{}: the gateway {} is in no subnet of \"{}\" (Nexthop has invalid gateway); add onlink if it "
                          "is there nevertheless",
@@ -51,9 +51,9 @@ Result<Route> route_of(const Transaction& transaction, const Words& words, const
     return route;
 }
 
-enum class IfThere { kFail, kReplace };
+enum class Presence { kNew, kKnown, kEither };
 
-Result<Reply> change_route(Transaction& transaction, Words& words, IfThere if_there)
+Result<Reply> set_route(Transaction& transaction, Words& words, Presence presence)
 {
     const auto parsed = parse_route(words);
     if (!parsed)
@@ -71,8 +71,12 @@ Result<Reply> change_route(Transaction& transaction, Words& words, IfThere if_th
     if (is_connected(transaction.model(), parsed->prefix))
         return error("{}: there is already a route to {}, which an address of a device makes (File exists)",
                      words.name(), parsed->prefix.to_string());
-    if (if_there == IfThere::kFail && transaction.model().routes().contains(parsed->prefix))
+    const bool is_there = transaction.model().routes().contains(parsed->prefix);
+    if (is_there && presence == Presence::kNew)
         return error("{}: there is already a route to {} (File exists)", words.name(),
+                     destination_text(parsed->prefix));
+    if (!is_there && presence == Presence::kKnown)
+        return error("{}: there is no route to {} (No such file or directory)", words.name(),
                      destination_text(parsed->prefix));
     transaction.set_route(parsed->prefix, *route);
     return Reply{};
@@ -94,6 +98,18 @@ Result<std::optional<IpPrefix>> read_destination(Words& words)
     return std::optional{*prefix};
 }
 
+Result<bool> take_table(Words& words)
+{
+    if (!words.take("table"))
+        return false;
+    const auto table = words.text("TABLE");
+    if (!table)
+        return table.error();
+    if (*table != "main" && *table != "254")
+        return words.invalid("is a table that vxd does not have; expected main");
+    return true;
+}
+
 Result<RouteWords> parse_route(Words& words)
 {
     RouteWords parsed;
@@ -105,17 +121,20 @@ Result<RouteWords> parse_route(Words& words)
         Result<> step = Ok{};
         if (words.take("via")) {
             step = store(parsed.via, words.address());
-            if (step && (parsed.via->is_multicast() || parsed.via->is_unspecified() || parsed.via->is_loopback() ||
-                         parsed.via->is_limited_broadcast()))
+            if (step && !parsed.via->is_unicast())
                 return words.invalid("cannot be a gateway; expected a unicast address");
         } else if (words.take("dev")) {
             step = store(parsed.device, words.device_name());
         } else if (words.take("onlink")) {
             parsed.onlink = true;
         } else {
-            return rejected(words, {"metric",  "proto", "protocol", "scope",   "src",        "table",   "mtu",
-                                    "nexthop", "type",  "tos",      "dsfield", "weight",     "vrf",     "nhid",
-                                    "encap",   "pref",  "advmss",   "realm",   "preference", "priority"});
+            const auto taken = take_table(words);
+            if (!taken)
+                return taken.error();
+            if (!*taken)
+                return rejected(words, {"metric", "proto",  "protocol", "scope",  "src",        "mtu",     "nexthop",
+                                        "type",   "tos",    "dsfield",  "weight", "vrf",        "nhid",    "encap",
+                                        "pref",   "advmss", "realm",    "realms", "preference", "priority"});
         }
         if (!step)
             return std::move(step).error();
@@ -130,18 +149,6 @@ Result<RouteWords> parse_route(Words& words)
     return parsed;
 }
 
-const AddressKey* subnet_of(const Model& model, const IpAddress& via, std::optional<LinkId> device)
-{
-    const AddressKey* best = nullptr;
-    for (const AddressKey& key : model.addresses()) {
-        const Link* link = model.find(key.first);
-        const bool is_possible = (!device || key.first == *device) && link != nullptr && link->is_up;
-        if (is_possible && key.second.contains(via) && (best == nullptr || key.second.length() > best->second.length()))
-            best = &key;
-    }
-    return best;
-}
-
 bool is_connected(const Model& model, const IpPrefix& prefix)
 {
     for (const AddressKey& key : model.addresses())
@@ -152,12 +159,17 @@ bool is_connected(const Model& model, const IpPrefix& prefix)
 
 Result<Reply> route_add(Transaction& transaction, Words& words)
 {
-    return change_route(transaction, words, IfThere::kFail);
+    return set_route(transaction, words, Presence::kNew);
 }
 
 Result<Reply> route_replace(Transaction& transaction, Words& words)
 {
-    return change_route(transaction, words, IfThere::kReplace);
+    return set_route(transaction, words, Presence::kEither);
+}
+
+Result<Reply> route_change(Transaction& transaction, Words& words)
+{
+    return set_route(transaction, words, Presence::kKnown);
 }
 
 Result<Reply> route_del(Transaction& transaction, Words& words)
@@ -189,14 +201,20 @@ Result<Reply> route_del(Transaction& transaction, Words& words)
 namespace
 {
 
+constexpr std::string_view kUsage = "{ PREFIX | default } [ via ADDR ] [ dev DEV ] [ onlink ] [ table main ]";
+
 constexpr Command kCommands[] = {
-    {"route", "add", "{ PREFIX | default } [ via ADDR ] [ dev DEV ] [ onlink ]",
-     "add a route; without dev it leaves by the device whose subnet has the gateway", route_add},
-    {"route", "replace", "{ PREFIX | default } [ via ADDR ] [ dev DEV ] [ onlink ]", "add a route or change it",
-     route_replace},
-    {"route", "del", "{ PREFIX | default } [ via ADDR ] [ dev DEV ] [ onlink ]", "remove a route", route_del},
-    {"route", "show", "[ PREFIX | default ] [ dev DEV ]", "list routes, those of addresses (proto kernel) too",
-     route_show},
+    {"route", "add", kUsage, "add a route; without dev it leaves by the device whose subnet has the gateway",
+     route_add},
+    {"route", "append", kUsage, "the same: vxd has one route to each destination", route_add},
+    {"route", "change", kUsage, "change a route that is there", route_change},
+    {"route", "replace", kUsage, "add a route or change it", route_replace},
+    {"route", "del", kUsage, "remove a route", route_del},
+    {"route", "flush", "[ PREFIX | default ] [ dev DEV ] [ table main ]",
+     "remove all such routes; those of addresses (proto kernel) stay", route_flush},
+    {"route", "get", "ADDR", "tell where vxd sends what is for ADDR", route_get},
+    {"route", "show", "[ PREFIX | default ] [ dev DEV ] [ table main ]",
+     "list routes, those of addresses (proto kernel) too", route_show},
 };
 
 } // namespace

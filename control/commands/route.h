@@ -19,17 +19,20 @@ struct RouteWords {
     bool onlink = false;
 };
 Result<RouteWords> parse_route(Words& words);
+// "table main": vxd has no other. False if the next word is not "table".
+Result<bool> take_table(Words& words);
 // "default" or PREFIX. The family of "default" is for the caller to decide: nothing.
 Result<std::optional<IpPrefix>> read_destination(Words& words);
 
-// The address whose subnet the gateway is in: on `device` if one is given, else on any; longest prefix first.
-const AddressKey* subnet_of(const Model& model, const IpAddress& via, std::optional<LinkId> device);
 // True if an address of a device makes this very route by itself ("proto kernel").
 bool is_connected(const Model& model, const IpPrefix& prefix);
 
 Result<Reply> route_add(Transaction& transaction, Words& words);
 Result<Reply> route_replace(Transaction& transaction, Words& words);
+Result<Reply> route_change(Transaction& transaction, Words& words);
 Result<Reply> route_del(Transaction& transaction, Words& words);
+Result<Reply> route_flush(Transaction& transaction, Words& words);
+Result<Reply> route_get(Transaction& transaction, Words& words);
 Result<Reply> route_show(Transaction& transaction, Words& words);
 
 } // namespace vx

@@ -88,50 +88,140 @@ nlohmann::ordered_json json_of(const Transaction& transaction, const Row& row)
     return json;
 }
 
-} // namespace
+constexpr std::string_view kUnsupported[] = {"via",   "proto",  "protocol", "scope", "type",  "src", "metric",
+                                             "cache", "cloned", "root",     "match", "exact", "vrf", "nhid"};
 
-Result<Reply> route_show(Transaction& transaction, Words& words)
-{
-    std::optional<std::string> device;
-    bool only_default = false;
+// Which routes are meant: those that everything given holds for.
+struct Selector {
+    std::optional<LinkId> device;
     std::optional<IpPrefix> prefix;
+    bool only_default = false;
+    std::optional<Family> family;
+
+    bool is_all() const { return !device && !prefix && !only_default; }
+    bool includes(const IpPrefix& destination, LinkId link) const
+    {
+        return (!device || link == *device) && (!prefix || destination == *prefix) &&
+               (!only_default || destination.length() == 0) && (!family || destination.address().family() == *family);
+    }
+};
+
+Result<Selector> parse_selector(const Transaction& transaction, Words& words)
+{
+    Selector selector;
+    selector.family = words.options().family;
+    std::optional<std::string> device;
     while (!words.done()) {
-        Result<> step = Ok{};
-        if (words.take("dev")) {
-            step = store(device, words.device_name());
-        } else if (!prefix && !only_default) {
+        const auto table = take_table(words);
+        if (!table)
+            return table.error();
+        if (*table)
+            continue;
+        if (words.take("dev") || words.take("oif")) {
+            if (auto step = store(device, words.device_name()); !step)
+                return std::move(step).error();
+        } else if (selector.prefix || selector.only_default || is_among(kUnsupported, words.peek())) {
+            return rejected(words, kUnsupported);
+        } else {
             words.take("to");
             const auto destination = read_destination(words);
             if (!destination)
                 return destination.error();
-            prefix = *destination;
-            only_default = !prefix;
-        } else {
-            return words.unexpected();
+            selector.prefix = *destination;
+            selector.only_default = !selector.prefix;
         }
-        if (!step)
-            return std::move(step).error();
     }
     if (auto end = words.finish(); !end)
         return std::move(end).error();
-    LinkId only;
     if (device) {
         const auto link = find_device(transaction, words, *device);
         if (!link)
             return link.error();
-        only = (*link)->id;
+        selector.device = (*link)->id;
     }
+    return selector;
+}
+
+} // namespace
+
+Result<Reply> route_show(Transaction& transaction, Words& words)
+{
+    const auto selector = parse_selector(transaction, words);
+    if (!selector)
+        return selector.error();
     Reply reply;
     reply.json = nlohmann::ordered_json::array();
     for (const auto& [destination, row] : all_routes(transaction.model())) {
-        const bool is_wanted = (!device || row.route.link == only) && (!prefix || destination == *prefix) &&
-                               (!only_default || destination.length() == 0) &&
-                               (!words.options().family || destination.address().family() == *words.options().family);
-        if (!is_wanted)
+        if (!selector->includes(destination, row.route.link))
             continue;
-        reply.text += text_of(transaction, row, !device);
+        reply.text += text_of(transaction, row, !selector->device);
         reply.json.push_back(json_of(transaction, row));
     }
+    return reply;
+}
+
+Result<Reply> route_flush(Transaction& transaction, Words& words)
+{
+    const auto selector = parse_selector(transaction, words);
+    if (!selector)
+        return selector.error();
+    if (selector->is_all()) // as ip: nobody means all of them
+        return usage_error("{}: neither a destination nor \"dev\" says which routes; usage: {}", words.name(),
+                           words.usage());
+    std::vector<IpPrefix> gone;
+    for (const auto& [destination, route] : transaction.model().routes())
+        if (selector->includes(destination, route.link))
+            gone.push_back(destination);
+    for (const IpPrefix& destination : gone)
+        transaction.remove_route(destination);
+    return Reply{};
+}
+
+// As `ip route get` has it, less what vxd does not have (a user, a cache); our own addresses are on their devices, for
+// there is no "lo".
+Result<Reply> route_get(Transaction& transaction, Words& words)
+{
+    words.take("to");
+    const auto address = words.address();
+    if (!address)
+        return address.error();
+    if (!words.done())
+        return rejected(words, {"from", "iif", "oif", "mark", "tos", "dsfield", "vrf", "uid", "ipproto", "sport",
+                                "dport", "fibmatch", "notify", "dev"});
+    const Model& model = transaction.model();
+    std::string_view type;
+    Model::Path path{model.owner_of(*address), *address};
+    if (path.link != nullptr) {
+        type = "local";
+    } else if (const auto found = model.path_to(*address); found && address->is_unicast()) {
+        path = *found;
+        type = model.broadcasters(*address).empty() ? "" : "broadcast";
+    } else {
+        return error("{}: there is no route to {} (Network is unreachable)", words.name(), address->to_string());
+    }
+    const std::string destination = address->to_string();
+    nlohmann::ordered_json json = nlohmann::ordered_json::object();
+    Reply reply;
+    if (!type.empty()) {
+        reply.text = fmt::format("{} ", type);
+        json["type"] = type;
+    }
+    reply.text += destination;
+    json["dst"] = destination;
+    if (path.next_hop != *address) {
+        reply.text += fmt::format(" via {}", path.next_hop.to_string());
+        json["gateway"] = path.next_hop.to_string();
+    }
+    reply.text += fmt::format(" dev {}", path.link->name);
+    json["dev"] = path.link->name;
+    const auto source = type == "local" ? std::optional{*address} : model.source_for(path.link->id, path.next_hop);
+    if (source) {
+        reply.text += fmt::format(" src {}", source->to_string());
+        json["prefsrc"] = source->to_string();
+    }
+    reply.text += '\n';
+    json["flags"] = nlohmann::ordered_json::array();
+    reply.json = nlohmann::ordered_json::array({json});
     return reply;
 }
 

@@ -176,9 +176,15 @@ Result<Reply> stats_show(Transaction& transaction, Words& words)
         const std::vector<WorkerTotals> workers = dataplane.worker_totals();
         reply.text += (reply.text.empty() ? "" : "\n") + workers_text(workers);
         reply.json["workers"] = workers_json(workers);
-        // MACs that were not learned because their bridge, or the FDB, has as many as it may.
+        // MACs that were not learned: their bridge, or the FDB, has as many as it may; or they came faster than the
+        // control thread took them, and are learned from a later frame.
         if (const std::uint64_t refused = dataplane.learn_refused(); refused != 0)
             reply.text += fmt::format("\nnot learned for want of room: {}\n", refused);
+        std::uint64_t lost = 0;
+        for (const WorkerTotals& worker : workers)
+            lost += worker.learn_lost;
+        if (lost != 0)
+            reply.text += fmt::format("\nnot learned at once, for they came too fast: {}\n", lost);
         reply.json["learn_refused"] = dataplane.learn_refused();
         reply.json["fdb"] = {{"entries", dataplane.fdb().size()}, {"max", dataplane.fdb().max_size()}};
     }

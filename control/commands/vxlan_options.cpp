@@ -4,6 +4,7 @@
 #include "control/commands/arguments.h"
 #include "dataplane/net/headers.h"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -61,6 +62,16 @@ constexpr std::string_view kIpOrder[] = {"id",
                                          "localbypass",
                                          "nolocalbypass"};
 
+// Those that say what vxd does anyway. It takes a UDP checksum of zero on IPv6, as RFC 7348 has it, whether told or
+// not.
+constexpr std::string_view kIdle[] = {"noproxy",          "norsc",          "nol2miss",         "nol3miss",
+                                      "noudp6zerocsumtx", "udp6zerocsumrx", "noudp6zerocsumrx", "noremcsumtx",
+                                      "noremcsumrx",      "noexternal",     "novnifilter"};
+
+constexpr std::string_view kNoMulticast =
+    "is a multicast address, which vxd does not send to yet; name each far VTEP instead: fdb append 00:00:00:00:00:00 "
+    "dev NAME dst ADDR";
+
 constexpr std::uint8_t kTosInherit = 1; // the kernel's encoding; the low bits of a real TOS are ECN's
 
 // As ip(8): hexadecimal, with or without 0x.
@@ -87,7 +98,7 @@ Result<std::uint8_t> read_ttl(Words& words)
 {
     if (words.peek() == "inherit") {
         words.take_again("inherit");
-        return words.invalid("is not supported by vxd; expected auto or a number from 1 to 255");
+        return words.invalid("is not supported by vxd; expected auto or a number from 0 to 255");
     }
     if (words.take_again("auto"))
         return std::uint8_t{0};
@@ -104,13 +115,100 @@ Result<IpAddress> read_vtep(Words& words)
     if (!address)
         return address.error();
     if (address->is_multicast())
-        return words.invalid("is a multicast address, which vxd does not send to; expected the address of a VTEP");
-    if (address->is_unspecified() || address->is_loopback() || address->is_limited_broadcast())
+        return words.invalid(kNoMulticast);
+    if (!address->is_unicast())
         return words.invalid("cannot be the address of a VTEP; expected a unicast address");
     return *address;
 }
 
+Error read_group(Words& words)
+{
+    const auto group = words.address();
+    return group ? words.invalid(kNoMulticast) : group.error();
+}
+
+// "srcport MIN MAX". The kernel's "0 0" means its own default.
+Result<> read_source_ports(Words& words)
+{
+    const auto min = words.number("MIN", 0, 65535);
+    if (!min)
+        return min.error();
+    const auto max = words.number("MAX", 0, 65535);
+    if (!max)
+        return max.error();
+    const bool is_default = *min == 0 && *max == 0;
+    if (!is_default && (*min != kFirstEphemeralPort || *max != 65535))
+        return words.invalid(fmt::format("ends a range of source ports that vxd does not have; expected {} 65535, from "
+                                         "which it takes one for each flow (RFC 7348)",
+                                         kFirstEphemeralPort));
+    return Ok{};
+}
+
+Result<> read_df(Words& words)
+{
+    const auto df = words.text("DF");
+    if (!df)
+        return df.error();
+    if (*df != "set")
+        return words.invalid("is not supported by vxd, which forbids to fragment what it sends; expected set");
+    return Ok{};
+}
+
+bool take_idle(Words& words)
+{
+    return std::ranges::any_of(kIdle, [&](std::string_view option) { return words.take(option, kIpOrder); });
+}
+
+// The port that is meant by its name in vxd, or by that of the interface that it has taken.
+const Link* find_carrier(const Model& model, const std::string& name)
+{
+    if (const Link* link = model.find(name))
+        return link;
+    for (const auto& [id, link] : model.links())
+        if (const PortSpec* port = link.port(); port != nullptr && port->has("dev") && port->option("dev") == name)
+            return &link;
+    return nullptr;
+}
+
+std::optional<IpAddress> source_of(const Model& model, LinkId device, const std::optional<IpAddress>& remote)
+{
+    if (remote)
+        return model.source_for(device, *remote);
+    for (const AddressKey& key : model.addresses_of(device))
+        return key.second.address();
+    return std::nullopt;
+}
+
 } // namespace
+
+Result<> resolve_device(const Transaction& transaction, const Words& words, VxlanOptions& options)
+{
+    if (!options.dev)
+        return Ok{};
+    const Model& model = transaction.model();
+    const Link* device = find_carrier(model, *options.dev);
+    if (device == nullptr)
+        return usage_error("{}: Cannot find device {}: vxd has no port of this name, nor one that has taken such an "
+                           "interface",
+                           words.name(), in_quotes(*options.dev));
+    if (!model.is_underlay(*device))
+        return error(
+            "{}: \"{}\" carries no tunnels, it is {}; expected a port outside every bridge", words.name(), device->name,
+            device->port() != nullptr ? "a member of a bridge" : fmt::format("a {} device", device->kind_name()));
+    if (!options.local)
+        options.local = source_of(model, device->id, options.remote);
+    if (!options.local)
+        return error("{}: \"{}\" has no address {}to send from; give it one (addr add PREFIX dev {}), or leave out "
+                     "\"dev\" and say local ADDR",
+                     words.name(), device->name,
+                     options.remote ? fmt::format("of the family of {} ", options.remote->to_string()) : "",
+                     device->name);
+    if (model.owner_of(*options.local) != device)
+        return error("{}: \"{}\" does not have the address {}; add it first (addr add PREFIX dev {}), or leave out "
+                     "\"dev\"",
+                     words.name(), device->name, options.local->to_string(), device->name);
+    return Ok{};
+}
 
 Result<bool> take_vxlan_option(Words& words, VxlanOptions& options)
 {
@@ -121,6 +219,14 @@ Result<bool> take_vxlan_option(Words& words, VxlanOptions& options)
         step = store(options.local, read_vtep(words));
     else if (words.take("remote", kIpOrder))
         step = store(options.remote, read_vtep(words));
+    else if (words.take("group", kIpOrder))
+        return read_group(words);
+    else if (words.take("dev", kIpOrder))
+        step = store(options.dev, words.device_name());
+    else if (words.take("srcport", kIpOrder) || words.take("port", kIpOrder))
+        step = read_source_ports(words);
+    else if (words.take("df", kIpOrder))
+        step = read_df(words);
     else if (words.take("dstport", kIpOrder))
         step = store(options.dstport, words.number("PORT", 1, 65535));
     else if (words.take("ttl", kIpOrder) || words.take("hoplimit", kIpOrder))
@@ -134,7 +240,7 @@ Result<bool> take_vxlan_option(Words& words, VxlanOptions& options)
     else if (const auto udpcsum = words.take_switch("udpcsum", kIpOrder))
         options.udpcsum = *udpcsum;
     else
-        return false;
+        return take_idle(words);
     if (!step)
         return std::move(step).error();
     return true;
@@ -179,6 +285,8 @@ Result<> change_vxlan(VxlanSettings& settings, const VxlanOptions& options, cons
         return fixed("id");
     if (options.local)
         return fixed("local");
+    if (options.dev)
+        return fixed("dev");
     if (options.remote)
         return fixed("remote");
     if (options.dstport)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "control/model.h"
+#include "control/transaction.h"
 #include "control/words.h"
 
 #include <cstdint>
@@ -12,13 +13,14 @@
 namespace vx
 {
 
-inline constexpr std::string_view kVxlanUsage =
-    "vxlan id VNI local ADDR [ remote ADDR ] [ dstport PORT ] [ [no]learning ] [ [no]udpcsum ] [ ttl TTL|auto ] "
-    "[ tos HEX ] [ ageing SECONDS ]";
+inline constexpr std::string_view kVxlanUsage = "vxlan id VNI { local ADDR | dev DEV } [ remote ADDR ] [ dstport PORT "
+                                                "] [ [no]learning ] [ [no]udpcsum ] [ ttl TTL|auto ] "
+                                                "[ tos HEX ] [ ageing SECONDS ]";
 
 struct VxlanOptions {
     std::optional<Vni> id;
     std::optional<IpAddress> local, remote;
+    std::optional<std::string> dev;
     std::optional<std::uint16_t> dstport;
     std::optional<bool> learning, udpcsum;
     std::optional<std::uint8_t> ttl, tos;
@@ -27,6 +29,9 @@ struct VxlanOptions {
 
 // Takes the next word, and its value, if it is an option of a VXLAN device; false if it is not.
 Result<bool> take_vxlan_option(Words& words, VxlanOptions& options);
+// "dev": a port of the underlay, or the interface that such a port has taken. It has to have `local`; where that was
+// not given, the address that it would ask `remote` from, or its first, becomes it.
+Result<> resolve_device(const Transaction& transaction, const Words& words, VxlanOptions& options);
 // The error for a word that take_vxlan_option() left.
 Error rejected_vxlan_option(Words& words);
 

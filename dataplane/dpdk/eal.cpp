@@ -106,13 +106,8 @@ Result<Eal> Eal::start(const EalOptions& options)
 {
     const std::vector<std::string> extra = split_words(options.extra_arguments);
     const std::uint64_t free_mib = free_hugepage_mib();
-    const bool is_enough = free_mib >= options.memory_mib;
     const bool uses_hugepages =
-        !names(extra, "--no-huge") && (options.memory == EalOptions::Memory::kHugepages ||
-                                       (options.memory == EalOptions::Memory::kAuto && is_enough));
-    if (uses_hugepages && !is_enough)
-        return error("{} MiB of hugepages are free, {} MiB are wanted; 'sysctl -w vm.nr_hugepages={}' reserves them",
-                     free_mib, options.memory_mib, options.memory_mib / 2);
+        !names(extra, "--no-huge") && options.memory == EalOptions::Memory::kAuto && free_mib >= options.memory_mib;
 
     // net_memif warns about every port that secondary processes, which vxd has none of, cannot use it.
     std::vector<std::string> words{"vxd", fmt::format("--lcores=0@{}", options.control_cpu), "--no-telemetry",

@@ -12,9 +12,8 @@ namespace vx
 
 struct EalOptions {
     enum class Memory {
-        kAuto,      // hugepages if enough of them are free
-        kHugepages, // or fail
-        kNormal,    // 4 KiB pages
+        kAuto,   // hugepages if enough of them are free
+        kNormal, // 4 KiB pages
     };
 
     unsigned control_cpu = 0;

@@ -77,6 +77,11 @@ bool IpAddress::is_limited_broadcast() const
     return is_v4() && v4_host() == 0xffffffff;
 }
 
+bool IpAddress::is_unicast() const
+{
+    return !is_unspecified() && !is_multicast() && !is_loopback() && !is_limited_broadcast();
+}
+
 std::string IpAddress::to_string() const
 {
     char text[INET6_ADDRSTRLEN];

@@ -13,7 +13,7 @@ namespace vx
 {
 
 // What went wrong, in a sentence for the person who reads it. `kind` decides vxctl's exit status, as in ip(8):
-// a command that could not be understood (1), or one that was understood and refused (2).
+// a command that could not be understood or names what there is not (1), or one that was refused (2).
 struct Error {
     enum class Kind { kUsage, kRefused };
     std::string message;

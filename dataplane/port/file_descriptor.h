@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A file descriptor of a port, and the duty to close it.
+// A file descriptor, and the duty to close it.
 #pragma once
 
 #include <unistd.h>

@@ -14,11 +14,6 @@ std::optional<Mac> NeighborTable::find(LinkId interface, std::uint32_t address) 
     return mac_of(found);
 }
 
-std::optional<std::uint32_t> NeighborTable::last_seen(LinkId interface, std::uint32_t address) const
-{
-    return words_.last_seen(key(interface, address));
-}
-
 NeighborTable::Change NeighborTable::set(LinkId interface, std::uint32_t address, const Mac& mac, std::uint32_t now)
 {
     return words_.set(key(interface, address), value(mac), now);

@@ -38,7 +38,6 @@ public:
     void release_retired() { words_.release_retired(); }        // after publishing and synchronizing
 
     std::optional<Mac> find(LinkId interface, std::uint32_t address) const;
-    std::optional<std::uint32_t> last_seen(LinkId interface, std::uint32_t address) const;
     Change set(LinkId interface, std::uint32_t address, const Mac& mac, std::uint32_t now);
     bool erase(LinkId interface, std::uint32_t address);
 
@@ -52,15 +51,6 @@ public:
     {
         words_.for_each([&](std::uint64_t key, std::uint64_t value, std::uint32_t seen) {
             function(link_of(key), address_of(key), mac_of(value), seen);
-        });
-    }
-
-    // predicate(LinkId, address, Mac, last_seen); returns how many were erased.
-    template <typename Predicate>
-    std::size_t erase_if(Predicate&& predicate)
-    {
-        return words_.erase_if([&](std::uint64_t key, std::uint64_t value, std::uint32_t seen) {
-            return predicate(link_of(key), address_of(key), mac_of(value), seen);
         });
     }
 

@@ -37,8 +37,6 @@ public:
         return entry;
     }
 
-    std::size_t size_bytes() const { return words_.size() * sizeof(std::uint32_t); }
-
 private:
     static constexpr std::size_t kRoots = 1 << 16;
     static constexpr std::size_t kChunkSize = 256;

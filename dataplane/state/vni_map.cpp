@@ -16,12 +16,6 @@ VniMap VniMap::with(std::span<const Entry> entries) const
     return next;
 }
 
-VniMap VniMap::with(Vni vni, LinkId link) const
-{
-    const Entry entry{vni, link};
-    return with({&entry, 1});
-}
-
 // Every chunk concerned is copied once, however many of its entries change.
 void VniMap::assign(std::span<const Entry> entries)
 {

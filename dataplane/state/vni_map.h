@@ -30,18 +30,8 @@ public:
 
     // This map with some entries replaced; of two for one VNI the later counts.
     VniMap with(std::span<const Entry> entries) const;
-    VniMap with(Vni vni, LinkId link) const;
 
     bool is_empty() const { return owned_ == nullptr; }
-
-    // function(Vni, LinkId) for every VNI that has a device, in ascending order.
-    template <typename Function>
-    void for_each(Function&& function) const
-    {
-        for (std::uint32_t vni = 0; !is_empty() && vni <= Vni::kMax; ++vni)
-            if (const LinkId link = find(*Vni::from(vni)); !link.is_none())
-                function(*Vni::from(vni), link);
-    }
 
 private:
     static constexpr unsigned kBits = 12;

@@ -21,7 +21,8 @@ RULES = [
     (PORT, [PORT, DPDK, NET], ["fmt", "dpdk", "mnl", "numa"]),
     # pipeline, worker, transmitter, dataplane: what joins the folders
     ("dataplane/", ["dataplane/"], ["fmt", "dpdk", "numa"]),
-    ("control/", ["control/", "dataplane/dataplane.h", "dataplane/port/port_kind.h", STATE, NET],
+    ("control/", ["control/", "dataplane/dataplane.h", "dataplane/port/port_kind.h", "dataplane/port/file_descriptor.h",
+                  STATE, NET],
      ["fmt", "json", "cli", "mnl", "numa", "systemd"]),
     ("tools/vxctl/", ["tools/vxctl/", "control/wire.h", "dataplane/net/result.h"], ["fmt", "json", "cli"]),
     ("tests/", ["tests/", "control/", "dataplane/", "tools/vxctl/"], ["fmt", "json", "cli", "dpdk", "catch2", "numa"]),

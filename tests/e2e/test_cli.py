@@ -76,17 +76,17 @@ BAD_INPUT = [
     ("addr add 2001:db8::1/129 dev br0", "2001:db8::1/129", ("128", "prefix"), 1),
     ("route add 172.18.30.0/x via 172.18.20.0 dev vxlan200", "172.18.30.0/x", "prefix", 1),
     ("route add 172.18.30.0/240 via 172.18.20.0 dev vxlan200", "172.18.30.0/240", "prefix", 1),
-    ("link set nowhere master br0", "nowhere", (), 2),
-    ("link set vxlan200 master nowhere", "nowhere", (), 2),
+    ("link set nowhere master br0", "nowhere", (), 1),
+    ("link set vxlan200 master nowhere", "nowhere", (), 1),
     ("link set vxlan200 master uplink", "uplink", "bridge", 2),
-    ("link del nowhere", "nowhere", (), 2),
-    ("addr add 172.18.0.1/24 dev nowhere", "nowhere", (), 2),
+    ("link del nowhere", "nowhere", (), 1),
+    ("addr add 172.18.0.1/24 dev nowhere", "nowhere", (), 1),
     ("addr del 172.18.0.1/24 dev br0", "172.18.0.1/24", (), 2),
-    ("route add 10.0.0.0/8 via 172.18.20.0 dev nowhere", "nowhere", (), 2),
+    ("route add 10.0.0.0/8 via 172.18.20.0 dev nowhere", "nowhere", (), 1),
     ("route del 10.0.0.0/8", "10.0.0.0/8", (), 2),
-    ("neigh add 172.18.20.0 lladdr 0e:e6:e6:5d:c2:da dev nowhere", "nowhere", (), 2),
+    ("neigh add 172.18.20.0 lladdr 0e:e6:e6:5d:c2:da dev nowhere", "nowhere", (), 1),
     ("neigh del 172.18.20.9 dev vxlan200", "172.18.20.9", (), 2),
-    ("fdb append 02:42:ac:12:14:02 dev nowhere dst 192.0.2.2", "nowhere", (), 2),
+    ("fdb append 02:42:ac:12:14:02 dev nowhere dst 192.0.2.2", "nowhere", (), 1),
     ("fdb del 02:42:ac:12:14:02 dev vxlan100", "02:42:ac:12:14:02", (), 2),
     ("link add br0 type bridge", "br0", ("exists", "already"), 2),
     ("link add vxlan9 type vxlan id 100 local 192.0.2.1 dstport 4789", "100", ("vxlan100", "exists", "already"), 2),
@@ -157,7 +157,14 @@ def test_exit_status_is_that_of_ip(lab):
     vxctl = os.path.join(lab.settings.build, "vxctl")
     expect(host.vxctl("link", "show").status == 0, "0 for success")
     expect(host.vxctl("link", "add", "x", "type", "brigde", check=False).status == 1, "1 for words that make no sense")
-    expect(host.vxctl("link", "del", "nowhere", check=False).status == 2, "2 for what is refused")
+    expect(host.vxctl("link", "show", "nowhere", check=False).status == 1, "1 for a device that there is not")
+    expect(host.vxctl("link", "add", "br0", "type", "bridge", check=False).status == 2, "2 for what is refused")
+    expect(host.vxctl("-batch", "/nope", check=False).status == 1, "1 for a file that cannot be read")
+    for options in (["-batch", "-"], ["-force", "-batch", "-"]):
+        result = host.vxctl(*options, input="link add br0 type bridge\n", check=False)
+        expect(result.status == 1, f"1 for a batch, whatever failed: {result}")
+    for color in ("-c", "-color", "-color=never", "-color=auto", "-color=always"):
+        expect(host.vxctl(color, "link").out == host.vxctl("link").out, color)
     gone = run(vxctl, "--socket", os.path.join(lab.directory, "no.sock"), "link", "show", check=False)
     expect(gone.status == 2 and "no.sock" in gone.err, f"nobody there: {gone}")
     expect(run(vxctl, "--frobnicate", check=False).status == 1, "1 for an unknown option")
@@ -197,6 +204,18 @@ def test_help_on_every_level(lab):
     result = run(os.path.join(lab.settings.build, "vxd"), "--help")
     for word in ("--config", "--socket", "--workers", "--control-cpu", "--eal", "--packet-buffers"):
         expect(word in result.out, f"vxd --help does not mention {word}")
+
+
+@needs_vxd
+def test_help_needs_no_daemon(lab):
+    host = one_vxd(lab)
+    vxctl = os.path.join(lab.settings.build, "vxctl")
+    for words in ("help", "-help", "link help", "l a help", "fdb append help", "link add v type vxlan help"):
+        told = host.vxctl(*words.split())
+        found = run(vxctl, "--socket", os.path.join(lab.directory, "no.sock"), *words.split())
+        expect(found.out == told.out and not found.err, f"{words} without vxd: {found}")
+    result = run(vxctl, "--socket", os.path.join(lab.directory, "no.sock"), "frobnicate", "help", check=False)
+    expect(result.status == 1 and "no such command" in result.err, str(result))
 
 
 @needs_vxd
@@ -245,7 +264,7 @@ def test_options_before_the_object_are_those_of_ip(lab):
         expect(addresses.split() == ["uplink", "UP", "192.0.2.1/24"], f"{options}: {addresses}")
     lines = host.vxctl("-s", "-o", "-batch", "-", input="link show br0\naddr show br0\n").out.splitlines()
     expect(len(lines) == 2, f"-o with -batch: {lines}")
-    for option, says in (("-r", "ip's -resolve"), ("-c", "ip's -color"), ("-x", "unknown")):
+    for option, says in (("-r", "ip's -resolve"), ("-color=red", "never, auto and always"), ("-x", "unknown")):
         result = host.vxctl(option, "link", "show", check=False)
         expect(result.status == 1 and says in result.err, str(result))
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/config_file.h"
-#include "control/fd.h"
+#include "dataplane/port/file_descriptor.h"
 
 #include <catch2/catch.hpp>
 
@@ -14,7 +14,7 @@ namespace
 struct TemporaryFile {
     explicit TemporaryFile(std::string_view text)
     {
-        const Fd fd(mkstemp(path.data()));
+        const FileDescriptor fd(mkstemp(path.data()));
         REQUIRE(fd);
         REQUIRE(write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
     }

@@ -66,7 +66,10 @@ public:
         const std::vector<std::byte> frame(60, std::byte{content});
         resolver.hold(key, kIn, frame, now);
     }
-    void answer(const NeighborKey& key, const Mac& mac = kMac) { resolver.heard(key, mac, true, false, now); }
+    void answer(const NeighborKey& key, const Mac& mac = kMac)
+    {
+        resolver.heard(key, mac, Resolver::Claim::kAnswer, now);
+    }
     NudState state(const NeighborKey& key) const { return resolver.all().at(key).state; }
     std::size_t asked_since(std::int64_t time) const
     {

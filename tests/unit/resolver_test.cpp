@@ -118,13 +118,13 @@ TEST_CASE("thousands of next hops are asked for in portions, and every one gets 
 TEST_CASE("what nobody asked for is taken for known addresses only, unless it may create an entry")
 {
     ResolverLab lab;
-    lab.resolver.heard(kPeer, kMac, true, false, lab.now);
-    lab.resolver.heard(kPeer, kMac, false, false, lab.now);
+    lab.resolver.heard(kPeer, kMac, Resolver::Claim::kAnswer, lab.now);
+    lab.resolver.heard(kPeer, kMac, Resolver::Claim::kNotice, lab.now);
     CHECK(lab.resolver.all().empty());
-    lab.resolver.heard(kPeer, Mac::broadcast(), false, true, lab.now);
-    lab.resolver.heard(kPeer, Mac{}, false, true, lab.now);
+    lab.resolver.heard(kPeer, Mac::broadcast(), Resolver::Claim::kIntroduction, lab.now);
+    lab.resolver.heard(kPeer, Mac{}, Resolver::Claim::kIntroduction, lab.now);
     CHECK(lab.resolver.all().empty());
-    lab.resolver.heard(kPeer, kMac, false, true, lab.now);
+    lab.resolver.heard(kPeer, kMac, Resolver::Claim::kIntroduction, lab.now);
     CHECK(lab.state(kPeer) == NudState::kStale);
     CHECK(lab.resolver.find(kPeer) == kMac);
     CHECK(lab.changes.size() == 1);
@@ -135,7 +135,7 @@ TEST_CASE("an announcement ends the wait for an answer; a next hop is then confi
 {
     ResolverLab lab;
     lab.resolver.want_next_hops({kPeer}, lab.now);
-    lab.resolver.heard(kPeer, kMac, false, false, lab.now);
+    lab.resolver.heard(kPeer, kMac, Resolver::Claim::kNotice, lab.now);
     CHECK(lab.state(kPeer) == NudState::kStale);
     CHECK(lab.resolver.find(kPeer) == kMac);
     lab.run(100);
@@ -153,7 +153,7 @@ TEST_CASE("what a known neighbour says unasked is no sign that it hears us")
     lab.answer(kPeer);
     lab.run(Resolver::kRefreshMs);
     CHECK(lab.state(kPeer) == NudState::kProbe);
-    lab.resolver.heard(kPeer, kMac, false, true, lab.now);
+    lab.resolver.heard(kPeer, kMac, Resolver::Claim::kIntroduction, lab.now);
     CHECK(lab.state(kPeer) == NudState::kProbe);
 }
 
@@ -162,7 +162,7 @@ TEST_CASE("a neighbour that moves to another MAC is followed at once, and again 
     ResolverLab lab;
     lab.resolver.want_next_hops({kPeer}, lab.now);
     lab.answer(kPeer);
-    lab.resolver.heard(kPeer, kNewMac, false, false, lab.now);
+    lab.resolver.heard(kPeer, kNewMac, Resolver::Claim::kNotice, lab.now);
     CHECK(lab.resolver.find(kPeer) == kNewMac);
     CHECK(lab.changes.size() == 2);
     lab.run(1000);
@@ -176,8 +176,10 @@ TEST_CASE("two that claim one address change it at most once a second")
     ResolverLab lab;
     lab.resolver.want_next_hops({kPeer}, lab.now);
     for (int i = 0; i < 100; ++i) {
-        lab.resolver.heard(kPeer, i % 2 == 0 ? kMac : kNewMac, i % 3 == 0, false, lab.now);
-        lab.resolver.heard(kPeer, i % 2 != 0 ? kMac : kNewMac, i % 3 != 0, false, lab.now);
+        lab.resolver.heard(kPeer, i % 2 == 0 ? kMac : kNewMac,
+                           i % 3 == 0 ? Resolver::Claim::kAnswer : Resolver::Claim::kNotice, lab.now);
+        lab.resolver.heard(kPeer, i % 2 != 0 ? kMac : kNewMac,
+                           i % 3 != 0 ? Resolver::Claim::kAnswer : Resolver::Claim::kNotice, lab.now);
         lab.run(100);
     }
     CHECK(lab.changes.size() <= 12);
@@ -261,7 +263,8 @@ TEST_CASE("hooks may come back into the resolver, and find it consistent")
             ++held;
             break;
         case 5:
-            lab.resolver.heard(key(), Mac::from_u64(0x020000000000 + pick(3)), pick(2) == 0, pick(2) == 0, lab.now);
+            lab.resolver.heard(key(), Mac::from_u64(0x020000000000 + pick(3)), static_cast<Resolver::Claim>(pick(3)),
+                               lab.now);
             break;
         default:
             lab.run(static_cast<std::int64_t>(100 * (1 + pick(30))));

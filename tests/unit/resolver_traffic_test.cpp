@@ -146,7 +146,7 @@ TEST_CASE("no more neighbours than allowed are kept for traffic; next hops are n
         lab.hold({LinkId{2}, IpAddress::v4(0x0a000000 + i)});
     CHECK(lab.dropped == 10);
     CHECK(lab.resolver.all().size() == Resolver::kMaxOfLink + 1);
-    lab.resolver.heard({LinkId{2}, *IpAddress::parse("11.0.0.1")}, kMac, false, true, lab.now);
+    lab.resolver.heard({LinkId{2}, *IpAddress::parse("11.0.0.1")}, kMac, Resolver::Claim::kIntroduction, lab.now);
     CHECK(lab.resolver.all().size() == Resolver::kMaxOfLink + 1);
     lab.resolver.want_next_hops({kPeer, kOther}, lab.now);
     CHECK(lab.resolver.all().contains(kOther));

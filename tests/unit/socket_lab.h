@@ -115,7 +115,7 @@ public:
     void shut() { shutdown(fd_.get(), SHUT_WR); }
 
 private:
-    Fd fd_;
+    FileDescriptor fd_;
     std::string buffer_;
 };
 

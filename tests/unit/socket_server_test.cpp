@@ -237,7 +237,7 @@ TEST_CASE("what is not a socket is never removed")
 {
     const Folder folder;
     {
-        const Fd file(open(folder.socket().c_str(), O_CREAT | O_WRONLY, 0600));
+        const FileDescriptor file(open(folder.socket().c_str(), O_CREAT | O_WRONLY, 0600));
         REQUIRE(write(file.get(), "data", 4) == 4);
     }
     CHECK(start_failure(folder.socket()).find("is not a socket") != std::string::npos);

@@ -64,8 +64,8 @@ constexpr std::array kFdb = {
 const std::span<const Command> kLinkTable = kLink;
 const std::span<const Command> kFdbTable = kFdb;
 const std::array kTable = {
-    Noun{"link", "", "devices", &kLinkTable},
-    Noun{"fdb", "forwarding", "forwarding database", &kFdbTable},
+    Noun{"link", {}, "devices", &kLinkTable},
+    Noun{"fdb", {"forwarding", "forwarding-db"}, "forwarding database", &kFdbTable},
 };
 
 Result<Reply> run(std::string_view line)
@@ -80,8 +80,8 @@ TEST_CASE("an error of a typed reader names the word, its position and what was 
 {
     CHECK(message(Line("fdb append 02:zz").cursor.mac()) ==
           "fdb append: \"02:zz\" is not a MAC address (word 3; expected LLADDR such as 02:42:ac:12:14:02)");
-    CHECK(message(Line("fdb append 1.2.3").cursor.address()) ==
-          "fdb append: \"1.2.3\" is not an IP address (word 3; expected ADDR such as 192.0.2.1 or 2001:db8::1)");
+    CHECK(message(Line("fdb append 1.2.3x").cursor.address()) ==
+          "fdb append: \"1.2.3x\" is not an IP address (word 3; expected ADDR such as 192.0.2.1 or 2001:db8::1)");
     CHECK(message(Line("fdb append 1.2.3.4/33").cursor.prefix()) ==
           "fdb append: \"1.2.3.4/33\" is not an IP prefix (word 3; expected PREFIX such as 192.0.2.0/24 or "
           "2001:db8::/64)");
@@ -89,8 +89,6 @@ TEST_CASE("an error of a typed reader names the word, its position and what was 
           "fdb append: \"16777216\" is out of range (word 3; expected VNI, a number from 0 to 16777215)");
     CHECK(message(Line("fdb append 12x").cursor.number("PORT", 1, 65535)) ==
           "fdb append: \"12x\" is not a number (word 3; expected PORT, a number from 1 to 65535)");
-    CHECK(message(Line("fdb append maybe").cursor.on_off("on|off")) ==
-          "fdb append: \"maybe\" is not a switch (word 3; expected on or off)");
     constexpr std::array<std::string_view, 2> kModes = {"client", "server"};
     CHECK(message(Line("fdb append both").cursor.choice("MODE", kModes)) ==
           "fdb append: \"both\" is not a MODE (word 3; expected one of client, server)");
@@ -115,6 +113,22 @@ TEST_CASE("numbers are decimal or hexadecimal and stay in their range")
         CAPTURE(wrong);
         CHECK_FALSE(Line("fdb append \"" + std::string(wrong) + "\"").cursor.number("N", 0, 100).has_value());
     }
+}
+
+TEST_CASE("IPv4 addresses may be as short as iproute2 has them")
+{
+    const auto prefix = [](std::string_view word) {
+        return Line(fmt::format("fdb append {}", word)).cursor.prefix().value().to_string();
+    };
+    CHECK(prefix("127.9/16") == "127.9.0.0/16");
+    CHECK(prefix("1.2.3/24") == "1.2.3.0/24");
+    CHECK(prefix("10/8") == "10.0.0.0/8");
+    CHECK(prefix("11") == "11.0.0.0/32");
+    CHECK(prefix("012.0xa/16") == "10.10.0.0/16");
+    CHECK(prefix("1.2.3.4/24") == "1.2.3.4/24");
+    CHECK(Line("fdb append 10.1").cursor.address()->to_string() == "10.1.0.0");
+    for (const char* wrong : {"10./8", ".1", "1..2", "300.1", "08.1", "1.2.3.4.5", "1.2.3.4.", "0x/8", "-1", "a", "/8"})
+        CHECK_FALSE(Line(fmt::format("fdb append {}", wrong)).cursor.prefix().has_value());
 }
 
 TEST_CASE("a device name is what Linux takes as one")
@@ -206,6 +220,8 @@ TEST_CASE("nouns and verbs may be abbreviated, and the table's order decides")
     CHECK(run("f a")->text == "fdb add");
     CHECK(run("fdb ap")->text == "fdb append");
     CHECK(run("forward r")->text == "fdb replace");
+    CHECK(run("forwarding-db r")->text == "fdb replace");
+    CHECK_FALSE(run("forwarding-base r").has_value());
     CHECK(run("link show a \"b c\"")->text == "link show [a] [b c]");
 }
 

@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // vxctl: sends commands to vxd and prints what it answers. It knows no command itself: words go out as they are, and
-// vxd's command table is the grammar and the help.
+// vxd's command table is the grammar and the help, for which no vxd has to run.
 //
-// Exit status, as ip(8): 0 done; 1 a command or option that could not be understood; 2 one that was refused, or no vxd.
+// Exit status, as ip(8): 0 done; 1 a command or option that could not be understood, or names a device that there is
+// not; 2 one that was refused, or no vxd. With -batch it is 1 for both.
 #include "tools/vxctl/client.h"
 
 #include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <optional>
+#include <vector>
 
 namespace
 {
@@ -99,7 +104,7 @@ std::string_view forwarded(std::string_view name)
 Error unknown_option(std::string_view name, const char* as_given)
 {
     for (const std::string_view theirs : {"resolve", "netns", "Numeric", "human-readable", "iec", "timestamp", "tshort",
-                                          "color", "all", "echo", "rcvbuf", "loops", "0", "M", "B"})
+                                          "all", "echo", "rcvbuf", "loops", "0", "M", "B"})
         if (is_option(name, theirs))
             return vx::usage_error("option \"{}\" is ip's -{}, which vxctl does not have (try vxctl -help)", as_given,
                                    theirs);
@@ -124,6 +129,11 @@ Result<Invocation> parse_arguments(int argc, char** argv)
         if (const std::size_t equals = name.find('='); equals != name.npos) {
             value = name.substr(equals + 1);
             name = name.substr(0, equals);
+        }
+        if (is_option(name, "color")) {
+            if (value && *value != "never" && *value != "auto" && *value != "always")
+                return vx::usage_error("option -color: \"{}\" is none of never, auto and always", *value);
+            continue; // vxctl's output has no colours
         }
         const bool takes_value = is_option(name, "batch") || is_option(name, "family") || name == "socket";
         if (takes_value && !value) {
@@ -171,7 +181,7 @@ Result<std::string> read_all(const std::string& path)
     const bool is_stdin = path == "-";
     const int fd = is_stdin ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return vx::error("open {}: {}", path, std::strerror(errno));
+        return vx::usage_error("open {}: {}", path, std::strerror(errno)); // 1, as ip
     std::string text;
     std::array<char, 256 << 10> chunk;
     ssize_t size = 0;
@@ -184,7 +194,7 @@ Result<std::string> read_all(const std::string& path)
     if (!is_stdin)
         close(fd);
     if (size < 0)
-        return vx::error("read {}: {}", path, std::strerror(reason));
+        return vx::usage_error("read {}: {}", path, std::strerror(reason));
     return text;
 }
 
@@ -228,18 +238,37 @@ vx::Request request_of(const Invocation& invocation)
     return request;
 }
 
+// The commands are vxd's to explain. Where none answers, its program does, which lies beside this one: its exit status,
+// or nothing if it cannot be run.
+std::optional<int> explain_without_daemon(const vx::CommandWords& words)
+{
+    std::error_code failure;
+    const std::string program = std::filesystem::read_symlink("/proc/self/exe", failure).replace_filename("vxd");
+    std::vector<std::string> arguments{"vxd", "help"};
+    arguments.insert(arguments.end(), words.begin(), words.end() - 1); // without its "help"
+    std::vector<char*> pointers;
+    for (std::string& argument : arguments)
+        pointers.push_back(argument.data());
+    pointers.push_back(nullptr);
+    pid_t child = 0;
+    int status = 0;
+    if (posix_spawn(&child, program.c_str(), nullptr, nullptr, pointers.data(), environ) != 0 ||
+        waitpid(child, &status, 0) != child || !WIFEXITED(status))
+        return std::nullopt;
+    return WEXITSTATUS(status);
+}
+
 int run_command(const Invocation& invocation)
 {
     vx::Request request = request_of(invocation);
     request.commands = {invocation.options};
     request.commands[0].insert(request.commands[0].end(), invocation.words.begin(), invocation.words.end());
     const auto response = ask(invocation, request);
-    if (!response) {
-        // Somebody who asks for help before vxd runs gets what there is.
-        if (invocation.words.back() == "help")
-            print(STDOUT_FILENO, fmt::format("{}{}", kUsageText, kOptionsText));
+    if (!response && invocation.words.back() == "help")
+        if (const auto status = explain_without_daemon(invocation.words))
+            return *status;
+    if (!response)
         return fail(response.error());
-    }
     return report(invocation, *response, [](std::size_t) { return "vxctl: "; });
 }
 
@@ -262,10 +291,11 @@ int run_batch(const Invocation& invocation)
     const auto response = ask(invocation, request);
     if (!response)
         return fail(response.error());
-    return report(invocation, *response, [&](std::size_t index) {
+    const int status = report(invocation, *response, [&](std::size_t index) {
         return index < script->lines.size() ? fmt::format("{}:{}: ", name, script->lines[index])
                                             : fmt::format("{}: ", name);
     });
+    return response->failures.empty() ? status : kUsage;
 }
 
 int help(const Invocation& invocation)
@@ -277,6 +307,8 @@ int help(const Invocation& invocation)
     if (response && response->failures.empty() && response->outputs.size() == 1 && response->outputs[0].is_string())
         return print(STDOUT_FILENO,
                      fmt::format("{}{}", response->outputs[0].get_ref<const std::string&>(), kOptionsText));
+    if (explain_without_daemon({"help"}) == kDone)
+        return print(STDOUT_FILENO, kOptionsText);
     return print(STDOUT_FILENO,
                  fmt::format("{}{}The objects and their commands are vxd's to tell, and it does not answer on {}.\n",
                              kUsageText, kOptionsText, invocation.socket_path));
