@@ -280,6 +280,18 @@ def test_every_vni_is_taken(lab):
 
 
 @needs_vxd
+def test_dev_of_a_vxlan_device_may_be_the_interface_of_a_port(lab):
+    host = lab.endpoint("vxd", lab.namespace("h1"), 1)
+    host.namespace.ip("link", "add", "eth1", "type", "veth", "peer", "name", "eth2")
+    host.do("link add uplink type af_packet dev eth1", "addr add 192.0.2.1/24 dev uplink",
+            "link add v1 type vxlan id 1 dev eth1 local 192.0.2.1", "link add v2 type vxlan id 2 dev eth1")
+    links = {link["ifname"]: link for link in host.json("link", "show")}
+    for name in ("v1", "v2"):
+        expect(links[name]["linkinfo"]["info_data"]["local"] == "192.0.2.1", links[name])
+    refused(host, "link add v3 type vxlan id 3 dev eth2", "eth2", "cannot find device", status=1)
+
+
+@needs_vxd
 def test_fdb_verbs_behave_as_those_of_bridge(lab):
     host = one_vxd(lab)
     mac = "02:42:ac:12:14:02"

@@ -40,6 +40,7 @@ constexpr std::string_view kOptionsText =
     "  -4, -6         only addresses, routes and neighbours of this family; also -f[amily] inet | inet6\n"
     "  -j[son]        print JSON\n"
     "  -p[retty]      with -j: print it for people to read\n"
+    "  -c[olor]       also with =never, =auto or =always: nothing has colours\n"
     "  -b[atch] FILE  run the commands in FILE (\"-\" is stdin), one a line, as one transaction: all or nothing\n"
     "  -force         with -batch: each command on its own, going on after one that fails\n"
     "  --socket PATH  vxd's socket (default: $VXD_SOCKET, else /run/vxd/vxd.sock)\n"
