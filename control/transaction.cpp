@@ -195,11 +195,16 @@ Result<const Link*> Transaction::add_link(Link link)
         spec.mtu = link.mtu;
         if (!link.mac.is_zero())
             spec.mac = link.mac;
-        else if (spec.kind == "tap")
+        else if (spec.kind == "tap" || spec.kind == "memif" || spec.kind == "null") // else random at every start
             spec.mac = stable_mac(mac_seed_, link.name);
         auto added = open_port(link.id, spec);
         if (!added)
             return std::move(added).error();
+        if (added->mac.is_zero()) { // a device without an address of its own
+            added->mac = stable_mac(mac_seed_, link.name);
+            if (auto set = dataplane_.set_mac(link.id, added->mac); !set)
+                return std::move(set).error();
+        }
         link.mac = added->mac;
         link.mtu = added->mtu;
         if (!added->warning.empty())

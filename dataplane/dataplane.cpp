@@ -236,6 +236,9 @@ void Dataplane::reset_totals(LinkId link)
 {
     state_->baselines.erase(link);
     state_->baselines[link] = link_totals(link);
+    state_->loss_baselines.erase(link);
+    if (has_port(link))
+        state_->loss_baselines[link] = port_losses(link);
 }
 
 std::vector<WorkerTotals> Dataplane::worker_totals() const

@@ -44,6 +44,7 @@ Result<AddedPort> Dataplane::add_port(LinkId link, const PortSpec& spec)
 void Dataplane::remove_port(LinkId link)
 {
     state_->past_losses.erase(link);
+    state_->loss_baselines.erase(link);
     const auto found = state_->ports.find(link);
     if (found == state_->ports.end())
         return;
@@ -99,6 +100,11 @@ PortLosses Dataplane::port_losses(LinkId link) const
         losses = past->second;
     if (const auto found = state_->ports.find(link); found != state_->ports.end())
         losses += found->second.port->losses();
+    if (const auto before = state_->loss_baselines.find(link); before != state_->loss_baselines.end()) {
+        losses.rx_missed -= before->second.rx_missed;
+        losses.rx_errors -= before->second.rx_errors;
+        losses.rx_nombuf -= before->second.rx_nombuf;
+    }
     return losses;
 }
 
@@ -137,15 +143,18 @@ void Dataplane::publish(std::unique_ptr<ForwardingConfig> config)
     config->fdb = &state_->fdb.table();
     config->neighbors = &state_->neighbors.table();
     config->polls.assign(state_->workers.size(), {});
-    for (const auto& [link, record] : state_->ports) {
+    for (auto& [link, record] : state_->ports) {
         if (link.value >= config->links.size() || config->link(link).role == LinkState::Role::kNone)
             continue;
         LinkState& named = config->links.edit(link.value);
         named.port = record.port.get();
         named.slot = record.slot;
-        for (std::uint16_t queue = 0; queue < record.worker_of_queue.size(); ++queue)
+        record.is_watched = record.is_watched || state_->watch(record);
+        for (std::uint16_t queue = 0; queue < record.worker_of_queue.size(); ++queue) {
+            const bool wakes = record.is_watched && record.port->wake_fd(queue) >= 0;
             config->polls[record.worker_of_queue[queue]].push_back(
-                {link, queue, record.port.get(), record.first_watch + queue});
+                {link, queue, record.port.get(), wakes ? record.first_watch + queue : Worker::kNoWatch});
+        }
     }
     state_->config.publish(std::move(config));
     watch_polled();
@@ -153,23 +162,30 @@ void Dataplane::publish(std::unique_ptr<ForwardingConfig> config)
         worker->wake();
 }
 
+// False, and nothing done, if the kernel refuses: then the port's queues are looked at now and then.
+bool Dataplane::State::watch(const PortRecord& record)
+{
+    for (std::uint16_t queue = 0; queue < record.worker_of_queue.size(); ++queue) {
+        const int fd = record.port->wake_fd(queue);
+        if (fd < 0 || workers[record.worker_of_queue[queue]]->watch(fd, record.first_watch + queue))
+            continue;
+        while (queue-- > 0)
+            if (const int done = record.port->wake_fd(queue); done >= 0)
+                workers[record.worker_of_queue[queue]]->unwatch(done);
+        return false;
+    }
+    return true;
+}
+
 // A worker sleeps on exactly the descriptors of the ports that it polls: one that nobody drains would wake it for ever.
 void Dataplane::watch_polled()
 {
     const ForwardingConfig& config = state_->config.read();
     for (auto& [link, record] : state_->ports) {
-        const bool is_polled = link.value < config.links.size() && config.link(link).port != nullptr;
-        if (is_polled == record.is_watched)
+        if (link.value < config.links.size() && config.link(link).port != nullptr)
             continue;
-        record.is_watched = is_polled;
-        for (std::uint16_t queue = 0; queue < record.worker_of_queue.size(); ++queue) {
-            const int fd = record.port->wake_fd(queue);
-            Worker& worker = *state_->workers[record.worker_of_queue[queue]];
-            if (fd >= 0 && is_polled)
-                (void)worker.watch(fd, record.first_watch + queue); // at worst the queue waits for the next look at it
-            else if (fd >= 0)
-                worker.unwatch(fd);
-        }
+        state_->unwatch(record);
+        record.is_watched = false;
     }
 }
 

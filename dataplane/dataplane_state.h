@@ -30,7 +30,8 @@ struct Dataplane::State {
     {
     }
 
-    void unwatch(const PortRecord& record); // by the workers that poll it
+    bool watch(const PortRecord& record); // by the workers that poll it
+    void unwatch(const PortRecord& record);
 
     MbufPool pool;
     Qsbr qsbr;
@@ -44,9 +45,10 @@ struct Dataplane::State {
     std::uint64_t next_watch = Worker::kOwnWatch + 1;
     std::vector<std::unique_ptr<Worker>> workers;
     std::uint64_t learn_refused = 0;
-    std::map<LinkId, PortLosses> past_losses; // of links whose port is gone, or was opened again
-    std::map<LinkId, LinkTotals> own_drops;   // counted by the control thread
-    std::map<LinkId, LinkTotals> baselines;   // of devices that had their number from another one
+    std::map<LinkId, PortLosses> past_losses;    // of links whose port is gone, or was opened again
+    std::map<LinkId, PortLosses> loss_baselines; // of devices whose port was another one's before
+    std::map<LinkId, LinkTotals> own_drops;      // counted by the control thread
+    std::map<LinkId, LinkTotals> baselines;      // of devices that had their number from another one
 };
 
 } // namespace vx

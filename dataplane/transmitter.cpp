@@ -52,13 +52,20 @@ bool Transmitter::open(rte_mbuf* mbuf, LinkId link, Context& context) noexcept
     return true;
 }
 
+// Why a port did not take a frame. Tunnels fill an MTU that was set too large for the port below.
+static DropReason refusal(const rte_mbuf* frame, const LinkState& link) noexcept
+{
+    constexpr std::uint32_t kHeader = sizeof(EthernetHeader) + 4; // with a VLAN tag
+    return rte_pktmbuf_pkt_len(frame) > link.mtu + kHeader ? DropReason::frame_too_big : DropReason::tx_full;
+}
+
 void Transmitter::flush(Buffer& buffer, Context& context) noexcept
 {
     const LinkId link = buffer.link;
     const std::uint16_t sent = context.link(link).port->tx(worker_, {buffer.frames.data(), buffer.count});
     for (std::size_t i = sent; i < buffer.count; ++i) { // what a port does not take lies at the end, and is still ours
         buffer.bytes -= rte_pktmbuf_pkt_len(buffer.frames[i]);
-        discard(buffer.frames[i], link, DropReason::tx_full, context);
+        discard(buffer.frames[i], link, refusal(buffer.frames[i], context.link(link)), context);
     }
     LinkCounters& counters = context.link_counters[link.value];
     counters.tx_packets.add(sent);

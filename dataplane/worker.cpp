@@ -268,9 +268,8 @@ void Worker::hand_over(Context& context) noexcept
 void Worker::sleep(const ForwardingConfig& config) noexcept
 {
     int timeout = -1;
-    if (index_ < config.polls.size() &&
-        std::any_of(config.polls[index_].begin(), config.polls[index_].end(),
-                    [](const PollEntry& entry) { return entry.port->wake_fd(entry.queue) < 0; }))
+    if (index_ < config.polls.size() && std::any_of(config.polls[index_].begin(), config.polls[index_].end(),
+                                                    [](const PollEntry& entry) { return entry.watch == kNoWatch; }))
         timeout = kIdlePollMilliseconds;
     // Before going offline: a publish that this worker's being offline lets through has to see it asleep, or the
     // timeout of the old config would hold.

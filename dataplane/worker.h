@@ -54,6 +54,7 @@ public:
     Result<> watch(int fd, std::uint64_t number);
     void unwatch(int fd) noexcept;
     static constexpr std::uint64_t kOwnWatch = 0; // of the worker's own event_fd
+    static constexpr std::uint64_t kNoWatch = 0;  // of a queue that nothing wakes the worker for
 
     // Control thread's ends of the rings.
     SpscRing<rte_mbuf*>& inject_ring() { return inject_; }

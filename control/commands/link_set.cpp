@@ -122,7 +122,9 @@ Result<Reply> link_set(Transaction& transaction, Words& words)
         return master.error();
 
     const LinkId id = (*link)->id;
-    const auto because = [&](const Result<>& failed) { return error("{}: {}", words.name(), failed.error().message); };
+    const auto because = [&](const Result<>& failed) {
+        return error("{}: \"{}\": {}", words.name(), parsed->name, failed.error().message);
+    };
     if (parsed->mtu)
         if (auto set = transaction.set_mtu(id, *parsed->mtu); !set)
             return because(set);

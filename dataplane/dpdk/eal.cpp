@@ -23,8 +23,9 @@ namespace vx
 namespace
 {
 
-// Over all NUMA nodes and page sizes, from /sys/devices/system/node/node0/hugepages/hugepages-2048kB/free_hugepages.
-std::uint64_t free_hugepage_mib()
+// Over all NUMA nodes and page sizes, from /sys/devices/system/node/node0/hugepages/hugepages-2048kB/: `file` is
+// free_hugepages or nr_hugepages, which counts those too that other processes have.
+std::uint64_t hugepage_mib(const char* file)
 {
     namespace fs = std::filesystem;
     std::uint64_t kib = 0;
@@ -34,7 +35,7 @@ std::uint64_t free_hugepage_mib()
             constexpr std::string_view kPrefix = "hugepages-";
             const std::string name = size.path().filename();
             std::uint64_t count = 0;
-            if (name.starts_with(kPrefix) && (std::ifstream{size.path() / "free_hugepages"} >> count))
+            if (name.starts_with(kPrefix) && (std::ifstream{size.path() / file} >> count))
                 kib += count * std::strtoull(name.c_str() + kPrefix.size(), nullptr, 10);
         }
     }
@@ -72,15 +73,29 @@ void silence(const char* library, const char* setter)
     dlclose(handle);
 }
 
+// How many pages of 2 MiB there have to be, those that others have included, for enough to be free.
+std::string hugepage_advice(std::uint64_t free_mib, unsigned wanted_mib)
+{
+    std::uint64_t pages = 0; // of the size that the setting counts
+    std::ifstream{"/proc/sys/vm/nr_hugepages"} >> pages;
+    const std::uint64_t missing_mib = wanted_mib > free_mib ? wanted_mib - free_mib : 0;
+    return fmt::format("sysctl -w vm.nr_hugepages={}", pages + (missing_mib + 1) / 2);
+}
+
+std::string hugepage_shortage(std::uint64_t free_mib, unsigned wanted_mib)
+{
+    const std::uint64_t all_mib = hugepage_mib("nr_hugepages");
+    if (all_mib == 0)
+        return "no hugepages";
+    return fmt::format("of {} MiB of hugepages {} MiB are free, where {} MiB are wanted", all_mib, free_mib,
+                       wanted_mib);
+}
+
 std::string normal_memory_note(std::uint64_t free_mib, unsigned wanted_mib)
 {
     return fmt::format("{}: packets lie in 4 KiB pages, which costs throughput (TLB misses) and keeps most NICs' own "
-                       "drivers (type pci) from working; 'sysctl -w vm.nr_hugepages={}' before the start gives vxd "
-                       "hugepages",
-                       free_mib == 0
-                           ? std::string{"no free hugepages"}
-                           : fmt::format("{} MiB of free hugepages where {} MiB are wanted", free_mib, wanted_mib),
-                       wanted_mib / 2);
+                       "drivers (type pci) from working; '{}' before the start gives vxd hugepages",
+                       hugepage_shortage(free_mib, wanted_mib), hugepage_advice(free_mib, wanted_mib));
 }
 
 } // namespace
@@ -105,7 +120,7 @@ Eal::~Eal()
 Result<Eal> Eal::start(const EalOptions& options)
 {
     const std::vector<std::string> extra = split_words(options.extra_arguments);
-    const std::uint64_t free_mib = free_hugepage_mib();
+    const std::uint64_t free_mib = hugepage_mib("free_hugepages");
     const bool uses_hugepages =
         !names(extra, "--no-huge") && options.memory == EalOptions::Memory::kAuto && free_mib >= options.memory_mib;
 

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <thread>
@@ -34,7 +35,10 @@ Result<EthDevice> EthDevice::take(const std::string& devargs)
     Origin origin = Origin::kFound;
     if (rte_eth_dev_get_port_by_name(name.c_str(), &id) != 0) {
         origin = Origin::kPlugged;
-        if (const int rc = rte_dev_probe(devargs.c_str()); rc != 0)
+        const int rc = rte_dev_probe(devargs.c_str());
+        if (rc == -EFAULT) // no bus can make anything of it
+            return error("there is no DPDK driver for \"{}\"", name);
+        if (rc != 0)
             return error("DPDK device \"{}\": {}", devargs, rte_strerror(-rc));
         rte_dev_iterator iterator;
         id = rte_eth_iterator_init(&iterator, name.c_str()) == 0 ? rte_eth_iterator_next(&iterator) : kNone;

@@ -93,6 +93,8 @@ Result<> EthPort::configure(const EthSetup& setup)
     if (setup.mac)
         if (auto set = set_mac(*setup.mac); !set)
             return set;
+    if (setup.interface && setup.interface->is_promiscuous())
+        rte_eth_promiscuous_enable(id); // starting it would take back what the user has set
     if (const int rc = rte_eth_dev_start(id); rc != 0)
         return error("DPDK device \"{}\": starting it: {}", setup.devargs, rte_strerror(-rc));
     if (!setup.interface)

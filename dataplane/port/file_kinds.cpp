@@ -6,14 +6,17 @@
 #include <fmt/format.h>
 
 #include <fcntl.h>
+#include <pcap/pcap.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 
 namespace vx
 {
@@ -33,6 +36,58 @@ Result<> check_file(std::string_view option, const std::string& path, int flags)
     return Ok{};
 }
 
+struct PcapCloser {
+    void operator()(pcap_t* file) const { pcap_close(file); }
+};
+using PcapFile = std::unique_ptr<pcap_t, PcapCloser>;
+
+Result<PcapFile> open_capture(const std::string& path)
+{
+    std::array<char, PCAP_ERRBUF_SIZE> why{};
+    PcapFile file{pcap_open_offline(path.c_str(), why.data())};
+    if (file == nullptr)
+        return error("rx \"{}\" is not a pcap file: {}", path, why.data());
+    return file;
+}
+
+// To repeat them, the driver keeps all frames, each in one buffer; where it cannot, it frees what it uses again later.
+Result<> check_loop(const std::string& path, pcap_t* file, const MbufPool& pool)
+{
+    const std::uint32_t most = pool.size() / 2; // the rest is for traffic
+    pcap_pkthdr* header = nullptr;
+    const std::uint8_t* bytes = nullptr;
+    std::uint32_t count = 0;
+    int outcome = 0;
+    while ((outcome = pcap_next_ex(file, &header, &bytes)) == 1) {
+        if (++count > most)
+            return error("rx \"{}\": more than {} packets cannot be repeated, half of the {} packet buffers; "
+                         "--packet-buffers gives more",
+                         path, most, pool.size());
+        if (header->caplen > pool.room())
+            return error("rx \"{}\": packet {} has {} bytes; loop takes {} at most, what a packet buffer holds", path,
+                         count, header->caplen, pool.room());
+    }
+    if (outcome == PCAP_ERROR)
+        return error("rx \"{}\": after {} packets: {}", path, count, pcap_geterr(file));
+    if (count == 0)
+        return error("rx \"{}\" has no packets to repeat", path);
+    if (const std::uint32_t free = pool.size() - pool.in_use_count(); count > free)
+        return error("rx \"{}\": {} packets are to be repeated, and only {} packet buffers are free", path, count,
+                     free);
+    return Ok{};
+}
+
+Result<> check_capture(const PortSpec& spec, const MbufPool& pool)
+{
+    const std::string path{spec.option("rx")};
+    if (auto checked = check_file("rx", path, O_RDONLY); !checked)
+        return checked;
+    auto file = open_capture(path);
+    if (!file)
+        return std::move(file).error();
+    return spec.has("loop") ? check_loop(path, file->get(), pool) : Ok{};
+}
+
 } // namespace
 
 // The driver flushes after every burst and closes at the end. Without "tx" it takes frames and forgets them.
@@ -49,7 +104,7 @@ Result<OpenedPort> open_pcap(const PortSpec& spec, const PortContext& context)
 
     std::string devargs = device_name("net_pcap", spec.name);
     if (spec.has("rx")) {
-        if (auto checked = check_file("rx", rx, O_RDONLY); !checked)
+        if (auto checked = check_capture(spec, context.pool); !checked)
             return std::move(checked).error();
         devargs += fmt::format(",rx_pcap={}{}", rx, spec.has("loop") ? ",infinite_rx=1" : "");
     }

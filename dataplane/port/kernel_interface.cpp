@@ -16,6 +16,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 namespace vx
 {
@@ -34,37 +36,60 @@ Result<> check_interface_name(std::string_view name)
 namespace
 {
 
-struct Loan {
-    KernelInterface interface;
-    FileDescriptor membership;
-    std::uint16_t mtu;
-    Mac mac;
-
-    ~Loan()
+// A setting that was changed, and is given back unless somebody else has changed it since.
+template <typename Value>
+class Borrowed
+{
+public:
+    void note_change(const Value& before, const Value& after)
     {
-        if (const auto now = interface.mtu(); now && *now != mtu)
-            (void)interface.set_mtu(mtu); // fails where the interface is gone, and then there is nothing to give back
-        if (const auto now = interface.mac(); now && *now != mac)
-            (void)interface.set_mac(mac);
+        if (!set_ || *set_ != before) // else it is our own value that is replaced
+            before_ = before;
+        set_ = after;
     }
+    // Nothing if there is nothing to give back.
+    std::optional<Value> to_return(const Value& now) const
+    {
+        return set_ && *set_ == now && before_ != now ? std::optional{before_} : std::nullopt;
+    }
+
+private:
+    Value before_{};
+    std::optional<Value> set_;
 };
 
 } // namespace
 
+struct KernelInterface::Loan {
+    KernelInterface interface;
+    FileDescriptor membership;
+    Borrowed<std::uint16_t> mtu;
+    Borrowed<Mac> mac;
+
+    // Fails where the interface is gone, and then there is nothing to give back.
+    ~Loan()
+    {
+        if (const auto now = interface.mtu())
+            if (const auto before = mtu.to_return(*now))
+                (void)interface.set_mtu(*before);
+        if (const auto now = interface.mac())
+            if (const auto before = mac.to_return(*now))
+                (void)interface.set_mac(*before);
+    }
+};
+
 Result<> KernelInterface::borrow()
 {
-    const auto mtu_now = mtu();
-    const auto mac_now = mac();
     auto again = find(name_);
-    if (!mtu_now || !mac_now || !again)
-        return !mtu_now ? mtu_now.error() : !mac_now ? mac_now.error() : again.error();
+    if (!again)
+        return std::move(again).error();
     FileDescriptor membership{::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)}; // protocol 0: receives nothing
     packet_mreq all{};
     all.mr_ifindex = static_cast<int>(index_);
     all.mr_type = PACKET_MR_ALLMULTI;
     if (!membership || setsockopt(membership.get(), SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof(all)) != 0)
         return error("interface \"{}\": joining all multicast groups: {}", name_, std::strerror(errno));
-    loan_ = std::shared_ptr<Loan>(new Loan{std::move(*again), std::move(membership), *mtu_now, *mac_now});
+    loan_ = std::shared_ptr<Loan>(new Loan{std::move(*again), std::move(membership), {}, {}});
     return Ok{};
 }
 
@@ -135,6 +160,11 @@ short KernelInterface::flags() const
     return request(SIOCGIFFLAGS, argument) ? argument.ifr_flags : short{0};
 }
 
+bool KernelInterface::is_promiscuous() const
+{
+    return (flags() & IFF_PROMISC) != 0;
+}
+
 bool KernelInterface::is_up() const
 {
     return (flags() & IFF_UP) != 0;
@@ -158,8 +188,11 @@ Result<> KernelInterface::set_mtu(std::uint16_t mtu)
 {
     ifreq argument{};
     argument.ifr_mtu = mtu;
+    const auto before = this->mtu();
     if (!request(SIOCSIFMTU, argument))
         return error("interface \"{}\": setting the MTU to {}: {}", name_, mtu, std::strerror(errno));
+    if (loan_ != nullptr && before)
+        loan_->mtu.note_change(*before, mtu);
     return Ok{};
 }
 
@@ -168,9 +201,12 @@ Result<> KernelInterface::set_mac(const Mac& mac)
     ifreq argument{};
     argument.ifr_hwaddr.sa_family = ARPHRD_ETHER;
     std::memcpy(argument.ifr_hwaddr.sa_data, mac.bytes().data(), mac.bytes().size());
+    const auto before = this->mac();
     if (!request(SIOCSIFHWADDR, argument))
         return error("interface \"{}\": setting the MAC address to {}: {}", name_, mac.to_string(),
                      std::strerror(errno));
+    if (loan_ != nullptr && before)
+        loan_->mac.note_change(*before, mac);
     return Ok{};
 }
 

@@ -38,18 +38,21 @@ public:
     bool is_there() const; // neither deleted nor moved to another namespace
     Result<std::uint16_t> mtu() const;
     Result<Mac> mac() const;
-    bool is_up() const;         // administratively; false if it is gone
-    bool has_carrier() const;   // up, and somebody at the other end
-    std::string driver() const; // "veth"; empty if it does not say
+    bool is_up() const;          // administratively; false if it is gone
+    bool is_promiscuous() const; // because somebody asked for it by the flag
+    bool has_carrier() const;    // up, and somebody at the other end
+    std::string driver() const;  // "veth"; empty if it does not say
     Result<> set_mtu(std::uint16_t mtu);
     Result<> set_mac(const Mac& mac);
     // Moves it into the namespace, renames it and brings it up. This object is of no use after, if it moved.
     Result<> bring_up(const Netns& netns, const std::string& name);
     // For an interface that is the user's: takes part in all multicast, as vxd's own addresses have groups that the
-    // kernel has not joined, and when this object ends gives back the MTU and the MAC of now.
+    // kernel has not joined. An MTU or a MAC that is set from then on is taken back when this object ends, unless
+    // somebody else has set another meanwhile.
     Result<> borrow();
 
 private:
+    struct Loan;
     KernelInterface(FileDescriptor socket, std::string name, unsigned index)
         : socket_(std::move(socket)), name_(std::move(name)), index_(index)
     {
@@ -60,7 +63,7 @@ private:
     FileDescriptor socket_; // bound to the interface
     std::string name_;
     unsigned index_;
-    std::shared_ptr<const void> loan_; // what borrow() gives back when it ends
+    std::shared_ptr<Loan> loan_; // what borrow() gives back when it ends
 };
 
 } // namespace vx

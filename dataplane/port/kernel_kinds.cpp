@@ -53,6 +53,9 @@ Result<Attachment> attach(const PortSpec& spec)
     if (spec.mtu)
         if (auto set = interface->set_mtu(*spec.mtu); !set)
             return std::move(set).error();
+    if (spec.mac) // not left to the driver: it is to be given back
+        if (auto set = interface->set_mac(*spec.mac); !set)
+            return std::move(set).error();
     const auto mtu = interface->mtu();
     if (!mtu)
         return mtu.error();

@@ -53,7 +53,8 @@ def test_a_container_that_ends_is_noticed_and_not_kept_alive(lab, end):
         before = near.drops().get("link_down", 0)
         broadcast(c1, [c2])
         expect(near.drops().get("link_down", 0) > before, f"what is sent there is not counted: {near.drops()}")
-        expect(near.command(["link", "set", "c3", "mtu", "1400"], check=False).status == 2, "its MTU was set")
+        refused = near.command(["link", "set", "c3", "mtu", "1400"], check=False)
+        expect(refused.status == 2 and '"c3": its interface is gone' in refused.err, str(refused))
         expect(log_of(near).count("c3: its interface is gone") == 1, near.tail())
         near.do("link del c3")
         stream.flows()
@@ -132,3 +133,40 @@ def test_what_a_port_loses_is_counted(lab):
     expect(counts["uplink"]["missed"] > 0, f"by the uplink: {counts}")
     expect({"missed", "errors", "nombuf"} <= set(counts["c1"]), counts)
     expect("rx_missed" in near.vxctl("stats").out, near.vxctl("stats").out)
+
+
+@needs_vxd
+@cases(port=["af_packet", "af_xdp"])
+def test_an_interface_gets_back_only_what_vxd_changed(lab, port):
+    near, far = lab.underlay("vxd", "kernel", port=port)
+    inside = near.namespace
+    mac = inside.mac("eth1")
+    inside.ip("link", "set", "eth1", "mtu", "1400", "promisc", "on")
+    near.do("link del uplink", f"link add uplink type {port} dev eth1")
+    expect("PROMISC" in inside.links()["eth1"]["flags"], "promisc is off")
+    inside.ip("link", "set", "eth1", "mtu", "1450")
+    near.do("link del uplink")
+    found = inside.links()["eth1"]
+    expect((found["mtu"], found["address"]) == (1450, mac) and "PROMISC" in found["flags"], f"not as it was: {found}")
+
+    near.do(f"link add uplink address 02:00:00:00:00:55 mtu 1300 type {port} dev eth1", "link set uplink mtu 1250")
+    found = inside.links()["eth1"]
+    expect((found["mtu"], found["address"]) == (1250, "02:00:00:00:00:55"), found)
+    near.do("link del uplink")
+    found = inside.links()["eth1"]
+    expect((found["mtu"], found["address"]) == (1450, mac), f"not given back: {found}")
+
+    near.do(f"link add uplink mtu 1300 type {port} dev eth1")
+    inside.ip("link", "set", "eth1", "mtu", "1380")
+    near.stop()
+    expect(inside.links()["eth1"]["mtu"] == 1380, f"the user's MTU is lost: {inside.links()['eth1']}")
+
+
+@needs_vxd
+def test_a_tunnel_wider_than_its_underlay_drops_what_is_too_big(lab):
+    near, far, c1, c2 = with_network(lab)
+    near.do("link set vxlan100 mtu 1480", "link set c1 mtu 1480")
+    c1.no_ping(c2, size=1480 - 28, dont_fragment=True)
+    drops = {entry["ifname"]: entry.get("drops", {}) for entry in near.json("stats")["links"]}
+    expect("frame_too_big" in near.drops() and "tx_full" not in near.drops(), f"{near.drops()} {drops}")
+    c1.ping(c2)

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
+#include <initializer_list>
 #include <optional>
 
 using namespace vx;
@@ -35,6 +37,22 @@ std::optional<OpenedPort> open_on_va(const std::string& kind)
     REQUIRE(socket(AF_XDP, SOCK_RAW, 0) < 0);
     WARN("skipped: this kernel has no AF_XDP");
     return std::nullopt;
+}
+
+// Ethernet, little-endian, as tcpdump writes it.
+void write_pcap(const std::string& path, std::size_t count, std::size_t size)
+{
+    std::ofstream file{path, std::ios::binary};
+    const auto put = [&](std::initializer_list<std::uint32_t> words) {
+        for (const std::uint32_t word : words)
+            file.write(reinterpret_cast<const char*>(&word), sizeof(word));
+    };
+    put({0xa1b2c3d4, 0x00040002, 0, 0, 0xffff, 1});
+    const std::string frame(size, 'x');
+    for (std::size_t i = 0; i < count; ++i) {
+        put({0, 0, static_cast<std::uint32_t>(size), static_cast<std::uint32_t>(size)});
+        file << frame;
+    }
 }
 
 std::string temporary(const std::string& name)
@@ -251,6 +269,51 @@ TEST_CASE("pcap repeats its file when told to")
     for (int i = 0; i < 5; ++i)
         CHECK(receive_frame(*reader.port).size() == 60);
     std::filesystem::remove(file);
+}
+
+TEST_CASE("pcap repeats a file only if every packet fits a buffer, and says what does not")
+{
+    using Catch::Contains;
+    const std::string file = temporary("loop.pcap");
+    const auto error_of_loop = [&](std::size_t count, std::size_t size) {
+        write_pcap(file, count, size);
+        return error_of({"pcap", {{"rx", file}, {"loop", ""}}, "reader"});
+    };
+    const std::uint32_t before = packet_pool().in_use_count();
+    CHECK_THAT(error_of_loop(140000, 14), Contains("more than 16384 packets") && Contains("--packet-buffers"));
+    CHECK_THAT(error_of_loop(16385, 14), Contains("more than 16384 packets"));
+    CHECK_THAT(error_of_loop(10, 9000), Contains("packet 1 has 9000 bytes") && Contains("2048"));
+    CHECK_THAT(error_of_loop(10, 2049), Contains("packet 1 has 2049 bytes"));
+    CHECK_THAT(error_of_loop(0, 0), Contains("no packets"));
+    std::filesystem::resize_file(file, 24 + 10);
+    CHECK_THAT(error_of({"pcap", {{"rx", file}, {"loop", ""}}, "reader"}), Contains("after 0 packets: truncated"));
+    CHECK(packet_pool().in_use_count() == before);
+    for (const std::size_t count : {1, 2, 63, 64, 65, 16383, 16384}) {
+        CAPTURE(count);
+        CHECK(error_of_loop(count, 2048) == "");
+        CHECK(packet_pool().in_use_count() == before);
+    }
+    std::filesystem::remove(file);
+}
+
+TEST_CASE("what is no pcap file is refused as such")
+{
+    using Catch::Contains;
+    const std::string file = temporary("none.pcap");
+    write_pcap(file, 0, 0);
+    std::filesystem::resize_file(file, GENERATE(0U, 10U));
+    packet_pool();
+    for (const std::string& path : {file, std::string{"/etc/passwd"}, std::string{"/"}}) {
+        CAPTURE(path);
+        CHECK_THAT(error_of({"pcap", {{"rx", path}}}), Contains("is not a pcap file: "));
+    }
+    std::filesystem::remove(file);
+}
+
+TEST_CASE("a virtual device that DPDK has no driver for is refused as such")
+{
+    packet_pool();
+    CHECK(error_of({"vdev", {{"args", "net_nope0,a=b"}}}) == "there is no DPDK driver for \"net_nope0\"");
 }
 
 TEST_CASE("pcap refuses what it cannot do, and says why")

@@ -2,6 +2,9 @@
 // link del and link add of one port in one transaction: the open port changes hands, and goes back on failure.
 #include "tests/unit/daemon_lab.h"
 
+#include <set>
+#include <string>
+
 using namespace vx;
 using namespace vx::test;
 
@@ -44,4 +47,18 @@ TEST_CASE("where a port cannot take the place of another, the error says why and
     CHECK(has(error, "the port of \"p\" is closed only at the end of this transaction"));
     CHECK(has(error, "delete it in a transaction of its own"));
     CHECK(vxd.json("link show p")[0]["mtu"] == 1400);
+}
+
+TEST_CASE("the MAC of a port that has none of its own is the same after a restart")
+{
+    const std::string line = GENERATE("link add p type null", "link add p type vdev args net_ring_p");
+    CAPTURE(line);
+    std::set<std::string> seen;
+    for (int start = 0; start < 2; ++start) {
+        Daemon vxd;
+        vxd(line);
+        seen.insert(vxd.json("link show p")[0]["address"].get<std::string>());
+    }
+    CHECK(seen.size() == 1);
+    CHECK_FALSE(seen.contains("00:00:00:00:00:00"));
 }
