@@ -113,6 +113,7 @@ private:
         tunnel.local = vxlan.local;
         tunnel.remote = remote.address;
         tunnel.destination_port = remote.port;
+        tunnel.mtu = model_.mtu_of(*link);
         tunnel.vni = remote.vni;
         tunnel.ttl = vxlan.ttl != 0 ? vxlan.ttl : tunnel.ttl;
         tunnel.tos = vxlan.tos;

@@ -84,9 +84,7 @@ private:
         std::uint16_t udp_checksum;
     };
 
-    // The parts of a turn: the frames of one burst, and their rows, as a worker makes them after receiving.
-    void make_frames() noexcept;
-    std::span<Packet> make_rows() noexcept;
+    void make_frames() noexcept; // of one burst
 
     void add_links();
     void add_tunnels();

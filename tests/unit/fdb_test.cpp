@@ -230,7 +230,7 @@ TEST_CASE("a concurrent reader never sees another key's value, nor misses a key 
             keys[0] = key_of(random() % kStable).word();
             const BucketTable::Reader reading{table};
             for (std::size_t i = 0; i < keys.size(); ++i)
-                reading.prefetch(keys[i]);
+                reading.prefetch(reading.home(keys[i]));
             for (std::size_t i = 0; i < keys.size(); ++i)
                 found[i] = reading.find(keys[i]);
             missed.fetch_add(found[0].value == 0 ? 1 : 0, std::memory_order_relaxed);
