@@ -30,7 +30,12 @@ constexpr std::size_t kMillion = 1'000'000;
 void look_up_burst(std::span<Packet> packets, Context& context) noexcept
 {
     sweep<prefetch>(packets, context);
-    sweep<lookup>(packets, context);
+    sweep<lookup_source, lookup_destination>(packets, context);
+}
+
+void route_burst(std::span<Packet>, Context& context) noexcept
+{
+    route(context);
 }
 
 void transmit_burst(std::span<Packet> packets, Context& context) noexcept
@@ -43,9 +48,9 @@ void transmit_burst(std::span<Packet> packets, Context& context) noexcept
 constexpr std::array<Scene::Step, 6> kEncapSteps{sweep<parse>,   look_up_burst, sweep<learn>,
                                                  sweep<forward>, sweep<encap>,  transmit_burst};
 constexpr std::array<Scene::Step, 6> kDecapSteps{
-    sweep<decap>, sweep<parse_decapsulated>, look_up_burst, sweep<learn>, sweep<forward>, transmit_burst};
+    sweep<decap>, sweep<parse_decapsulated>, look_up_burst, sweep<learn_vtep>, sweep<forward>, transmit_burst};
 constexpr std::array<Scene::Step, 5> kRouteSteps{sweep<parse>, look_up_burst, sweep<learn>, sweep<forward>,
-                                                 sweep<route_check, route>};
+                                                 route_burst};
 
 std::span<const Scene::Step> steps_of(Way way)
 {

@@ -85,7 +85,7 @@ void Compiler::note(const ModelDiff& before)
         if (link != nullptr)
             note_link(*link);
         const bool is_vtep_same = old && link != nullptr && old->is_up == link->is_up && link->vxlan() != nullptr &&
-                                  old->vxlan()->has_same_header(*link->vxlan());
+                                  old->vxlan()->has_same_header(*link->vxlan()) && old->mtu == link->mtu;
         if (!is_vtep_same)
             stale_vteps_.insert(vteps_.vteps_of(id).begin(), vteps_.vteps_of(id).end());
     }
@@ -271,6 +271,7 @@ EncapTemplate Compiler::vtep(const VtepRegistry::Key& key, std::optional<Neighbo
     tunnel.local = vxlan.local;
     tunnel.remote = remote.address;
     tunnel.destination_port = remote.port;
+    tunnel.mtu = model_.mtu_of(*link);
     tunnel.vni = remote.vni;
     tunnel.ttl = vxlan.ttl != 0 ? vxlan.ttl : tunnel.ttl;
     tunnel.tos = vxlan.tos;

@@ -26,14 +26,18 @@ namespace vx
 inline void overlay_rx(std::span<Packet> packets, Context& context) noexcept
 {
     sweep<parse, prefetch>(packets, context);
-    sweep<lookup, learn, forward, route_check, route, encap, transmit>(packets, context);
+    sweep_undecided<lookup_source, lookup_destination, learn, forward, prefetch_vtep>(packets, context);
+    route(context);
+    sweep<encap, transmit>(packets, context);
 }
 
 // Frames from the fabric.
 inline void underlay_rx(std::span<Packet> packets, Context& context) noexcept
 {
     sweep<decap, parse_decapsulated, prefetch>(packets, context);
-    sweep<lookup, learn, forward, route_check, route, encap, transmit>(packets, context);
+    sweep_undecided<lookup_source, lookup_destination, learn_vtep, forward>(packets, context);
+    route(context);
+    sweep<encap, transmit>(packets, context);
 }
 
 // Frames that the control thread made, or held back until a neighbour was known: they enter at the interface that
@@ -41,7 +45,9 @@ inline void underlay_rx(std::span<Packet> packets, Context& context) noexcept
 inline void local_tx(std::span<Packet> packets, Context& context) noexcept
 {
     sweep<parse, prefetch>(packets, context);
-    sweep<lookup, forward, route_check, route, encap, transmit>(packets, context);
+    sweep_undecided<lookup_destination, forward>(packets, context);
+    route(context);
+    sweep<encap, transmit>(packets, context);
 }
 
 } // namespace vx

@@ -7,10 +7,12 @@
 namespace vx
 {
 
-// Whatever is not simply sent out of a port.
+// Whatever does not simply leave by the port that the frame before it left by.
 void Transmitter::carry_out(Packet& packet, Context& context) noexcept
 {
     switch (packet.dest.kind()) {
+    case Dest::Kind::kPort:
+        return send(packet.mbuf, packet.dest.link(), context);
     case Dest::Kind::kFlood:
         return flood(packet, context);
     case Dest::Kind::kReplicate:
@@ -43,7 +45,7 @@ bool Transmitter::open(rte_mbuf* mbuf, LinkId link, Context& context) noexcept
         discard(mbuf, link, DropReason::offload_invalid, context);
         return false;
     }
-    open_link_ = link;
+    open_dest_ = Dest::port(link);
     open_ = &buffers_[port.slot];
     if (open_->link.is_none()) {
         open_->link = link;
@@ -82,7 +84,7 @@ void Transmitter::flush(Context& context) noexcept
         buffer->link = kNoLink;
     }
     used_.clear();
-    open_link_ = kNoLink;
+    open_dest_ = Dest{};
 }
 
 void Transmitter::punt_frame(rte_mbuf* mbuf, LinkId in, PuntReason reason, Context& context) noexcept
@@ -129,12 +131,12 @@ static DropReason flood_failure(const Packet& packet, const BridgeState& bridge)
 
 void Transmitter::flood(Packet& packet, Context& context) noexcept
 {
-    const BridgeState& bridge = context.config.bridge(packet.bridge);
+    const BridgeState& bridge = context.config.bridge(packet.bridge());
     const bool from_port = packet.outer_size == 0;
     const bool to_vteps = from_port && !bridge.vteps.empty() && packet.tag_size == 0;
     const bool is_own = packet.in == bridge.interface && from_port; // not what came to it by a tunnel
-    const bool to_us = bridge.answers && !is_own && packet.destination.is_group() &&
-                       (packet.ether_type == ether_type::kArp || is_icmp6(packet));
+    const bool to_us =
+        bridge.answers && !is_own && packet.destination.is_group() && is_about_neighbors(head_of(packet.mbuf));
     // One checksum for all copies. Were it unsound, parse() would have dropped the frame.
     if (has_partial_checksum(packet.mbuf))
         complete_checksum(packet.mbuf);

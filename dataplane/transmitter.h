@@ -28,10 +28,9 @@ public:
     // Carries out a packet's Dest. The frame may still wait in a buffer until flush(), which ends every turn.
     void transmit(Packet& packet, Context& context) noexcept
     {
-        if (packet.dest.kind() == Dest::Kind::kPort) [[likely]]
-            send(packet.mbuf, packet.dest.link(), context);
-        else
-            carry_out(packet, context);
+        if (packet.dest != open_dest_ || has_partial_checksum(packet.mbuf)) [[unlikely]]
+            return carry_out(packet, context);
+        append(packet.mbuf, context);
     }
     void flush(Context& context) noexcept;
 
@@ -42,24 +41,30 @@ public:
     // Sends one frame out of a port as it is; completes its checksum if the port cannot. Takes the frame.
     void send(rte_mbuf* mbuf, LinkId link, Context& context) noexcept
     {
-        if (link != open_link_ || has_partial_checksum(mbuf)) [[unlikely]]
-            if (!open(mbuf, link, context))
-                return;
-        Buffer& buffer = *open_;
-        buffer.frames[buffer.count] = mbuf;
-        buffer.bytes += rte_pktmbuf_pkt_len(mbuf);
-        if (++buffer.count == buffer.frames.size()) [[unlikely]]
-            flush(buffer, context);
+        if (Dest::port(link) == open_dest_ && !has_partial_checksum(mbuf))
+            append(mbuf, context);
+        else if (open(mbuf, link, context))
+            append(mbuf, context);
     }
 
 private:
     struct Buffer {
-        std::array<rte_mbuf*, kBurst> frames;
         std::uint32_t bytes = 0; // of all of them
-        std::uint16_t count = 0;
+        std::array<rte_mbuf*, kBurst> frames;
+        std::uint32_t count = 0;
         LinkId link; // whose it is in this turn; none until something is sent there
     };
 
+    void append(rte_mbuf* mbuf, Context& context) noexcept
+    {
+        Buffer& buffer = *open_;
+        const std::size_t count = buffer.count;
+        buffer.frames[count] = mbuf;
+        buffer.bytes += rte_pktmbuf_pkt_len(mbuf);
+        buffer.count = static_cast<std::uint32_t>(count + 1);
+        if (count + 1 == kBurst) [[unlikely]]
+            flush(buffer, context);
+    }
     bool open(rte_mbuf* mbuf, LinkId link, Context& context) noexcept;
     void carry_out(Packet& packet, Context& context) noexcept;
     void flush(Buffer& buffer, Context& context) noexcept;
@@ -72,7 +77,7 @@ private:
     rte_mempool* copies_;
     std::vector<Buffer> buffers_; // by LinkState::slot
     std::vector<Buffer*> used_;   // in this turn; never grows beyond its reserve
-    LinkId open_link_;            // what was sent to last in this turn; mostly the next frame goes there too
+    Dest open_dest_;              // what was sent to last in this turn; mostly the next frame goes there too
     Buffer* open_ = nullptr;
     std::array<rte_mbuf*, 8 * kBurst> punted_{};
     std::size_t punted_count_ = 0;

@@ -197,16 +197,8 @@ std::size_t Worker::poll(const PollEntry& entry, Context& context) noexcept
     const std::uint16_t count = entry.port->rx(entry.queue, frames);
     if (count == 0)
         return 0;
-    std::uint64_t bytes = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-        rows_[i].begin(frames[i], entry.link);
-        bytes += rte_pktmbuf_pkt_len(frames[i]);
-    }
-    LinkCounters& counters = link_counters_[entry.link.value];
-    counters.rx_packets.add(count);
-    counters.rx_bytes.add(bytes);
     counters_.bursts.add(1);
-    const std::span<Packet> packets{rows_.data(), count};
+    const std::span<Packet> packets = receive({frames.data(), count}, entry.link, rows_, context);
     if (context.link(entry.link).role == LinkState::Role::kOverlay)
         overlay_rx(packets, context);
     else
@@ -229,6 +221,7 @@ std::size_t Worker::take_injected(Context& context) noexcept
             transmitter_.send(frames[i], link, context);
             break;
         default: {
+            context.enter(link);
             rows_[0].begin(frames[i], link);
             local_tx({rows_.data(), 1}, context);
             break;

@@ -99,11 +99,11 @@ std::vector<HostileSet> hostile_sets()
 std::vector<std::uint64_t> colliding_keys(const BucketTable& table, std::size_t group_count)
 {
     constexpr std::uint32_t kApart = 2 * BucketTable::kMaxProbe; // buckets
-    std::map<std::uint32_t, std::vector<std::uint64_t>> groups;
+    std::map<std::size_t, std::vector<std::uint64_t>> groups;
     std::size_t full = 0;
     for (std::uint64_t number = std::uint64_t{9} << 32; full < group_count; ++number) {
         const std::uint64_t mac = scramble(number);
-        const std::uint32_t home = table.home(key_of(mac));
+        const std::size_t home = table.home_bucket(key_of(mac));
         if (!Mac::from_u64(mac).is_unicast() || home % kApart != 0 || home / kApart >= group_count)
             continue;
         std::vector<std::uint64_t>& group = groups[home];
@@ -122,7 +122,7 @@ std::size_t lines_of(const BucketTable& table, std::uint64_t key)
 {
     const std::size_t bucket_count = 2 * table.capacity() / BucketTable::kSlotsPerBucket;
     const std::size_t bucket = table.find(key).slot / BucketTable::kSlotsPerBucket;
-    return (bucket + bucket_count - table.home(key)) % bucket_count + 1;
+    return (bucket + bucket_count - table.home_bucket(key)) % bucket_count + 1;
 }
 
 KeyStream::KeyStream(std::span<const std::uint64_t> from)

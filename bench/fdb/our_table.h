@@ -19,7 +19,7 @@ inline void look_up(const BucketTable& table, Keys keys, Values& values) noexcep
 {
     const BucketTable::Reader reader{table};
     for (const std::uint64_t key : keys)
-        reader.prefetch(key);
+        reader.prefetch(reader.home(key));
     for (std::size_t i = 0; i < kKeysPerBurst; ++i)
         values[i] = reader.find(keys[i]).value;
 }

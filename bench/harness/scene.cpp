@@ -138,6 +138,7 @@ void Scene::add_tunnels()
             tunnel.next_hop_mac = far_mac(host);
             tunnel.local = host_address(options_.underlay, 0);
             tunnel.remote = host_address(options_.underlay, 1 + host);
+            tunnel.mtu = config_.links[vxlan(vni).value].mtu;
             tunnel.vni = *Vni::from(static_cast<std::uint32_t>(vni + 1));
             if (options_.udp_checksum)
                 tunnel.udp_checksum = Tunnel::UdpChecksum::kComputed;
@@ -190,23 +191,17 @@ void Scene::add_routes()
 
 // ---- running ---------------------------------------------------------------------------------------------------
 
-std::span<Packet> Scene::make_rows() noexcept
-{
-    for (std::size_t i = 0; i < options_.burst; ++i)
-        rows_[i].begin(frames_[i], in_);
-    return {rows_.data(), options_.burst};
-}
-
 std::size_t Scene::turn(Run run) noexcept
 {
     make_frames();
     if (run == Run::kFramesOnly)
         return options_.burst;
     Context context{config_, counters_.data(), worker_, learn_filter_, transmitter_, 1};
+    const std::span<Packet> packets = receive({frames_.data(), options_.burst}, in_, rows_, context);
     if (options_.way == Way::kDecap)
-        underlay_rx(make_rows(), context);
+        underlay_rx(packets, context);
     else
-        overlay_rx(make_rows(), context);
+        overlay_rx(packets, context);
     transmitter_.flush(context);
     return options_.burst;
 }
@@ -223,7 +218,7 @@ std::size_t Scene::turn(std::span<const Step> before, Step step, Lines lines) no
 {
     make_frames();
     Context context{config_, counters_.data(), worker_, learn_filter_, transmitter_, 1};
-    const std::span<Packet> rows = make_rows();
+    const std::span<Packet> rows = receive({frames_.data(), options_.burst}, in_, rows_, context);
     for (const Step earlier : before)
         earlier(rows, context);
     if (lines == Lines::kFlushed)

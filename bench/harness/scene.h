@@ -95,9 +95,8 @@ private:
         std::uint16_t udp_checksum;
     };
 
-    // The parts of a turn: the frames of one burst, and their rows, as a worker makes them after receiving.
+    // The parts of a turn: the frames of one burst, received as by a worker.
     void make_frames() noexcept;
-    std::span<Packet> make_rows() noexcept;
     void flush_frames() noexcept;
 
     void add_links();

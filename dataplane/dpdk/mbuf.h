@@ -66,8 +66,16 @@ inline std::byte* data_of(rte_mbuf* mbuf) noexcept
 inline void grow_front(rte_mbuf* mbuf, std::size_t size) noexcept
 {
     mbuf->data_off = static_cast<std::uint16_t>(mbuf->data_off - size);
-    mbuf->data_len = static_cast<std::uint16_t>(mbuf->data_len + size);
-    mbuf->pkt_len += static_cast<std::uint32_t>(size);
+    // pkt_len and data_len at once; data_len does not overflow into what lies behind it.
+    static_assert(offsetof(rte_mbuf, data_len) == offsetof(rte_mbuf, pkt_len) + 4);
+    store(&mbuf->pkt_len, load<std::uint64_t>(&mbuf->pkt_len) + size * 0x1'0000'0001ULL);
+}
+
+// Precondition: the first segment has so much.
+inline void shrink_front(rte_mbuf* mbuf, std::size_t size) noexcept
+{
+    mbuf->data_off = static_cast<std::uint16_t>(mbuf->data_off + size);
+    store(&mbuf->pkt_len, load<std::uint64_t>(&mbuf->pkt_len) - size * 0x1'0000'0001ULL);
 }
 
 // Sum of `size` bytes from `offset`, over all segments. Precondition: offset + size <= pkt_len.
@@ -78,7 +86,7 @@ inline std::uint64_t checksum_add(std::uint64_t sum, const rte_mbuf* mbuf, std::
 {
     if (offset + size <= rte_pktmbuf_data_len(mbuf)) [[likely]]
         return checksum_add(sum, rte_pktmbuf_mtod_offset(mbuf, const std::byte*, offset), size);
-    return sum + checksum_of_chain(mbuf, offset, size);
+    return checksum_carry(sum, checksum_of_chain(mbuf, offset, size));
 }
 
 // Takes `size` bytes off the end, over all segments. Precondition: size <= pkt_len.

@@ -21,7 +21,10 @@ public:
     {
     }
     constexpr std::uint16_t host() const { return static_cast<std::uint16_t>((bytes_[0] << 8) | bytes_[1]); }
-    friend constexpr bool operator==(const Be16&, const Be16&) = default;
+    friend constexpr bool operator==(Be16 a, Be16 b)
+    {
+        return std::bit_cast<std::uint16_t>(a) == std::bit_cast<std::uint16_t>(b);
+    }
 
 private:
     std::uint8_t bytes_[2] = {};
@@ -41,7 +44,10 @@ public:
         return (std::uint32_t{bytes_[0]} << 24) | (std::uint32_t{bytes_[1]} << 16) | (std::uint32_t{bytes_[2]} << 8) |
                std::uint32_t{bytes_[3]};
     }
-    friend constexpr bool operator==(const Be32&, const Be32&) = default;
+    friend constexpr bool operator==(Be32 a, Be32 b)
+    {
+        return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b);
+    }
 
 private:
     std::uint8_t bytes_[4] = {};
@@ -59,11 +65,28 @@ inline T load(const void* from) noexcept
     return value;
 }
 
-// The counterpart: a value as it is, such as a checksum that was summed without swapping.
+// A big-endian integer, in one instruction.
+template <typename T>
+inline T load_big(const void* from) noexcept
+{
+    if constexpr (sizeof(T) == 2)
+        return __builtin_bswap16(load<T>(from));
+    else if constexpr (sizeof(T) == 4)
+        return __builtin_bswap32(load<T>(from));
+    else
+        return __builtin_bswap64(load<T>(from));
+}
+
+// The counterpart of load(): a value as it is, such as a checksum that was summed without swapping.
 template <typename T>
 inline void store(void* to, T value) noexcept
 {
     std::memcpy(to, &value, sizeof(T));
+}
+template <typename T>
+inline void store_big(void* to, T value) noexcept
+{
+    store(to, load_big<T>(&value));
 }
 
 } // namespace vx

@@ -13,39 +13,75 @@
 namespace vx
 {
 
-// Adds bytes to a running sum. Only the last piece of a message may have an odd length.
+constexpr std::size_t kManyBytes = 192; // from here on vectors are worth it
+
+// The sum of two running sums.
+inline std::uint64_t checksum_carry(std::uint64_t a, std::uint64_t b) noexcept
+{
+    std::uint64_t sum = 0;
+    const bool carry = __builtin_add_overflow(a, b, &sum);
+    return sum + carry;
+}
+
+// 32-bit words into a 64-bit sum cannot overflow below 2^32 words. Compilers make vectors of this loop.
+[[gnu::noinline]] inline std::uint64_t checksum_of_many(const std::uint8_t* at, std::size_t size) noexcept
+{
+    std::uint64_t sum = 0;
+    for (const std::uint8_t* const end = at + size; at != end; at += 4)
+        sum += load<std::uint32_t>(at);
+    return sum;
+}
+
+// Adds bytes to a running sum (RFC 1071 section 2). Only the last piece of a message may have an odd length.
 inline std::uint64_t checksum_add(std::uint64_t sum, const void* data, std::size_t size) noexcept
 {
     const auto* at = static_cast<const std::uint8_t*>(data);
-    // 32-bit words into a 64-bit sum cannot overflow below 2^32 words.
-    for (; size >= 4; size -= 4, at += 4)
-        sum += load<std::uint32_t>(at);
+    if (size >= kManyBytes) {
+        const std::size_t whole = size & ~std::size_t{31};
+        sum = checksum_carry(sum, checksum_of_many(at, whole));
+        at += whole;
+        size -= whole;
+    }
+    // Words of 64 bits, with each carry added at the other end. In assembly, as no compiler keeps one in its flag.
+    for (; size >= 32; size -= 32, at += 32)
+        asm("addq (%[at]), %[sum]\n\tadcq 8(%[at]), %[sum]\n\tadcq 16(%[at]), %[sum]\n\tadcq 24(%[at]), %[sum]\n\t"
+            "adcq $0, %[sum]"
+            : [sum] "+r"(sum)
+            : [at] "r"(at), "m"(*reinterpret_cast<const std::uint8_t(*)[32]>(at))
+            : "cc");
+    for (; size >= 8; size -= 8, at += 8)
+        sum = checksum_carry(sum, load<std::uint64_t>(at));
+    if (size >= 4) {
+        sum = checksum_carry(sum, load<std::uint32_t>(at));
+        at += 4;
+        size -= 4;
+    }
     if (size >= 2) {
-        sum += load<std::uint16_t>(at);
+        sum = checksum_carry(sum, load<std::uint16_t>(at));
         at += 2;
         size -= 2;
     }
     if (size == 1)
-        sum += *at;
+        sum = checksum_carry(sum, *at);
     return sum;
 }
 
-// Folds a running sum to 16 bits; 0xffff for a message whose stored checksum is right.
-inline std::uint16_t checksum_fold(std::uint64_t sum) noexcept
-{
-    sum = (sum & 0xffffffff) + (sum >> 32);
-    sum = (sum & 0xffffffff) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return static_cast<std::uint16_t>(sum);
-}
-
-// The same for a sum of a few 16-bit words, below 2^31.
+// Folds a sum that fits into 32 bits to 16.
 inline std::uint16_t checksum_fold_small(std::uint32_t sum) noexcept
 {
-    sum = (sum & 0xffff) + (sum >> 16);
-    return static_cast<std::uint16_t>(sum + (sum >> 16));
+    std::uint16_t folded = 0;
+    const bool carry =
+        __builtin_add_overflow(static_cast<std::uint16_t>(sum), static_cast<std::uint16_t>(sum >> 16), &folded);
+    return static_cast<std::uint16_t>(folded + carry);
+}
+
+// Any running sum; 0xffff for a message whose stored checksum is right.
+inline std::uint16_t checksum_fold(std::uint64_t sum) noexcept
+{
+    const auto low = static_cast<std::uint32_t>(sum);
+    std::uint32_t folded = 0;
+    const bool carry = __builtin_add_overflow(low, static_cast<std::uint32_t>(sum >> 32), &folded);
+    return checksum_fold_small(folded + carry);
 }
 
 inline std::uint16_t checksum_finish(std::uint64_t sum) noexcept
@@ -70,20 +106,19 @@ inline bool ipv4_checksum_is_right(const Ipv4Header& ip) noexcept
 {
     if (ip.size() != sizeof(Ipv4Header)) [[unlikely]]
         return checksum_is_right(checksum_add(0, &ip, ip.size()));
-    // Five words: the carries of their sum are at most 4, and two folds are enough.
-    std::uint64_t sum = 0;
-    for (std::size_t word = 0; word < 5; ++word)
-        sum += load<std::uint32_t>(reinterpret_cast<const std::uint8_t*>(&ip) + 4 * word);
-    sum = (sum & 0xffffffff) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return sum == 0xffff || sum == 0x1fffe;
+    // Right if the 16-bit words' sum is a multiple of 0xffff, and so is then any number that they are the digits of:
+    // here of three, whose carries are added at the other end. A multiplication tells. None of these sums is zero.
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(&ip);
+    const std::uint64_t sum = checksum_carry(checksum_carry(load<std::uint64_t>(bytes), load<std::uint64_t>(bytes + 8)),
+                                             load<std::uint32_t>(bytes + 16));
+    return sum % 0xffff == 0;
 }
 
 // The pseudo header's sum, RFC 768 and RFC 8200 section 8.1. `length` counts bytes of the L4 header and payload.
 inline std::uint64_t pseudo_sum_v4(const Ipv4Header& ip, std::uint8_t protocol, std::uint32_t length) noexcept
 {
     const Be16 tail[2] = {Be16{protocol}, Be16{static_cast<std::uint16_t>(length)}};
-    return checksum_add(checksum_add(0, &ip.source, 8), tail, 4);
+    return checksum_add(load<std::uint64_t>(&ip.source), tail, 4);
 }
 
 inline std::uint64_t pseudo_sum_v6(const Ipv6Header& ip, std::uint8_t protocol, std::uint32_t length) noexcept

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace vx
 {
@@ -27,6 +28,11 @@ public:
     static constexpr Mac from_u64(std::uint64_t value)
     {
         Mac mac;
+        if (!std::is_constant_evaluated()) { // no compiler finds this by itself
+            const std::uint64_t bytes = __builtin_bswap64(value << 16);
+            std::memcpy(mac.bytes_.data(), &bytes, 6);
+            return mac;
+        }
         for (int i = 5; i >= 0; --i, value >>= 8)
             mac.bytes_[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(value & 0xff);
         return mac;

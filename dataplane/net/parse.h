@@ -8,6 +8,7 @@
 #include "dataplane/net/flow_hash.h"
 #include "dataplane/net/headers.h"
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -57,8 +58,36 @@ struct Ipv6Payload {
     return {offset, protocol, has_ports};
 }
 
-// Precondition: head holds an Ethernet header. A malformed IP header is no error here, a bridge forwards it all the
-// same; it is hashed by its MACs.
+// Most frames: IPv4 without options, whole, TCP or UDP. Few loads and compares tell.
+inline bool is_plain(Bytes head) noexcept
+{
+    constexpr std::size_t l3 = sizeof(EthernetHeader);
+    if (head.size() < l3 + sizeof(Ipv4Header) + 4) [[unlikely]]
+        return false;
+    // Byte by byte as they lie on the wire: EtherType, version and header size, (TOS); fragment, (TTL), protocol.
+    const auto type = load<std::uint32_t>(head.data() + l3 - 2);
+    const auto fragment = load<std::uint16_t>(head.data() + l3 + offsetof(Ipv4Header, fragment));
+    const auto protocol = std::to_integer<std::uint8_t>(head[l3 + offsetof(Ipv4Header, protocol)]);
+    constexpr Be16 kFragmented{Ipv4Header::kMoreFragments | Ipv4Header::kOffsetMask};
+    return (type & 0x00ffffff) == 0x00450008 && (fragment & std::bit_cast<std::uint16_t>(kFragmented)) == 0 &&
+           (protocol == ip_protocol::kUdp || protocol == ip_protocol::kTcp);
+}
+
+// Precondition: is_plain(head).
+inline InnerFrame parse_plain(Bytes head) noexcept
+{
+    const auto& ip = header_at<Ipv4Header>(head, sizeof(EthernetHeader));
+    const auto ports = load<std::uint32_t>(head.data() + sizeof(EthernetHeader) + sizeof(Ipv4Header));
+    InnerFrame frame;
+    frame.flow_hash = flow_hash_v4(ip, ports);
+    frame.ether_type = ether_type::kIpv4;
+    frame.ecn = ip.tos & 3;
+    frame.is_ip = true;
+    return frame;
+}
+
+// Any frame. Precondition: head holds an Ethernet header. A malformed IP header is no error here, a bridge forwards it
+// all the same; it is hashed by its MACs.
 inline InnerFrame parse_inner(Bytes head) noexcept
 {
     const auto& ethernet = header_at<EthernetHeader>(head, 0);

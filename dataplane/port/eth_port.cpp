@@ -217,17 +217,26 @@ Result<> EthPort::set_mac(const Mac& mac)
 // Almost always every frame can go as it is; one look at all of them tells.
 std::uint16_t EthPort::prepare(std::span<rte_mbuf*> frames) noexcept
 {
-    std::uint64_t flags = 0;
-    std::uint32_t longest = 0;
-    unsigned segments = 0;
-    for (const rte_mbuf* frame : frames) {
-        flags |= frame->ol_flags;
-        longest = std::max(longest, rte_pktmbuf_pkt_len(frame));
-        segments |= frame->nb_segs;
-    }
     const std::uint32_t max_frame = limits_->max_frame.load(std::memory_order_relaxed);
+    std::uint64_t flags = 0;
+    std::uint32_t too_long = 0; // its top bit; a frame has less than 2^31 bytes
+    std::uint16_t segments = 0;
+    const auto look_at = [&](const rte_mbuf* frame) {
+        flags |= frame->ol_flags;
+        too_long |= max_frame - rte_pktmbuf_pkt_len(frame);
+        segments |= frame->nb_segs;
+    };
+    std::size_t i = 0;
+    for (; i + 4 <= frames.size(); i += 4) { // no compiler unrolls this by itself
+        look_at(frames[i]);
+        look_at(frames[i + 1]);
+        look_at(frames[i + 2]);
+        look_at(frames[i + 3]);
+    }
+    for (; i < frames.size(); ++i)
+        look_at(frames[i]);
     constexpr std::uint64_t kUnusual = RTE_MBUF_F_TX_OFFLOAD_MASK | RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
-    if ((flags & kUnusual) == 0 && longest <= max_frame && segments == 1) [[likely]]
+    if ((flags & kUnusual) == 0 && (too_long >> 31) == 0 && segments == 1) [[likely]]
         return static_cast<std::uint16_t>(frames.size());
     return sort_out(frames, max_frame);
 }

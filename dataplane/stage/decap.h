@@ -7,6 +7,7 @@
 #include "dataplane/stage/parse.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace vx
 {
@@ -26,17 +27,18 @@ inline bool is_local_address(const ForwardingConfig& config, Bytes head, bool is
 }
 
 // A non-zero UDP checksum is verified (RFC 7348 section 5), unless the port has done it.
-[[gnu::noinline]] inline bool udp_checksum_is_right(const rte_mbuf* mbuf, const OuterHeaders& outer) noexcept
+[[gnu::noinline]] inline bool udp_checksum_is_right(const rte_mbuf* mbuf, Family family, std::size_t l4_offset,
+                                                    std::uint16_t udp_length) noexcept
 {
     const bool is_verified = (mbuf->ol_flags & RTE_MBUF_F_RX_OUTER_L4_CKSUM_MASK) == RTE_MBUF_F_RX_OUTER_L4_CKSUM_GOOD;
     if (is_verified || has_partial_checksum(mbuf)) // by the port; or left partial by a sender on this machine
         return true;
     const Bytes head = head_of(mbuf);
     constexpr std::size_t l3 = sizeof(EthernetHeader);
-    const std::uint64_t pseudo =
-        outer.is_v6 ? pseudo_sum_v6(header_at<Ipv6Header>(head, l3), ip_protocol::kUdp, outer.udp_length)
-                    : pseudo_sum_v4(header_at<Ipv4Header>(head, l3), ip_protocol::kUdp, outer.udp_length);
-    return checksum_is_right(checksum_add(pseudo, mbuf, outer.l4_offset, outer.udp_length));
+    const std::uint64_t pseudo = family == Family::kIpv6
+                                     ? pseudo_sum_v6(header_at<Ipv6Header>(head, l3), ip_protocol::kUdp, udp_length)
+                                     : pseudo_sum_v4(header_at<Ipv4Header>(head, l3), ip_protocol::kUdp, udp_length);
+    return checksum_is_right(checksum_add(pseudo, mbuf, l4_offset, udp_length));
 }
 
 // A partial checksum of the inner packet keeps its place; one of the outer UDP header goes away with it.
@@ -57,7 +59,65 @@ inline const VxlanListener* find_listener(const ForwardingConfig& config, std::u
     return nullptr;
 }
 
-[[gnu::always_inline]] inline void decap(Packet& packet, Context& context) noexcept
+// What decapsulation leaves in the row.
+[[gnu::always_inline]] inline void note_decapsulated(Packet& packet, LinkId device, std::size_t stripped,
+                                                     std::size_t inner_size, std::uint8_t ecn,
+                                                     Context& context) noexcept
+{
+    packet.in = device;
+    packet.outer_size = static_cast<std::uint8_t>(std::min<std::size_t>(stripped, 0xff));
+    packet.ecn = ecn; // until parse() has read the inner one, in parse_decapsulated()
+    context.count_rx(device, inner_size);
+}
+
+// The end of an outer header that is plain: UDP, to the first port that VXLAN devices listen on, as long as the frame.
+inline bool is_plain_udp(const rte_mbuf* mbuf, Bytes head, std::size_t l4, const Ingress& expected) noexcept
+{
+    const auto& udp = header_at<UdpHeader>(head, l4);
+    return load<std::uint16_t>(&udp.destination_port) == expected.udp_port &&
+           load_big<std::uint16_t>(&udp.length) == rte_pktmbuf_pkt_len(mbuf) - l4;
+}
+
+// Most frames: to us and the first of our addresses, without options or extension headers, as long as the headers say.
+// Few wide loads and compares tell; whatever differs is for decap_any() to judge, as are wrong checksums.
+inline bool is_plain_v4(const rte_mbuf* mbuf, const Ingress& expected) noexcept
+{
+    constexpr std::size_t l3 = sizeof(EthernetHeader);
+    constexpr std::size_t l4 = l3 + sizeof(Ipv4Header);
+    const Bytes head = head_of(mbuf);
+    if (head.size() < kOuterSizeV4 || expected.vnis_v4 == nullptr || has_partial_checksum(mbuf)) [[unlikely]]
+        return false;
+    const auto& ip = header_at<Ipv4Header>(head, l3);
+    // Byte by byte as they lie on the wire: EtherType, version and header size, (TOS); fragment, (TTL), protocol.
+    const auto type = load<std::uint32_t>(head.data() + l3 - 2) & 0x00ffffff;
+    const auto transport = load<std::uint32_t>(&ip.fragment) & 0xff00ff3f;
+    if ((load<std::uint64_t>(head.data()) << 16) != expected.mac || type != 0x00450008 || transport != 0x11000000 ||
+        load<std::uint32_t>(&ip.destination) != expected.address_v4 || !is_plain_udp(mbuf, head, l4, expected) ||
+        load_big<std::uint16_t>(&ip.total_length) != rte_pktmbuf_pkt_len(mbuf) - l3 || !ipv4_checksum_is_right(ip))
+        return false;
+    const auto& udp = header_at<UdpHeader>(head, l4);
+    return udp.checksum == Be16{0} || udp_checksum_is_right(mbuf, Family::kIpv4, l4, udp.length.host());
+}
+
+inline bool is_plain_v6(const rte_mbuf* mbuf, const Ingress& expected) noexcept
+{
+    constexpr std::size_t l3 = sizeof(EthernetHeader);
+    constexpr std::size_t l4 = l3 + sizeof(Ipv6Header);
+    const Bytes head = head_of(mbuf);
+    if (head.size() < kOuterSizeV6 || expected.vnis_v6 == nullptr || has_partial_checksum(mbuf)) [[unlikely]]
+        return false;
+    const auto& ip = header_at<Ipv6Header>(head, l3);
+    const auto type = load<std::uint32_t>(head.data() + l3 - 2) & 0x00f0ffff; // EtherType, version
+    if ((load<std::uint64_t>(head.data()) << 16) != expected.mac || type != 0x0060dd86 ||
+        ip.next_header != ip_protocol::kUdp || std::memcmp(&ip.destination, expected.address_v6, 16) != 0 ||
+        !is_plain_udp(mbuf, head, l4, expected) ||
+        load_big<std::uint16_t>(&ip.payload_length) != rte_pktmbuf_pkt_len(mbuf) - l4)
+        return false;
+    const auto& udp = header_at<UdpHeader>(head, l4);
+    return udp.checksum == Be16{0} || udp_checksum_is_right(mbuf, Family::kIpv6, l4, udp.length.host());
+}
+
+[[gnu::noinline]] inline void decap_any(Packet& packet, Context& context) noexcept
 {
     rte_mbuf* mbuf = packet.mbuf;
     const Bytes head = head_of(mbuf);
@@ -85,7 +145,8 @@ inline const VxlanListener* find_listener(const ForwardingConfig& config, std::u
     const std::size_t stripped = outer.inner_offset();
     if (outer.udp_length < sizeof(UdpHeader) + sizeof(VxlanHeader) || stripped > head.size()) [[unlikely]]
         return drop(packet, DropReason::outer_truncated);
-    if (outer.has_udp_checksum && !udp_checksum_is_right(mbuf, outer)) [[unlikely]]
+    const Family family = outer.is_v6 ? Family::kIpv6 : Family::kIpv4;
+    if (outer.has_udp_checksum && !udp_checksum_is_right(mbuf, family, outer.l4_offset, outer.udp_length)) [[unlikely]]
         return drop(packet, DropReason::outer_udp_checksum);
     const auto& vxlan = header_at<VxlanHeader>(head, outer.l4_offset + sizeof(UdpHeader));
     if (!vxlan.has_vni()) [[unlikely]]
@@ -101,24 +162,44 @@ inline const VxlanListener* find_listener(const ForwardingConfig& config, std::u
     rte_pktmbuf_adj(mbuf, static_cast<std::uint16_t>(stripped));
     if (padding != 0) [[unlikely]]
         trim_tail(mbuf, padding);
-    packet.in = device;
-    packet.outer_size = static_cast<std::uint8_t>(std::min<std::size_t>(stripped, 0xff));
-    packet.ecn = outer.ecn; // until parse() has read the inner one, in parse_decapsulated()
-    LinkCounters& counters = context.link_counters[device.value];
-    counters.rx_packets.add(1);
-    counters.rx_bytes.add(inner_size);
+    note_decapsulated(packet, device, stripped, inner_size, outer.ecn, context);
 }
 
-// parse(), then what only a frame from a tunnel has to satisfy.
-inline void parse_decapsulated(Packet& packet, Context& context) noexcept
+// A plain frame, its outer headers Size bytes long.
+template <std::size_t Size>
+[[gnu::always_inline]] inline void decap_plain(Packet& packet, const VniMap& vnis, std::uint8_t ecn,
+                                               Context& context) noexcept
 {
-    const std::uint8_t outer_ecn = packet.ecn;
-    parse(packet, context);
-    if (packet.dest.kind() != Dest::Kind::kNone)
-        return;
-    if (packet.tag_size != 0) [[unlikely]]
-        return drop(packet, DropReason::inner_vlan);
-    if (outer_ecn == 0 || !packet.is_ip) [[likely]]
+    const auto& vxlan = header_at<VxlanHeader>(head_of(packet.mbuf), Size - sizeof(VxlanHeader));
+    if (!vxlan.has_vni()) [[unlikely]]
+        return drop(packet, DropReason::vxlan_flag);
+    const LinkId device = vnis.find(vxlan.vni());
+    if (device.is_none()) [[unlikely]]
+        return drop(packet, DropReason::vni_unknown);
+    shrink_front(packet.mbuf, Size);
+    note_decapsulated(packet, device, Size, rte_pktmbuf_pkt_len(packet.mbuf), ecn, context);
+}
+
+[[gnu::always_inline]] inline void decap(Packet& packet, Context& context) noexcept
+{
+    const Ingress& ingress = context.ingress;
+    const std::byte* l3 = head_of(packet.mbuf).data() + sizeof(EthernetHeader);
+    if (is_plain_v4(packet.mbuf, ingress)) [[likely]] {
+        const auto& ip = *reinterpret_cast<const Ipv4Header*>(l3);
+        return decap_plain<kOuterSizeV4>(packet, *ingress.vnis_v4, ip.tos & 3, context);
+    }
+    if (is_plain_v6(packet.mbuf, ingress)) {
+        const auto& ip = *reinterpret_cast<const Ipv6Header*>(l3);
+        return decap_plain<kOuterSizeV6>(packet, *ingress.vnis_v6, ip.traffic_class() & 3, context);
+    }
+    decap_any(packet, context);
+}
+
+// RFC 6040 where the two ECN fields differ.
+[[gnu::noinline]] inline void combine_ecn(Packet& packet, std::uint8_t outer_ecn) noexcept
+{
+    const InnerFrame inner = parse_inner(head_of(packet.mbuf));
+    if (!inner.is_ip)
         return;
     const EcnAction action = ecn_decapsulate(outer_ecn, packet.ecn);
     if (action == EcnAction::kKeep)
@@ -127,10 +208,25 @@ inline void parse_decapsulated(Packet& packet, Context& context) noexcept
         return drop(packet, DropReason::ecn_invalid);
     packet.ecn = action == EcnAction::kSetCe ? 3 : 1;
     std::byte* l3 = data_of(packet.mbuf) + sizeof(EthernetHeader);
-    if (packet.ether_type == ether_type::kIpv4)
+    if (inner.ether_type == ether_type::kIpv4)
         set_ecn(*reinterpret_cast<Ipv4Header*>(l3), packet.ecn);
     else
         set_ecn(*reinterpret_cast<Ipv6Header*>(l3), packet.ecn);
+}
+
+// parse(), then what only a frame from a tunnel has to satisfy.
+inline void parse_decapsulated(Packet& packet, Context& context) noexcept
+{
+    if (packet.dest.kind() != Dest::Kind::kNone) [[unlikely]]
+        return;
+    const std::uint8_t outer_ecn = packet.ecn;
+    parse_in(packet, FdbKey::domain(context.link(packet.in).bridge), context);
+    if (packet.dest.kind() != Dest::Kind::kNone) [[unlikely]]
+        return;
+    if (packet.tag_size != 0) [[unlikely]]
+        return drop(packet, DropReason::inner_vlan);
+    if (outer_ecn != 0 && outer_ecn != packet.ecn) [[unlikely]]
+        combine_ecn(packet, outer_ecn);
 }
 
 } // namespace vx

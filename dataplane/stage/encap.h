@@ -7,24 +7,50 @@
 namespace vx
 {
 
-// Encapsulates one frame towards `vtep`; returns the port that it leaves by, or why it is to be dropped. Also used for
-// every copy of a replicated frame. Inner checksums that a port left partial are completed first: no VTEP could.
-inline Dest encap_frame(rte_mbuf* mbuf, const EncapTemplate& vtep, std::uint32_t flow_hash, std::uint8_t ecn,
-                        Context& context) noexcept
+// For a frame that does not go as it is: completes an inner checksum that a port left to us, as no VTEP could. A drop
+// if it does not go at all.
+[[gnu::noinline]] inline Dest make_ready(rte_mbuf* mbuf, const EncapTemplate& vtep, const Context& context) noexcept
 {
-    if (vtep.next().kind() == Dest::Kind::kDrop) [[unlikely]]
+    if (rte_pktmbuf_pkt_len(mbuf) > sizeof(EthernetHeader) + context.link(vtep.vxlan()).mtu)
+        return Dest::drop(DropReason::frame_too_big);
+    if (vtep.next().kind() == Dest::Kind::kDrop)
         return vtep.next();
-    if (has_partial_checksum(mbuf) && !complete_checksum(mbuf)) [[unlikely]]
+    if (!vtep.takes(rte_pktmbuf_pkt_len(mbuf))) // more than an IP packet holds
+        return Dest::drop(DropReason::frame_too_big);
+    if (has_partial_checksum(mbuf) && !complete_checksum(mbuf))
         return Dest::drop(DropReason::offload_invalid);
-    const std::size_t inner_size = rte_pktmbuf_pkt_len(mbuf);
-    const std::uint64_t payload_sum = vtep.needs_payload_sum() ? checksum_add(0, mbuf, 0, inner_size) : 0;
-    if (rte_pktmbuf_headroom(mbuf) < vtep.size()) [[unlikely]]
+    if (rte_pktmbuf_headroom(mbuf) < vtep.size())
         return Dest::drop(DropReason::no_headroom);
+    return {};
+}
+
+// By IPv6, with an outer UDP checksum, or as encap_frame() does it.
+[[gnu::noinline]] inline Dest encap_any(rte_mbuf* mbuf, const EncapTemplate& vtep, std::uint32_t flow_hash,
+                                        std::uint8_t ecn, Context& context) noexcept
+{
+    const std::uint32_t inner_size = rte_pktmbuf_pkt_len(mbuf);
+    if (!vtep.takes(inner_size) || has_partial_checksum(mbuf) || rte_pktmbuf_headroom(mbuf) < vtep.size()) [[unlikely]]
+        if (const Dest refused = make_ready(mbuf, vtep, context); refused.kind() == Dest::Kind::kDrop)
+            return refused;
+    const std::uint64_t payload_sum = vtep.needs_payload_sum() ? checksum_add(0, mbuf, 0, inner_size) : 0;
     grow_front(mbuf, vtep.size());
     vtep.write(data_of(mbuf), inner_size, flow_hash, ecn, payload_sum);
-    LinkCounters& counters = context.link_counters[vtep.vxlan().value];
-    counters.tx_packets.add(1);
-    counters.tx_bytes.add(inner_size);
+    context.count_tx(vtep.vxlan(), inner_size);
+    return vtep.next();
+}
+
+// Encapsulates one frame towards `vtep`; returns the port that it leaves by, or why it is to be dropped. Also used for
+// every copy of a replicated frame.
+[[gnu::always_inline]] inline Dest encap_frame(rte_mbuf* mbuf, const EncapTemplate& vtep, std::uint32_t flow_hash,
+                                               std::uint8_t ecn, Context& context) noexcept
+{
+    const std::uint32_t inner_size = rte_pktmbuf_pkt_len(mbuf);
+    if (!vtep.is_plain_for(inner_size) || has_partial_checksum(mbuf) || rte_pktmbuf_headroom(mbuf) < kOuterSizeV4)
+        [[unlikely]]
+        return encap_any(mbuf, vtep, flow_hash, ecn, context);
+    grow_front(mbuf, kOuterSizeV4);
+    vtep.write_plain(data_of(mbuf), inner_size, flow_hash, ecn);
+    context.count_tx(vtep.vxlan(), inner_size);
     return vtep.next();
 }
 
@@ -32,6 +58,13 @@ inline void encap(Packet& packet, Context& context) noexcept
 {
     if (packet.dest.kind() == Dest::Kind::kVtep) [[likely]]
         packet.dest = encap_frame(packet.mbuf, context.vtep(packet.dest.vtep()), packet.flow_hash, packet.ecn, context);
+}
+
+// The template that encap() will copy.
+inline void prefetch_vtep(Packet& packet, Context& context) noexcept
+{
+    if (packet.dest.kind() == Dest::Kind::kVtep)
+        rte_prefetch0(&context.vtep(packet.dest.vtep()));
 }
 
 } // namespace vx

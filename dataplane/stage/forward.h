@@ -20,7 +20,8 @@ inline bool is_frame_too_big(const Packet& packet, LinkId egress, const Context&
     return rte_pktmbuf_pkt_len(packet.mbuf) > header + context.link(egress).mtu;
 }
 
-inline void forward(Packet& packet, Context& context) noexcept
+// What is neither for a port nor for one VTEP.
+[[gnu::noinline]] inline void forward_any(Packet& packet, Context& context) noexcept
 {
     switch (packet.dest.kind()) {
     case Dest::Kind::kNone:
@@ -28,24 +29,34 @@ inline void forward(Packet& packet, Context& context) noexcept
             return drop(packet, DropReason::reserved_group);
         packet.dest = Dest::flood();
         return;
-    case Dest::Kind::kPort:
-        if (packet.dest.link() == packet.in) [[unlikely]]
-            return drop(packet, DropReason::same_port);
-        if (is_frame_too_big(packet, packet.dest.link(), context)) [[unlikely]]
-            return drop(packet, DropReason::frame_too_big);
-        return;
     case Dest::Kind::kVtep:
     case Dest::Kind::kReplicate:
-        if (packet.outer_size != 0) [[unlikely]]
+        if (packet.outer_size != 0)
             return drop(packet, DropReason::split_horizon);
-        if (packet.tag_size != 0) [[unlikely]]
+        if (packet.tag_size != 0)
             return drop(packet, DropReason::inner_vlan);
-        if (is_frame_too_big(packet, packet.dest.link(), context)) [[unlikely]]
+        if (is_frame_too_big(packet, packet.dest.link(), context))
             return drop(packet, DropReason::frame_too_big);
+        return;
+    case Dest::Kind::kLocal:
+        context.routed[context.routed_count++] = &packet;
         return;
     default:
         return;
     }
+}
+
+inline void forward(Packet& packet, Context& context) noexcept
+{
+    const Dest::Kind kind = packet.dest.kind();
+    if (kind == Dest::Kind::kVtep && packet.is_for_tunnels())
+        return; // encap() knows how long it may be
+    if (kind != Dest::Kind::kPort) [[unlikely]]
+        return forward_any(packet, context);
+    if (packet.dest.link() == packet.in) [[unlikely]]
+        return drop(packet, DropReason::same_port);
+    if (is_frame_too_big(packet, packet.dest.link(), context)) [[unlikely]]
+        return drop(packet, DropReason::frame_too_big);
 }
 
 } // namespace vx

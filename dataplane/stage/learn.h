@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Stage: is the source where the FDB says it is? Known and unmoved: note that it was seen. Unknown or moved: tell the
-// control thread, which alone writes the FDB. As the kernel's vxlan_snoop() and br_fdb_update().
+// control thread, which alone writes the FDB. As the kernel's br_fdb_update() and vxlan_snoop().
 #pragma once
 
 #include "dataplane/stage/packet.h"
@@ -24,19 +24,7 @@ inline Family outer_family(const Packet& packet) noexcept
     return reinterpret_cast<const EthernetHeader*>(l2)->type == Be16{ether_type::kIpv4} ? Family::kIpv4 : Family::kIpv6;
 }
 
-// True if the FDB's entry for the source names the place that this packet came from.
-inline bool is_at_home(const Packet& packet, const Context& context) noexcept
-{
-    const Dest known = packet.known_source;
-    if (packet.outer_size == 0)
-        return known.with(0) == Dest::port(packet.in);
-    if (known.kind() != Dest::Kind::kVtep || known.link() != packet.in)
-        return false;
-    const Family family = outer_family(packet);
-    return context.vtep(known.vtep()).is_from(outer_source(packet, family), family);
-}
-
-[[gnu::noinline]] inline void report_source(const Packet& packet, Context& context) noexcept
+inline void report_source(const Packet& packet, Context& context) noexcept
 {
     LearnEvent event;
     event.key = packet.source;
@@ -53,25 +41,47 @@ inline bool is_at_home(const Packet& packet, const Context& context) noexcept
         context.worker.learn_lost.add(1);
 }
 
-inline void learn(Packet& packet, Context& context) noexcept
+// A source that is not where the FDB has it.
+[[gnu::noinline]] inline void learn_elsewhere(Packet& packet, Context& context) noexcept
 {
-    if (packet.dest.kind() == Dest::Kind::kDrop)
-        return;
     const Dest known = packet.known_source;
-    const bool learns = context.link(packet.in).learns;
-    if (is_at_home(packet, context)) [[likely]] {
-        if (learns && known.has(Dest::kLearned))
-            context.fdb.stamp(packet.source_slot, context.now);
-        return;
-    }
-    if (known.kind() == Dest::Kind::kLocal) [[unlikely]]
+    if (known.kind() == Dest::Kind::kLocal)
         return drop(packet, DropReason::source_mac_own);
-    if (!learns)
+    if (!context.link(packet.in).learns)
         return;
     if (!known.is_fixed())
         return report_source(packet, context);
-    if (packet.outer_size != 0 && known.kind() != Dest::Kind::kReplicate) [[unlikely]]
+    if (packet.outer_size != 0 && known.kind() != Dest::Kind::kReplicate)
         drop(packet, DropReason::source_mac_static);
+}
+
+// From a port.
+inline void learn(Packet& packet, Context& context) noexcept
+{
+    if (!packet.known_source.is_same_place(context.ingress.place)) [[unlikely]]
+        return learn_elsewhere(packet, context);
+    if ((packet.known_source.word() & context.ingress.stamps) != 0)
+        context.fdb.stamp(packet.source_slot, context.now);
+}
+
+inline bool is_from(const Packet& packet, const EncapTemplate& vtep) noexcept
+{
+    if (packet.outer_size == kOuterSizeV4) [[likely]] // of the sizes that there are, this one alone says IPv4
+        return vtep.is_from(outer_source(packet, Family::kIpv4), Family::kIpv4);
+    const Family family = outer_family(packet);
+    return vtep.is_from(outer_source(packet, family), family);
+}
+
+// From a tunnel: the place is a VXLAN device and the outer source address.
+inline void learn_vtep(Packet& packet, Context& context) noexcept
+{
+    const Dest known = packet.known_source;
+    if (known.kind() != Dest::Kind::kVtep || known.link() != packet.in) [[unlikely]]
+        return learn_elsewhere(packet, context);
+    if (!is_from(packet, context.vtep(known.vtep()))) [[unlikely]]
+        return learn_elsewhere(packet, context);
+    if (known.has(Dest::kLearned) && context.link(packet.in).learns)
+        context.fdb.stamp(packet.source_slot, context.now);
 }
 
 } // namespace vx

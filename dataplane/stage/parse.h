@@ -16,30 +16,50 @@ inline bool partial_checksum_fits(rte_mbuf* mbuf) noexcept
            std::size_t{note.checksum_start} + note.checksum_offset + 2 <= rte_pktmbuf_data_len(mbuf);
 }
 
-inline void parse(Packet& packet, Context& context) noexcept
+// What parse() notes of a frame. Precondition: head holds an Ethernet header.
+[[gnu::always_inline]] inline void note(Packet& packet, FdbKey source, FdbKey domain, Bytes head,
+                                        const InnerFrame& frame, const Context& context) noexcept
 {
-    if (packet.dest.kind() != Dest::Kind::kNone)
-        return;
-    const Bytes head = head_of(packet.mbuf);
-    if (head.size() < sizeof(EthernetHeader)) [[unlikely]]
-        return drop(packet, DropReason::inner_truncated);
-    packet.bridge = context.link(packet.in).bridge;
-    if (packet.bridge.is_none()) [[unlikely]]
-        return drop(packet, DropReason::no_bridge);
-    const auto& ethernet = header_at<EthernetHeader>(head, 0);
-    const FdbKey source = FdbKey::source_of(packet.bridge, ethernet);
-    if (!source.is_unicast()) [[unlikely]]
-        return drop(packet, DropReason::source_mac_invalid);
-    if (has_partial_checksum(packet.mbuf) && !partial_checksum_fits(packet.mbuf)) [[unlikely]]
-        return drop(packet, DropReason::offload_invalid);
-    const InnerFrame frame = parse_inner(head);
-    packet.destination = FdbKey::destination_of(packet.bridge, ethernet);
+    packet.destination = FdbKey::destination_of(domain, header_at<EthernetHeader>(head, 0));
+    packet.destination_home = context.fdb.home(packet.destination.word());
     packet.source = source;
+    packet.source_home = context.fdb.home(source.word());
     packet.flow_hash = frame.flow_hash;
-    packet.ether_type = frame.ether_type;
     packet.ecn = frame.ecn;
     packet.tag_size = frame.tag_size;
-    packet.is_ip = frame.is_ip;
+}
+
+[[gnu::noinline]] inline void parse_any(Packet& packet, FdbKey domain, const Context& context) noexcept
+{
+    const Bytes head = head_of(packet.mbuf);
+    if (head.size() < sizeof(EthernetHeader))
+        return drop(packet, DropReason::inner_truncated);
+    if (domain.bridge().is_none())
+        return drop(packet, DropReason::no_bridge);
+    const FdbKey source = FdbKey::source_of(domain, header_at<EthernetHeader>(head, 0));
+    if (!source.is_unicast())
+        return drop(packet, DropReason::source_mac_invalid);
+    if (has_partial_checksum(packet.mbuf) && !partial_checksum_fits(packet.mbuf))
+        return drop(packet, DropReason::offload_invalid);
+    note(packet, source, domain, head, parse_inner(head), context);
+}
+
+// The common shape at once, the rest in parse_any().
+[[gnu::always_inline]] inline void parse_in(Packet& packet, FdbKey domain, const Context& context) noexcept
+{
+    const Bytes head = head_of(packet.mbuf);
+    if (!is_plain(head) || has_partial_checksum(packet.mbuf) || domain.bridge().is_none()) [[unlikely]]
+        return parse_any(packet, domain, context);
+    const auto& ethernet = header_at<EthernetHeader>(head, 0);
+    const FdbKey source = FdbKey::source_of(domain, ethernet);
+    if (ethernet.source.is_group() || source == domain) [[unlikely]]
+        return drop(packet, DropReason::source_mac_invalid);
+    note(packet, source, domain, head, parse_plain(head), context);
+}
+
+inline void parse(Packet& packet, Context& context) noexcept
+{
+    parse_in(packet, context.ingress.domain, context);
 }
 
 } // namespace vx

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <cassert>
+#include <limits>
 #include <new>
 
 namespace vx
@@ -44,6 +46,7 @@ BucketTable::BucketTable(std::size_t capacity, std::uint64_t seed)
       capacity_(std::bit_ceil(std::max(capacity, kMinCapacity)))
 {
     const std::size_t bucket_count = 2 * capacity_ / kSlotsPerBucket;
+    assert(bucket_count <= std::numeric_limits<Home>::max() / sizeof(Bucket));
     mask_ = static_cast<std::uint32_t>(bucket_count - 1);
     buckets_ = allocate<Bucket>(bucket_count);
     last_seen_ = allocate<std::atomic<std::uint32_t>>(slot_count());
@@ -51,7 +54,7 @@ BucketTable::BucketTable(std::size_t capacity, std::uint64_t seed)
 
 BucketTable::Insert BucketTable::insert(std::uint64_t key, std::uint64_t value, std::uint32_t now)
 {
-    std::uint32_t index = home(key);
+    std::size_t index = home_bucket(key);
     for (std::size_t i = 0; i < kMaxProbe; ++i, index = (index + 1) & mask_) {
         for (std::size_t place = 0; place < kSlotsPerBucket; ++place) {
             const std::size_t slot = index * kSlotsPerBucket + place;

@@ -53,50 +53,53 @@ public:
 
     // ---- any thread ----
 
-    // The table as a reader keeps it in registers over a burst: prefetch() every key, then find() each, so that misses
+    // The bucket where a key's probe begins: its distance from the first, bytes. What a packet carries from prefetch()
+    // to find(), so that it is hashed once.
+    using Home = std::uint32_t;
+
+    // The table as a reader keeps it over a burst: home() and prefetch() of every key, then find() each, so that misses
     // overlap. For as long as the table lives.
     class Reader
     {
     public:
         explicit Reader(const BucketTable& table)
-            : buckets_(table.buckets_.get()), last_seen_(table.last_seen_.get()), multiplier_(table.multiplier_),
-              crc_seed_(table.crc_seed_), mask_(table.mask_)
+            : buckets_(reinterpret_cast<const std::byte*>(table.buckets_.get())), last_seen_(table.last_seen_.get()),
+              multiplier_(table.multiplier_), crc_seed_(table.crc_seed_),
+              mask_(table.mask_ * static_cast<Home>(sizeof(Bucket)))
         {
         }
 
-        // The bucket where a key's probe begins.
-        std::uint32_t home(std::uint64_t key) const noexcept
+        Home home(std::uint64_t key) const noexcept
         {
-            return static_cast<std::uint32_t>(_mm_crc32_u64(crc_seed_, key * multiplier_)) & mask_;
+            return static_cast<Home>(_mm_crc32_u64(crc_seed_, key * multiplier_)) & mask_;
         }
-        void prefetch(std::uint64_t key) const noexcept { ask_for(&buckets_[home(key)]); }
+        void prefetch(Home home) const noexcept { ask_for(buckets_ + home); }
         // For a key that is going to be stamped: also where its age is likely to lie.
-        void prefetch_with_age(std::uint64_t key) const noexcept
+        void prefetch_with_age(Home home) const noexcept
         {
-            const std::uint32_t index = home(key);
-            ask_for(&buckets_[index]);
-            ask_for(&last_seen_[index * kSlotsPerBucket]);
+            prefetch(home);
+            ask_for(reinterpret_cast<const std::byte*>(last_seen_) + home / kHomeOverAge);
         }
 
-        // 0 marks a free slot: asking for it is allowed (as for the row of a dropped packet), but the answer means
-        // nothing.
-        Found find(std::uint64_t key) const noexcept
+        // `home` is the key's own. 0 marks a free slot, so there is nothing to be asked of it.
+        Found find(const std::uint64_t& key, Home home) const noexcept
         {
-            const std::uint32_t index = home(key);
-            const Bucket& bucket = buckets_[index];
-            const unsigned matches = match(bucket, key);
-            if (matches != 0) [[likely]]
-                return at(bucket, index, matches);
+            const auto& bucket = *reinterpret_cast<const Bucket*>(buckets_ + home);
+            if (const Match match{bucket, key}; match.is_found) [[likely]]
+                return match.at(bucket, home);
             if (bucket.keys[kSlotsPerBucket - 1].load(std::memory_order_relaxed) == 0)
                 return {};
-            return find_further(buckets_, mask_, index, key);
+            return find_further(*this, home, key);
         }
+        Found find(const std::uint64_t& key) const noexcept { return find(key, home(key)); }
 
         // Notes that the entry was in use at `now`. Lives apart from the probed lines and is written at most once a
         // second per entry. Precondition: `slot` was found in this very table.
         void stamp(std::uint32_t slot, std::uint32_t now) const noexcept
         {
-            if (last_seen_[slot].load(std::memory_order_relaxed) != now) [[unlikely]]
+            bool is_older; // in assembly for the same reason as Match
+            asm volatile("cmpl %[now], %[seen]" : "=@ccne"(is_older) : [seen] "m"(last_seen_[slot]), [now] "r"(now));
+            if (is_older) [[unlikely]]
                 last_seen_[slot].store(now, std::memory_order_relaxed);
         }
 
@@ -109,47 +112,63 @@ public:
             asm volatile("prefetcht0 %0" : : "m"(*what));
         }
 
-        // One bit per slot whose key is `key`; no branch, as no predictor knows which slot it will be. Half the time of
-        // four atomic loads. In assembly because the memory model has no word for it: x86 reads each aligned eight
-        // bytes of a vector whole (implementations split 32 bytes into two loads at most), and the address of the value
-        // loaded next depends on the outcome, which orders the two. The writer stores a key after its value.
-        static unsigned match(const Bucket& bucket, std::uint64_t key) noexcept
-        {
-            __m256i equal = _mm256_set1_epi64x(static_cast<long long>(key));
-            asm volatile("vpcmpeqq %1, %0, %0" : "+x"(equal) : "m"(bucket.keys));
-            return static_cast<unsigned>(_mm256_movemask_pd(_mm256_castsi256_pd(equal)));
-        }
-        static Found at(const Bucket& bucket, std::uint32_t index, unsigned matches) noexcept
-        {
-            const auto place = static_cast<std::uint32_t>(__builtin_ctz(matches));
-            return {bucket.values[place].load(std::memory_order_acquire),
-                    static_cast<std::uint32_t>(index * kSlotsPerBucket + place)};
-        }
+        // The ages of a bucket's entries are so many times smaller than the bucket, and so are their offsets.
+        static constexpr Home kHomeOverAge = sizeof(Bucket) / (kSlotsPerBucket * sizeof(std::uint32_t));
+        static constexpr Home kHomeOverSlot = sizeof(Bucket) / kSlotsPerBucket;
+
+        // Which slot of a bucket has the key; no branch, as no predictor knows which it will be. In assembly because
+        // the memory model has no word for it: x86 reads each aligned eight bytes of a vector whole (implementations
+        // split 32 bytes into two loads at most), and the address of the value loaded next depends on the outcome,
+        // which orders the two. The writer stores a key after its value. And because compilers take an atomic load for
+        // a write to everything, and drop what they had in registers.
+        struct Match {
+            bool is_found;
+            std::uint64_t place;
+
+            Match(const Bucket& bucket, const std::uint64_t& key) noexcept
+            {
+                __m256i equal;
+                bool is_absent;
+                asm volatile("vpbroadcastq %[key], %[equal]\n\t"
+                             "vpcmpeqq %[keys], %[equal], %[equal]\n\t"
+                             "vmovmskpd %[equal], %k[place]\n\t"
+                             "tzcnt %k[place], %k[place]" // carry: none
+                             : [equal] "=&x"(equal), [place] "=&r"(place), "=@ccc"(is_absent)
+                             : [key] "m"(key), [keys] "m"(bucket.keys));
+                is_found = !is_absent;
+            }
+            Found at(const Bucket& bucket, Home home) const noexcept
+            {
+                std::uint64_t value;
+                asm volatile("movq %1, %0" : "=r"(value) : "m"(bucket.values[place]));
+                return {value, home / kHomeOverSlot + static_cast<std::uint32_t>(place)};
+            }
+        };
         // Beyond the first bucket, which was full: 4% of all keys at the highest load.
-        [[gnu::noinline]] static Found find_further(const Bucket* buckets, std::uint32_t mask, std::uint32_t index,
-                                                    std::uint64_t key) noexcept
+        [[gnu::noinline]] static Found find_further(const Reader& table, Home home, std::uint64_t key) noexcept
         {
             for (std::size_t i = 1; i < kMaxProbe; ++i) {
-                index = (index + 1) & mask;
-                const Bucket& bucket = buckets[index];
-                if (const unsigned matches = match(bucket, key); matches != 0)
-                    return at(bucket, index, matches);
+                home = (home + static_cast<Home>(sizeof(Bucket))) & table.mask_;
+                const auto& bucket = *reinterpret_cast<const Bucket*>(table.buckets_ + home);
+                if (const Match match{bucket, key}; match.is_found)
+                    return match.at(bucket, home);
                 if (bucket.keys[kSlotsPerBucket - 1].load(std::memory_order_relaxed) == 0)
                     break;
             }
             return {};
         }
 
-        const Bucket* buckets_;
+        const std::byte* buckets_;
         std::atomic<std::uint32_t>* last_seen_;
         std::uint64_t multiplier_;
         std::uint32_t crc_seed_;
-        std::uint32_t mask_;
+        Home mask_;
     };
 
     Found find(std::uint64_t key) const noexcept { return Reader{*this}.find(key); }
     void stamp(std::uint32_t slot, std::uint32_t now) const noexcept { Reader{*this}.stamp(slot, now); }
-    std::uint32_t home(std::uint64_t key) const noexcept { return Reader{*this}.home(key); }
+    Home home(std::uint64_t key) const noexcept { return Reader{*this}.home(key); }
+    std::size_t home_bucket(std::uint64_t key) const noexcept { return home(key) / sizeof(Bucket); }
 
     std::uint32_t last_seen(std::uint32_t slot) const noexcept
     {

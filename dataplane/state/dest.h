@@ -69,10 +69,14 @@ public:
         return from_word((word_ & ~std::uint64_t{0xff00}) | (std::uint64_t{flags} << 8));
     }
 
+    constexpr Dest without_flags() const { return from_word(word_ & kPlace); }
+    constexpr bool is_same_place(Dest other) const { return ((word_ ^ other.word_) & kPlace) == 0; }
+
     constexpr std::uint64_t word() const { return word_; }
     friend constexpr bool operator==(const Dest&, const Dest&) = default;
 
 private:
+    static constexpr std::uint64_t kPlace = ~std::uint64_t{0xff00}; // all but the flags
     constexpr Dest(Kind kind, LinkId link, std::uint32_t index)
         : word_((std::uint64_t{index} << 32) | (std::uint64_t{link.value} << 16) | static_cast<std::uint8_t>(kind))
     {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/state/encap_template.h"
 
+#include <algorithm>
+
 namespace vx
 {
 
@@ -15,20 +17,29 @@ void put(std::array<std::byte, 72>& out, std::size_t offset, const Header& heade
 
 } // namespace
 
+EncapTemplate::EncapTemplate(LinkId vxlan, const IpAddress& remote) : vxlan_(vxlan), remote_(remote)
+{
+    if (!remote.is_v4())
+        return;
+    put(header_, kEtherType, Be16{ether_type::kIpv4});
+    std::memcpy(header_.data() + kRemoteV4, remote.bytes().data(), 4);
+}
+
 EncapTemplate EncapTemplate::build(LinkId vxlan, LinkId out, const Tunnel& tunnel)
 {
-    EncapTemplate made;
-    made.vxlan_ = vxlan;
+    EncapTemplate made{vxlan, tunnel.remote};
     made.next_ = Dest::port(out);
-    made.remote_ = tunnel.remote;
     made.udp_checksum_ = tunnel.remote.is_v6() || tunnel.udp_checksum == Tunnel::UdpChecksum::kComputed;
     const auto dscp = static_cast<std::uint8_t>(tunnel.tos & ~3U);
-    made.tos_ = dscp;
     const bool is_v4 = tunnel.remote.is_v4();
+    made.longest_ = std::min<std::uint32_t>(sizeof(EthernetHeader) + tunnel.mtu, 0xffff - kIpOverhead);
+    if (is_v4 && !made.udp_checksum_)
+        made.plain_longest_ = made.longest_;
     put(made.header_, 0,
         EthernetHeader{tunnel.next_hop_mac, tunnel.source_mac, is_v4 ? ether_type::kIpv4 : ether_type::kIpv6});
 
     std::size_t at = sizeof(EthernetHeader);
+    std::uint64_t udp_sum = 0;
     if (is_v4) {
         Ipv4Header ip{};
         ip.version_ihl = 0x45;
@@ -38,9 +49,9 @@ EncapTemplate EncapTemplate::build(LinkId vxlan, LinkId out, const Tunnel& tunne
         ip.protocol = ip_protocol::kUdp;
         std::memcpy(&ip.source, tunnel.local.bytes().data(), 4);
         std::memcpy(&ip.destination, tunnel.remote.bytes().data(), 4);
-        made.ip_sum_ = checksum_fold(checksum_add(0, &ip, sizeof(ip)));
-        made.udp_sum_ = pseudo_sum_v4(ip, ip_protocol::kUdp, 0);
+        udp_sum = pseudo_sum_v4(ip, ip_protocol::kUdp, 0);
         put(made.header_, at, ip);
+        put(made.header_, kIpChecksum, __builtin_bswap16(checksum_fold(checksum_add(0, &ip, sizeof(ip)))));
         at += sizeof(ip);
     } else {
         Ipv6Header ip{};
@@ -49,7 +60,7 @@ EncapTemplate EncapTemplate::build(LinkId vxlan, LinkId out, const Tunnel& tunne
         ip.hop_limit = tunnel.ttl;
         ip.source = tunnel.local.bytes();
         ip.destination = tunnel.remote.bytes();
-        made.udp_sum_ = pseudo_sum_v6(ip, ip_protocol::kUdp, 0);
+        udp_sum = pseudo_sum_v6(ip, ip_protocol::kUdp, 0);
         put(made.header_, at, ip);
         at += sizeof(ip);
     }
@@ -62,8 +73,8 @@ EncapTemplate EncapTemplate::build(LinkId vxlan, LinkId out, const Tunnel& tunne
     header.vni_reserved = tunnel.vni.value() << 8;
     put(made.header_, at, header);
     at += sizeof(header);
-    made.udp_sum_ = checksum_add(made.udp_sum_, &udp, sizeof(udp));
-    made.udp_sum_ = checksum_fold(checksum_add(made.udp_sum_, &header, sizeof(header)));
+    udp_sum = checksum_add(udp_sum, &udp, sizeof(udp));
+    made.udp_sum_ = checksum_fold(checksum_add(udp_sum, &header, sizeof(header)));
     made.size_ = static_cast<std::uint8_t>(at);
     return made;
 }

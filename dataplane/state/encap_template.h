@@ -11,6 +11,8 @@
 #include "dataplane/state/dest.h"
 #include "dataplane/state/ids.h"
 
+#include <immintrin.h>
+
 #include <array>
 #include <cstddef>
 #include <cstring>
@@ -25,25 +27,27 @@ struct Tunnel {
     IpAddress local; // same family as remote
     IpAddress remote;
     std::uint16_t destination_port = kVxlanPort;
+    std::uint16_t mtu = 0; // of the VXLAN device: largest payload behind the inner Ethernet header, bytes
     Vni vni;
     std::uint8_t ttl = 64;
     std::uint8_t tos = 0; // DSCP; its ECN bits are replaced by the inner frame's
     enum class UdpChecksum : std::uint8_t { kZero, kComputed } udp_checksum = UdpChecksum::kZero; // IPv6: computed
 };
 
-class EncapTemplate
+// What an IPv4 tunnel needs lies in the first cache line.
+class alignas(64) EncapTemplate
 {
 public:
     // A VTEP that cannot be reached at the moment: packets to it are dropped under `reason`.
     static EncapTemplate unusable(LinkId vxlan, const IpAddress& remote, DropReason reason)
     {
-        EncapTemplate made;
-        made.vxlan_ = vxlan;
-        made.remote_ = remote;
+        EncapTemplate made{vxlan, remote};
         made.next_ = Dest::drop(reason);
         return made;
     }
     static EncapTemplate build(LinkId vxlan, LinkId out, const Tunnel& tunnel);
+
+    EncapTemplate() = default;
 
     // Where an encapsulated frame goes next: the underlay port, or why this VTEP cannot be reached at the moment.
     Dest next() const { return next_; }
@@ -52,64 +56,99 @@ public:
     const IpAddress& remote() const { return remote_; }
     // Whether the outer checksum covers the payload, whose sum write() then needs.
     bool needs_payload_sum() const { return udp_checksum_; }
+    // Whether it is usable, and the frame not too long for the VXLAN device.
+    bool takes(std::uint32_t inner_size) const noexcept { return inner_size <= longest_; }
+    // The same, and write_plain() is enough: IPv4 without a UDP checksum.
+    bool is_plain_for(std::uint32_t inner_size) const noexcept { return inner_size <= plain_longest_; }
 
     // True if an outer packet's source address, as it lies in its IP header, is this VTEP's.
     bool is_from(const void* source, Family family) const noexcept
     {
-        const std::uint8_t* remote = remote_.bytes().data();
-        if (family != remote_.family() || load<std::uint32_t>(source) != load<std::uint32_t>(remote))
-            return false;
-        return family == Family::kIpv4 || std::memcmp(source, remote, 16) == 0;
+        if (family == Family::kIpv4) [[likely]]
+            return load<std::uint32_t>(source) == load<std::uint32_t>(header_.data() + kRemoteV4) &&
+                   load<Be16>(header_.data() + kEtherType) == Be16{ether_type::kIpv4};
+        return remote_.is_v6() && std::memcmp(source, remote_.bytes().data(), 16) == 0;
     }
 
-    // Writes size() bytes at `out`, in front of an inner frame of `inner_size` bytes. `payload_sum` is the running
-    // sum of the inner frame if needs_payload_sum(). ECN as RFC 6040 section 4.1, normal mode: copied.
+    // Writes kOuterSizeV4 bytes at `out`, in front of an inner frame of `inner_size` bytes. ECN as RFC 6040 section
+    // 4.1, normal mode: copied. Precondition: is_plain_for(inner_size).
+    void write_plain(std::byte* out, std::uint32_t inner_size, std::uint32_t flow_hash, std::uint8_t ecn) const noexcept
+    {
+        copy<0, kOuterSizeV4 - 32>(out);
+        std::byte* const l3 = out + sizeof(EthernetHeader);
+        std::byte* const l4 = l3 + sizeof(Ipv4Header);
+        // The first word of the header is version, TOS and total length, of which the lower half is zero as yet. What
+        // is added to it, folded, is what the header's sum grows by.
+        const std::uint32_t added = inner_size + kIpOverhead + (std::uint32_t{ecn} << 16);
+        store_big(l3, load_big<std::uint32_t>(header_.data() + sizeof(EthernetHeader)) + added);
+        store_big(out + kIpChecksum, static_cast<std::uint16_t>(~checksum_fold_small(
+                                         load<std::uint16_t>(header_.data() + kIpChecksum) + added)));
+        store_big(l4, source_port(flow_hash));
+        store_big(l4 + offsetof(UdpHeader, length), static_cast<std::uint16_t>(inner_size + kUdpOverhead));
+    }
+
+    // Writes size() bytes, for any template. `payload_sum` is the running sum of the inner frame if
+    // needs_payload_sum().
     void write(std::byte* out, std::size_t inner_size, std::uint32_t flow_hash, std::uint8_t ecn,
                std::uint64_t payload_sum) const noexcept
     {
-        const auto udp_size = static_cast<std::uint16_t>(sizeof(UdpHeader) + sizeof(VxlanHeader) + inner_size);
+        const auto udp_size = static_cast<std::uint16_t>(inner_size + kUdpOverhead);
         std::byte* l4 = nullptr;
-        if (remote_.is_v4()) [[likely]] {
-            std::memcpy(out, header_.data(), 32); // two vectors that overlap
-            std::memcpy(out + kOuterSizeV4 - 32, header_.data() + kOuterSizeV4 - 32, 32);
-            auto& ip = *reinterpret_cast<Ipv4Header*>(out + sizeof(EthernetHeader));
-            const std::uint16_t total_length =
-                __builtin_bswap16(static_cast<std::uint16_t>(sizeof(Ipv4Header) + udp_size));
-            store(&ip.total_length, total_length);
-            ip.tos = static_cast<std::uint8_t>(tos_ | ecn);
-            // The TOS is the high byte of a word as x86 loads it.
-            const std::uint32_t sum = ip_sum_ + total_length + (std::uint32_t{ecn} << 8);
-            store(&ip.checksum, static_cast<std::uint16_t>(~checksum_fold_small(sum)));
+        if (remote_.is_v4()) {
+            write_plain(out, static_cast<std::uint32_t>(inner_size), flow_hash, ecn);
             l4 = out + sizeof(EthernetHeader) + sizeof(Ipv4Header);
         } else {
-            std::memcpy(out, header_.data(), kOuterSizeV6);
+            copy<0, 32, kOuterSizeV6 - 32>(out);
             auto& ip = *reinterpret_cast<Ipv6Header*>(out + sizeof(EthernetHeader));
-            ip.payload_length = udp_size;
-            ip.version_class_label = ip.version_class_label.host() | (std::uint32_t{ecn} << 20);
+            store_big(&ip.payload_length, udp_size);
+            store_big(&ip,
+                      load_big<std::uint32_t>(header_.data() + sizeof(EthernetHeader)) | (std::uint32_t{ecn} << 20));
             l4 = out + sizeof(EthernetHeader) + sizeof(Ipv6Header);
         }
         auto& udp = *reinterpret_cast<UdpHeader*>(l4);
-        udp.source_port = source_port(flow_hash);
-        udp.length = udp_size;
+        store_big(&udp.source_port, source_port(flow_hash));
+        store_big(&udp.length, udp_size);
         if (udp_checksum_) {
             // Pseudo header and VXLAN header are in udp_sum_; the length counts twice, in UDP and pseudo header.
-            std::uint64_t sum = udp_sum_ + payload_sum;
-            sum += load<std::uint16_t>(&udp.source_port);
-            sum += 2ULL * load<std::uint16_t>(&udp.length);
-            store(&udp.checksum, checksum_finish_udp(sum));
+            const std::uint64_t sum = std::uint64_t{udp_sum_} + load<std::uint16_t>(&udp.source_port) +
+                                      2ULL * load<std::uint16_t>(&udp.length);
+            store(&udp.checksum, checksum_finish_udp(checksum_carry(sum, payload_sum)));
         }
     }
 
 private:
-    alignas(64) std::array<std::byte, 72> header_{};
-    std::uint32_t ip_sum_ = 0;  // of the IPv4 header but for total length and checksum, folded
-    std::uint64_t udp_sum_ = 0; // of pseudo header, destination port and VXLAN header
-    IpAddress remote_;
+    static constexpr std::uint32_t kUdpOverhead = sizeof(UdpHeader) + sizeof(VxlanHeader);
+    static constexpr std::uint32_t kIpOverhead = sizeof(Ipv4Header) + kUdpOverhead;
+
+    static constexpr std::size_t kIpChecksum = sizeof(EthernetHeader) + offsetof(Ipv4Header, checksum);
+    static constexpr std::size_t kEtherType = offsetof(EthernetHeader, type);
+    static constexpr std::size_t kRemoteV4 = sizeof(EthernetHeader) + offsetof(Ipv4Header, destination);
+
+    EncapTemplate(LinkId vxlan, const IpAddress& remote); // with as much of the header as is_from() reads
+
+    // In vectors of 32 bytes, that overlap.
+    template <std::size_t... Offsets>
+    void copy(std::byte* out) const noexcept
+    {
+        const auto copy_vector = [&](std::size_t offset) {
+            _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + offset),
+                                _mm256_loadu_si256(reinterpret_cast<const __m256i*>(header_.data() + offset)));
+        };
+        (copy_vector(Offsets), ...);
+    }
+
     Dest next_;
+    std::uint32_t plain_longest_ = 0; // inner frame for which write_plain() is enough, bytes; 0: none
     LinkId vxlan_;
+    // At offset 14, so that 50 bytes of it end with the line. In IPv4's checksum field, in host order: the sum of the
+    // header without total length.
+    std::array<std::byte, 72> header_{};
     std::uint8_t size_ = 0;
-    std::uint8_t tos_ = 0; // its ECN bits are zero
     bool udp_checksum_ = false;
+    std::uint32_t longest_ = 0; // inner frame, bytes
+    std::uint32_t udp_sum_ = 0; // of pseudo header, destination port and VXLAN header, folded
+    IpAddress remote_;
 };
+static_assert(sizeof(EncapTemplate) == 128);
 
 } // namespace vx

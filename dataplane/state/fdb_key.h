@@ -23,19 +23,20 @@ public:
         return key;
     }
 
-    // The same from a frame's header, in one load each: both addresses have at least two bytes beside them.
-    static FdbKey destination_of(BridgeId bridge, const EthernetHeader& header) noexcept
+    // What all keys of a domain have in common: the key of its all-zero MAC, which no frame has.
+    static constexpr FdbKey domain(BridgeId bridge) { return from_word(std::uint64_t{bridge.value} << 48); }
+    // Of the addresses in a frame's header, in one load each: both have at least two bytes beside them.
+    static FdbKey destination_of(FdbKey domain, const EthernetHeader& header) noexcept
     {
-        const std::uint64_t bytes = load<std::uint64_t>(&header);
-        return from_word((std::uint64_t{bridge.value} << 48) | (__builtin_bswap64(bytes) >> 16));
+        return from_word(domain.word_ | (load_big<std::uint64_t>(&header) >> 16));
     }
-    static FdbKey source_of(BridgeId bridge, const EthernetHeader& header) noexcept
+    static FdbKey source_of(FdbKey domain, const EthernetHeader& header) noexcept
     {
-        const std::uint64_t bytes = load<std::uint64_t>(reinterpret_cast<const std::byte*>(&header) + 4);
-        return from_word((std::uint64_t{bridge.value} << 48) | (__builtin_bswap64(bytes) & kMacMask));
+        const auto* bytes = reinterpret_cast<const std::byte*>(&header);
+        return from_word(domain.word_ | (load_big<std::uint64_t>(bytes + 4) & kMacMask));
     }
 
-    constexpr std::uint64_t word() const { return word_; }
+    constexpr const std::uint64_t& word() const { return word_; } // where it lies, for the FDB to compare with
     constexpr BridgeId bridge() const { return BridgeId{static_cast<std::uint16_t>(word_ >> 48)}; }
     constexpr Mac mac() const { return Mac::from_u64(word_ & kMacMask); }
     constexpr bool is_group() const { return (word_ & (std::uint64_t{1} << 40)) != 0; }

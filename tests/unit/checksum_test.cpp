@@ -86,6 +86,18 @@ TEST_CASE("the largest message of ones does not overflow the sum")
     CHECK(checksum_fold(~std::uint64_t{0}) == 0xffff);
 }
 
+TEST_CASE("no carry is lost between words of ones")
+{
+    std::mt19937_64 random(4);
+    for (std::size_t size = 0; size < 300; ++size)
+        for (int round = 0; round < 20; ++round) {
+            std::vector<std::uint8_t> bytes(size, 0xff);
+            if (size > 0)
+                bytes[random() % size] = static_cast<std::uint8_t>(random());
+            REQUIRE(as_host(checksum_finish(checksum_add(0, bytes.data(), size))) == reference(bytes));
+        }
+}
+
 TEST_CASE("a message with its checksum stored is right, and is wrong with any one bit flipped")
 {
     std::mt19937_64 random(3);

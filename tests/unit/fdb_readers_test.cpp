@@ -128,7 +128,7 @@ private:
             }
             const BucketTable::Reader table{*current_.read().fdb};
             for (const std::uint32_t number : numbers)
-                table.prefetch_with_age(key_of(number).word());
+                table.prefetch_with_age(table.home(key_of(number).word()));
             for (std::size_t i = 0; i < kTurn; ++i) {
                 const BucketTable::Found found = table.find(key_of(numbers[i]).word());
                 judge(numbers[i], done[i], Dest::from_word(found.value));
@@ -221,7 +221,7 @@ TEST_CASE("a reader misses no key while keys that collide drive the table from o
     for (int attack = 0; attack < 12; ++attack) {
         const std::size_t before = race.rebuilds();
         const BucketTable& table = race.table();
-        const std::uint32_t home = table.home(FdbKey{BridgeId{3}, Mac::from_u64(0x020000000000 + number)}.word());
+        const BucketTable::Home home = table.home(FdbKey{BridgeId{3}, Mac::from_u64(0x020000000000 + number)}.word());
         std::vector<FdbKey> keys;
         while (race.rebuilds() == before) {
             const FdbKey key{BridgeId{3}, Mac::from_u64(0x020000000000 + number++)};

@@ -107,12 +107,13 @@ TEST_CASE("containers do not crowd out the ARP that tunnels live on")
         return std::int64_t{std::chrono::duration_cast<std::chrono::milliseconds>(passed).count()};
     };
     Daemon vxd{{0}, 65535, now_ms};
-    vxd("link add up type null\naddr add 192.0.2.1/24 dev up\nlink add br0 type bridge\naddr add 10.0.0.1/24 dev br0\n"
+    vxd("link add uplink type null\naddr add 192.0.2.1/24 dev uplink\nlink add br0 type bridge\naddr add 10.0.0.1/24 "
+        "dev br0\n"
         "link add vx type vxlan id 1 local 192.0.2.1\nlink set vx master br0\n");
     for (int i = 2; i < 42; ++i)
         vxd(fmt::format("fdb append 00:00:00:00:00:00 dev vx dst 192.0.2.{}", i));
     for (int i = 2; i < 32; ++i)
-        vxd(fmt::format("neigh add 192.0.2.{} lladdr 02:00:00:00:01:02 dev up", i));
+        vxd(fmt::format("neigh add 192.0.2.{} lladdr 02:00:00:00:01:02 dev uplink", i));
     std::vector<std::unique_ptr<Capture>> captures;
     for (std::uint8_t container = 1; container <= 2; ++container) {
         std::vector<Frame> frames;
@@ -136,7 +137,7 @@ TEST_CASE("containers do not crowd out the ARP that tunnels live on")
         const auto stats = vxd.json(fmt::format("stats show dev {}", device));
         return stats["links"][0]["drops"].value("punt_full", std::uint64_t{0});
     };
-    CHECK(refused("up") == 0);
+    CHECK(refused("uplink") == 0);
     CHECK(refused("br0") != 0); // it was too much
 }
 
@@ -163,9 +164,9 @@ TEST_CASE("random commands under traffic on two workers")
     const std::vector<std::function<std::string()>> lines = {
         [&] { return capture.port(port()); },
         [&] { return fmt::format("link add {} type null", port()); },
-        [&] { return std::string{"link add up type null"}; },
-        [&] { return std::string{"addr replace 192.0.2.1/24 dev up"}; },
-        [&] { return std::string{pick(6) ? "link show" : "link del up"}; },
+        [&] { return std::string{"link add uplink type null"}; },
+        [&] { return std::string{"addr replace 192.0.2.1/24 dev uplink"}; },
+        [&] { return std::string{pick(6) ? "link show" : "link del uplink"}; },
         [&] { return fmt::format("link add {} type bridge", bridge()); },
         [&] { return fmt::format("link add {0} type vxlan id {1} local 192.0.2.1", vxlan(), 1 + pick(3)); },
         [&] { return fmt::format("link set {} master {}", pick(2) ? port() : vxlan(), bridge()); },
@@ -182,7 +183,7 @@ TEST_CASE("random commands under traffic on two workers")
         [&] { return fmt::format("fdb del {} dev {}", mac(), pick(2) ? vxlan() : port()); },
         [&] { return fmt::format("fdb del 00:00:00:00:00:00 dev {}", vxlan()); },
         [&] { return fmt::format("fdb flush dev {}", pick(2) ? vxlan() : port()); },
-        [&] { return fmt::format("neigh replace {} lladdr 02:00:00:00:01:02 dev up", host()); },
+        [&] { return fmt::format("neigh replace {} lladdr 02:00:00:00:01:02 dev uplink", host()); },
         [&] { return fmt::format("neigh replace {}.{} lladdr {} dev {}", subnet(0), 2 + pick(6), mac(), any()); },
         [&] { return fmt::format("route replace {}.0/24 via 10.9.0.1 dev {} onlink", subnet(2), any()); },
         [&] { return std::string{"neigh flush"}; },
