@@ -28,11 +28,11 @@ constexpr Mac kUnderlayMac{{0x02, 0, 0, 0, 0, 0x01}};
 
 // make_corpus.py's frames are for this.
 constexpr std::string_view kSetup = R"(
-link add up address 02:00:00:00:00:01 type vdev args net_ring_up
-addr add 192.0.2.1/24 dev up
-addr add 2001:db8::1/64 dev up
-neigh add 192.0.2.2 lladdr 02:00:00:00:00:02 dev up
-neigh add 2001:db8::2 lladdr 02:00:00:00:00:02 dev up
+link add uplink address 02:00:00:00:00:01 type vdev args net_ring_up
+addr add 192.0.2.1/24 dev uplink
+addr add 2001:db8::1/64 dev uplink
+neigh add 192.0.2.2 lladdr 02:00:00:00:00:02 dev uplink
+neigh add 2001:db8::2 lladdr 02:00:00:00:00:02 dev uplink
 link add br0 address 02:00:00:00:00:0a type bridge
 link add c1 type vdev args net_ring_c1
 link add c2 type vdev args net_ring_c2
@@ -79,7 +79,7 @@ public:
         require(pool_.in_use_count() == 0, "buffers that came in come back");
         const rte_mempool* packets = rte_mempool_lookup("vx_packets");
         require(packets != nullptr && rte_mempool_in_use_count(packets) == 0, "the data plane's buffers come back");
-        require(daemon_.output_of("fdb show dev up").empty(), "the fabric's own MACs are not learned");
+        require(daemon_.output_of("fdb show dev uplink").empty(), "the fabric's own MACs are not learned");
         daemon_.run_script(kForget);
     }
 
