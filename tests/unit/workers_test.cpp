@@ -68,7 +68,8 @@ Frame arp_request(std::uint8_t container, std::uint8_t number)
 std::uint64_t dropped(Daemon& vxd)
 {
     std::uint64_t count = 0;
-    for (const auto& [reason, packets] : vxd.json("stats show")["drops"].items())
+    const auto stats = vxd.json("stats show");
+    for (const auto& [reason, packets] : stats["drops"].items())
         count += packets.get<std::uint64_t>();
     return count;
 }
