@@ -15,7 +15,8 @@ void Controller::check_ports()
                         link->port()->has("dev") ? "it is opened again when there is one of the same name"
                                                  : "link del removes what is left, link add makes a new one");
     for (const auto& [id, link] : model_.links())
-        if (link.port() != nullptr && !dataplane_.has_port(id) && can_attach(*link.port()))
+        if (link.port() != nullptr && !dataplane_.has_port(id) && can_attach(*link.port()) &&
+            !dataplane_.port_on(std::string{link.port()->option("dev")}))
             reopen(link);
     publish_if_needed();
     std::erase_if(reopen_errors_, [this](const auto& entry) { return model_.find(entry.first) == nullptr; });

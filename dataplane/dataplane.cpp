@@ -107,6 +107,11 @@ Fdb& Dataplane::fdb()
     return state_->fdb;
 }
 
+const Fdb& Dataplane::fdb() const
+{
+    return state_->fdb;
+}
+
 NeighborTable& Dataplane::neighbors()
 {
     return state_->neighbors;

@@ -75,12 +75,14 @@ public:
     // as link_down from then on; add_port() may open them again.
     std::vector<LinkId> close_gone_ports();
     bool has_port(LinkId link) const;
+    // The link whose port has taken this interface of vxd's network namespace, by whatever name it was then.
+    std::optional<LinkId> port_on(const std::string& interface) const;
     bool is_up(LinkId link) const;
     Result<> set_mtu(LinkId link, std::uint16_t mtu);
     Result<> set_mac(LinkId link, const Mac& mac);
 
     Fdb& fdb();
-    const Fdb& fdb() const { return const_cast<Dataplane*>(this)->fdb(); }
+    const Fdb& fdb() const;
     NeighborTable& neighbors();
 
     // Completes the config with ports, queues and tables, makes it what workers read, and returns when no worker
@@ -116,7 +118,7 @@ public:
     void count_drop(LinkId link, DropReason reason);
 
 private:
-    void watch_polled();
+    void unwatch_unpolled();
 
     struct State;
     explicit Dataplane(std::unique_ptr<State> state);

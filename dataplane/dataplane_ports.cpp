@@ -2,6 +2,8 @@
 // The data plane's ports: opening, closing, settings, and who polls them.
 #include "dataplane/dataplane_state.h"
 
+#include <net/if.h>
+
 #include <algorithm>
 
 namespace vx
@@ -100,17 +102,22 @@ PortLosses Dataplane::port_losses(LinkId link) const
         losses = past->second;
     if (const auto found = state_->ports.find(link); found != state_->ports.end())
         losses += found->second.port->losses();
-    if (const auto before = state_->loss_baselines.find(link); before != state_->loss_baselines.end()) {
-        losses.rx_missed -= before->second.rx_missed;
-        losses.rx_errors -= before->second.rx_errors;
-        losses.rx_nombuf -= before->second.rx_nombuf;
-    }
-    return losses;
+    const auto baseline = state_->loss_baselines.find(link);
+    return baseline == state_->loss_baselines.end() ? losses : losses.since(baseline->second);
 }
 
 bool Dataplane::has_port(LinkId link) const
 {
     return state_->ports.contains(link);
+}
+
+std::optional<LinkId> Dataplane::port_on(const std::string& interface) const
+{
+    const unsigned ifindex = if_nametoindex(interface.c_str());
+    for (const auto& [link, record] : state_->ports)
+        if (ifindex != 0 && record.port->is_on(ifindex))
+            return link;
+    return std::nullopt;
 }
 
 bool Dataplane::is_up(LinkId link) const
@@ -157,7 +164,7 @@ void Dataplane::publish(std::unique_ptr<ForwardingConfig> config)
         }
     }
     state_->config.publish(std::move(config));
-    watch_polled();
+    unwatch_unpolled();
     for (const auto& worker : state_->workers)
         worker->wake();
 }
@@ -178,7 +185,7 @@ bool Dataplane::State::watch(const PortRecord& record)
 }
 
 // A worker sleeps on exactly the descriptors of the ports that it polls: one that nobody drains would wake it for ever.
-void Dataplane::watch_polled()
+void Dataplane::unwatch_unpolled()
 {
     const ForwardingConfig& config = state_->config.read();
     for (auto& [link, record] : state_->ports) {

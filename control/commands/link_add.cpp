@@ -72,15 +72,37 @@ Error rejected_word(Words& words, const LinkAddWords& parsed)
 }
 
 // What no two devices may share.
-Result<> check_unique(const Model& model, const Words& words, const Link& added)
+Result<> check_interface(const Transaction& transaction, const Words& words, const PortSpec& added)
 {
+    const Model& model = transaction.model();
+    const Dataplane& dataplane = transaction.dataplane();
+    const auto taken = [&](const Link& link, std::string_view state) {
+        return error("{}: \"{}\" already has that interface ({}{}){} (File exists)", words.name(), link.name,
+                     link.kind_name(), port_options_text(*link.port()), state);
+    };
+    // An interface that was renamed is still its port's, and its old name is free for another.
+    if (const auto owner = added.has("dev") ? dataplane.port_on(std::string{added.option("dev")}) : std::nullopt)
+        if (const Link* link = model.find(*owner))
+            return taken(*link, "");
+    for (const auto& [id, link] : model.links()) {
+        const PortSpec* port = link.port();
+        if (port == nullptr || !share_interface(added, *port))
+            continue;
+        if (!dataplane.has_port(id))
+            return taken(link, fmt::format(", which is gone; link del {} makes room", link.name));
+        if (!added.has("dev"))
+            return taken(link, "");
+    }
+    return Ok{};
+}
+
+Result<> check_unique(const Transaction& transaction, const Words& words, const Link& added)
+{
+    const Model& model = transaction.model();
     if (model.find(added.name) != nullptr)
         return error("{}: there is already a device \"{}\" (File exists)", words.name(), added.name);
     if (const PortSpec* port = added.port())
-        for (const auto& [id, link] : model.links())
-            if (link.port() != nullptr && share_interface(*port, *link.port()))
-                return error("{}: \"{}\" already has that interface ({}{}) (File exists)", words.name(), link.name,
-                             link.kind_name(), port_options_text(*link.port()));
+        return check_interface(transaction, words, *port);
     const VxlanSettings* vxlan = added.vxlan();
     if (vxlan == nullptr)
         return Ok{};
@@ -165,7 +187,7 @@ Result<Reply> link_add(Transaction& transaction, Words& words)
     auto link = link_of(*std::move(parsed), words);
     if (!link)
         return std::move(link).error();
-    if (auto unique = check_unique(transaction.model(), words, *link); !unique)
+    if (auto unique = check_unique(transaction, words, *link); !unique)
         return std::move(unique).error();
     LinkId master;
     if (master_name) {

@@ -160,14 +160,13 @@ bool take_idle(Words& words)
 }
 
 // The port that is meant by its name in vxd, or by that of the interface that it has taken.
-const Link* find_carrier(const Model& model, const std::string& name)
+const Link* find_carrier(const Transaction& transaction, const std::string& name)
 {
+    const Model& model = transaction.model();
     if (const Link* link = model.find(name))
         return link;
-    for (const auto& [id, link] : model.links())
-        if (const PortSpec* port = link.port(); port != nullptr && port->has("dev") && port->option("dev") == name)
-            return &link;
-    return nullptr;
+    const auto carrier = transaction.dataplane().port_on(name);
+    return carrier ? model.find(*carrier) : nullptr;
 }
 
 std::optional<IpAddress> source_of(const Model& model, LinkId device, const std::optional<IpAddress>& remote)
@@ -186,7 +185,7 @@ Result<> resolve_device(const Transaction& transaction, const Words& words, Vxla
     if (!options.dev)
         return Ok{};
     const Model& model = transaction.model();
-    const Link* device = find_carrier(model, *options.dev);
+    const Link* device = find_carrier(transaction, *options.dev);
     if (device == nullptr)
         return usage_error("{}: Cannot find device {}: vxd has no port of this name, nor one that has taken such an "
                            "interface",

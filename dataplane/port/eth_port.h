@@ -91,6 +91,7 @@ public:
     std::uint16_t mtu() const { return mtu_; }
     bool is_up() const;
     bool is_gone() const { return interface_ && !interface_->is_there(); }
+    bool is_on(unsigned ifindex) const { return interface_ && interface_->index() == ifindex && !is_gone(); }
     PortLosses losses();
     Result<> set_mtu(std::uint16_t mtu);
     Result<> set_mac(const Mac& mac);

@@ -34,6 +34,12 @@ bool Port::is_gone() const
     return std::visit([](const auto& port) { return port.is_gone(); }, port_);
 }
 
+bool Port::is_on(unsigned ifindex) const
+{
+    const auto* eth = std::get_if<EthPort>(&port_);
+    return eth != nullptr && eth->is_on(ifindex);
+}
+
 PortLosses Port::losses()
 {
     return std::visit([](auto& port) { return port.losses(); }, port_);

@@ -44,11 +44,12 @@ public:
     std::uint16_t rx_queue_count() const;
     // A descriptor that epoll reports readable when a frame waits, or -1: the queue has to be polled.
     int wake_fd(std::uint16_t queue) const;
-    Mac mac() const;           // of our end for an ethdev; of the container's end for a TAP
-    std::uint16_t mtu() const; // largest payload behind the Ethernet header, bytes
-    bool is_up() const;        // false when the other end is gone or has no carrier
-    bool is_gone() const;      // the kernel's interface behind it was removed; the port will never work again
-    PortLosses losses();       // since it was opened; control thread
+    Mac mac() const;                    // of our end for an ethdev; of the container's end for a TAP
+    std::uint16_t mtu() const;          // largest payload behind the Ethernet header, bytes
+    bool is_up() const;                 // false when the other end is gone or has no carrier
+    bool is_gone() const;               // the kernel's interface behind it was removed; the port will never work again
+    bool is_on(unsigned ifindex) const; // of vxd's own network namespace; never of a TAP
+    PortLosses losses();                // since it was opened; control thread
     Result<> set_mtu(std::uint16_t mtu);
     Result<> set_mac(const Mac& mac);
 

@@ -19,6 +19,10 @@ struct PortLosses {
         rx_nombuf += other.rx_nombuf;
         return *this;
     }
+    PortLosses since(const PortLosses& baseline) const
+    {
+        return {rx_missed - baseline.rx_missed, rx_errors - baseline.rx_errors, rx_nombuf - baseline.rx_nombuf};
+    }
 };
 
 } // namespace vx

@@ -104,6 +104,18 @@ def test_an_underlay_interface_that_is_made_again_is_used_again(lab, port):
 
 
 @needs_vxd
+def test_a_renamed_underlay_interface_is_still_its_ports(lab):
+    near, far, c1, c2 = with_network(lab)
+    near.namespace.ip("link", "set", "eth1", "name", "wan0")
+    refused = near.vxctl("link", "add", "other", "type", "af_packet", "dev", "wan0", check=False)
+    expect(refused.status == 2 and '"uplink" already has that interface' in refused.err, str(refused))
+    c1.wait_ping(c2)
+    near.namespace.ip("link", "add", "eth1", "type", "veth", "peer", "name", "wan1")
+    near.do("link add other type af_packet dev eth1")
+    c1.wait_ping(c2)
+
+
+@needs_vxd
 def test_a_second_port_on_one_interface_is_refused(lab):
     near, far, c1, c2 = with_network(lab)
     inside = c1.namespace.name
