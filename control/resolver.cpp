@@ -30,15 +30,6 @@ std::optional<Mac> Resolver::find(const NeighborKey& key) const
     return found != neighbors_.end() && found->second.is_usable() ? found->second.mac : std::nullopt;
 }
 
-void Resolver::want_next_hops(const std::set<NeighborKey>& next_hops, std::int64_t now_ms)
-{
-    std::vector<NeighborKey> unwanted;
-    for (const auto& [key, neighbor] : neighbors_)
-        if (neighbor.is_next_hop && !next_hops.contains(key))
-            unwanted.push_back(key);
-    change_next_hops(std::vector(next_hops.begin(), next_hops.end()), unwanted, now_ms);
-}
-
 void Resolver::change_next_hops(std::span<const NeighborKey> wanted, std::span<const NeighborKey> unwanted,
                                 std::int64_t now_ms)
 {

@@ -86,9 +86,8 @@ public:
     std::optional<Mac> find(const NeighborKey& key) const; // usable now: not INCOMPLETE, not FAILED
     const std::map<NeighborKey, ResolvedNeighbor>& all() const { return neighbors_; }
 
-    // The next hops that VTEPs need from now on; others that only VTEPs needed are forgotten (and not reported).
-    void want_next_hops(const std::set<NeighborKey>& next_hops, std::int64_t now_ms);
-    // The same as a change: those that VTEPs need in addition, and those that they need no more.
+    // The next hops that VTEPs need in addition, and those that they need no more: these are forgotten, unless others
+    // need them, and not reported.
     void change_next_hops(std::span<const NeighborKey> wanted, std::span<const NeighborKey> unwanted,
                           std::int64_t now_ms);
     // A routed frame wants this neighbour: it is held, and released or dropped later.

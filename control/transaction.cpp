@@ -78,39 +78,35 @@ void Transaction::remove_address(const AddressKey& key)
     model_.remove_address(key);
 }
 
-static std::optional<Route> route_to(const Model& model, const IpPrefix& prefix)
+// What a map of the Model had for a key.
+template <typename Key, typename Value>
+static void note(std::map<Key, std::optional<Value>>& before, const std::map<Key, Value>& now, const Key& key)
 {
-    const auto found = model.routes().find(prefix);
-    return found == model.routes().end() ? std::nullopt : std::optional{found->second};
+    const auto found = now.find(key);
+    before.try_emplace(key, found == now.end() ? std::nullopt : std::optional{found->second});
 }
 
 void Transaction::set_route(const IpPrefix& prefix, const Route& route)
 {
-    before_.routes.try_emplace(prefix, route_to(model_, prefix));
+    note(before_.routes, model_.routes(), prefix);
     model_.set_route(prefix, route);
 }
 
 void Transaction::remove_route(const IpPrefix& prefix)
 {
-    before_.routes.try_emplace(prefix, route_to(model_, prefix));
+    note(before_.routes, model_.routes(), prefix);
     model_.remove_route(prefix);
-}
-
-static std::optional<Mac> static_mac(const Model& model, const NeighborKey& key)
-{
-    const auto found = model.neighbors().find(key);
-    return found == model.neighbors().end() ? std::nullopt : std::optional{found->second};
 }
 
 void Transaction::set_neighbor(const NeighborKey& key, const Mac& mac)
 {
-    before_.neighbors.try_emplace(key, static_mac(model_, key));
+    note(before_.neighbors, model_.neighbors(), key);
     model_.set_neighbor(key, mac);
 }
 
 void Transaction::remove_neighbor(const NeighborKey& key)
 {
-    before_.neighbors.try_emplace(key, static_mac(model_, key));
+    note(before_.neighbors, model_.neighbors(), key);
     model_.remove_neighbor(key);
 }
 

@@ -38,6 +38,14 @@ Result<const Link*> find_device(const Transaction& transaction, const Words& wor
     return usage_error("{}: Cannot find device {}", words.name(), in_quotes(name)); // as ip, which exits with 1
 }
 
+Result<const Link*> read_device(const Transaction& transaction, Words& words)
+{
+    const auto name = words.device_name();
+    if (!name)
+        return name.error();
+    return find_device(transaction, words, *name);
+}
+
 Result<const Link*> find_bridge(const Transaction& transaction, const Words& words, const std::string& name)
 {
     auto link = find_device(transaction, words, name);

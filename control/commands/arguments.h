@@ -39,6 +39,8 @@ Error rejected_option(Words& words, std::string_view usage, std::span<const std:
 
 // The device of that name; the error names the command.
 Result<const Link*> find_device(const Transaction& transaction, const Words& words, const std::string& name);
+// The device that the next word names.
+Result<const Link*> read_device(const Transaction& transaction, Words& words);
 // The same, but it must be a bridge.
 Result<const Link*> find_bridge(const Transaction& transaction, const Words& words, const std::string& name);
 // The same, but it must be one that has addresses, routes and neighbours: not a member of a bridge.

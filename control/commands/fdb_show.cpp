@@ -25,10 +25,7 @@ Result<bool> take_filter(const Transaction& transaction, Words& words, Filter& f
     if (words.take("dev") || words.take("brport")) {
         if (filter.device)
             return words.invalid("is one device too many; expected dev or brport once");
-        const auto name = words.device_name();
-        if (!name)
-            return name.error();
-        const auto link = find_device(transaction, words, *name);
+        const auto link = read_device(transaction, words);
         if (!link)
             return link.error();
         filter.device = (*link)->id;

@@ -171,10 +171,7 @@ Result<Filter> read_filter(const Transaction& transaction, Words& words)
     while (!words.done()) {
         Result<> step = Ok{};
         if (words.take("dev")) {
-            const auto name = words.device_name();
-            if (!name)
-                return name.error();
-            const auto link = find_device(transaction, words, *name);
+            const auto link = read_device(transaction, words);
             if (!link)
                 return link.error();
             filter.device = (*link)->id;

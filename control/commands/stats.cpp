@@ -44,10 +44,7 @@ Result<StatsWords> parse(const Transaction& transaction, Words& words)
     if (words.take("worker")) {
         parsed.part = Part::kWorkers;
     } else if (words.take("dev")) {
-        const auto name = words.device_name();
-        if (!name)
-            return name.error();
-        const auto link = find_device(transaction, words, *name);
+        const auto link = read_device(transaction, words);
         if (!link)
             return link.error();
         parsed.part = Part::kDevice;

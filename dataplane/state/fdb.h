@@ -59,19 +59,6 @@ public:
                             });
     }
 
-    // predicate(FdbKey, Dest, last_seen); returns how many were erased.
-    template <typename Predicate>
-    std::size_t erase_if(Predicate&& predicate)
-    {
-        return words_.erase_if([&](std::uint64_t key, std::uint64_t value, std::uint32_t seen) {
-            const Dest dest = Dest::from_word(value);
-            const bool is_erased = predicate(FdbKey::from_word(key), dest, seen);
-            if (is_erased)
-                count(dest, -1);
-            return is_erased;
-        });
-    }
-
 private:
     void count(Dest dest, int change)
     {

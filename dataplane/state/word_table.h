@@ -53,18 +53,6 @@ public:
         table_->for_each(function);
     }
 
-    // Erases what the predicate(key, value, last_seen) is true for; returns how many.
-    template <typename Predicate>
-    std::size_t erase_if(Predicate&& predicate)
-    {
-        const std::size_t before = size();
-        table_->for_each([&](std::uint64_t key, std::uint64_t value, std::uint32_t seen) {
-            if (predicate(key, value, seen))
-                table_->erase(key);
-        });
-        return before - size();
-    }
-
 private:
     Change refuse();
     Change rebuild_with(std::uint64_t key, std::uint64_t value, std::uint32_t now);

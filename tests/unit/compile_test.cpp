@@ -232,6 +232,15 @@ std::vector<std::byte> header_of(const EncapTemplate& vtep)
     return bytes;
 }
 
+// The longest frame that it takes, 0 for none.
+std::uint32_t longest_of(const EncapTemplate& vtep)
+{
+    std::uint32_t longest = 0;
+    for (std::uint32_t bit = 1U << 16; bit != 0; bit >>= 1)
+        longest += vtep.takes(longest + bit) ? bit : 0;
+    return longest;
+}
+
 // Entries that a config lacks are as if they were there and empty.
 template <typename Entries>
 auto entry_of(const Entries& entries, std::size_t index)
@@ -263,7 +272,8 @@ void check_same(const ForwardingConfig& a, const ForwardingConfig& b)
             FAIL("VTEP " << i << " is missing");
         const bool is_same = a.vteps[i].next() == b.vteps[i].next() && a.vteps[i].vxlan() == b.vteps[i].vxlan() &&
                              a.vteps[i].remote() == b.vteps[i].remote() &&
-                             header_of(a.vteps[i]) == header_of(b.vteps[i]);
+                             header_of(a.vteps[i]) == header_of(b.vteps[i]) &&
+                             longest_of(a.vteps[i]) == longest_of(b.vteps[i]);
         INFO("VTEP " << i);
         REQUIRE(is_same);
     }

@@ -111,7 +111,7 @@ TEST_CASE("a next hop becomes reachable by its ARP reply, and by nobody else's")
 {
     HostStackLab lab;
     const NeighborKey peer{kUplink, ip("192.0.2.2")};
-    lab.resolver.want_next_hops({peer}, lab.now);
+    want_next_hops(lab.resolver, {peer}, lab.now);
     const Sent asked = lab.reply();
     CHECK(asked.link == kUplink);
     CHECK(asked.frame ==
@@ -129,7 +129,7 @@ TEST_CASE("an ARP reply that was sent to all, or to another, is an announcement 
 {
     HostStackLab lab;
     const NeighborKey peer{kUplink, ip("192.0.2.2")};
-    lab.resolver.want_next_hops({peer}, lab.now);
+    want_next_hops(lab.resolver, {peer}, lab.now);
     Octets frame = arp_reply("192.0.2.2", kUplinkMac, "192.0.2.1");
     SECTION("broadcast")
     {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "control/host_stack.h"
+#include "tests/unit/next_hops.h"
 
 #include <catch2/catch.hpp>
 

@@ -106,7 +106,7 @@ TEST_CASE("a next hop becomes reachable by its Neighbor Advertisement")
     const NeighborKey peer{kUplink, ip("2001:db8:1::2")};
     const Station us{kUplinkMac, ip("2001:db8:1::1")};
     HostStackLab lab;
-    lab.resolver.want_next_hops({peer}, lab.now);
+    want_next_hops(lab.resolver, {peer}, lab.now);
     Octets asked = lab.reply().frame;
     CHECK(has_right_checksums(asked));
     CHECK(ethernet_of(asked).destination == *Mac::parse("33:33:ff:00:00:02"));
@@ -138,12 +138,12 @@ TEST_CASE("advertisements that are not valid, of our own addresses, or that nobo
     HostStackLab lab;
     const Station all{*Mac::parse("33:33:00:00:00:01"), ip("ff02::1")};
     const NeighborKey peer{kUplink, ip("2001:db8:1::3")};
-    lab.resolver.want_next_hops({peer}, lab.now);
+    want_next_hops(lab.resolver, {peer}, lab.now);
     lab.sent.clear();
     CHECK_FALSE(lab.receive(kUplink, PuntReason::kUnderlay,
                             neighbor_advertisement({kPeerMac, peer.second}, all, 0x60))); // RFC 4861 section 7.1.2
     CHECK_FALSE(lab.resolver.find(peer));
-    lab.resolver.want_next_hops({}, lab.now);
+    want_next_hops(lab.resolver, {}, lab.now);
     for (const char* target : {"2001:db8:1::1", "2001:db8:1::2"})
         CHECK_FALSE(
             lab.receive(kUplink, PuntReason::kUnderlay, neighbor_advertisement({kPeerMac, ip(target)}, all, 0x20)));

@@ -16,7 +16,7 @@ TEST_CASE("every kind of frame that something is done about is served")
 {
     for (const Received& kind : every_kind()) {
         HostStackLab lab;
-        lab.resolver.want_next_hops({{kUplink, ip("192.0.2.2")}, {kUplink, ip("2001:db8:1::2")}}, lab.now);
+        want_next_hops(lab.resolver, {{kUplink, ip("192.0.2.2")}, {kUplink, ip("2001:db8:1::2")}}, lab.now);
         const auto verdict = lab.receive(kind.in, kind.reason, kind.frame);
         std::optional<DropReason> expected;
         if (kind.reason == PuntReason::kTtlExpired)

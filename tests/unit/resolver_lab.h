@@ -3,6 +3,7 @@
 #pragma once
 
 #include "control/resolver.h"
+#include "tests/unit/next_hops.h"
 
 #include <catch2/catch.hpp>
 

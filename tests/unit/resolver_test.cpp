@@ -12,7 +12,7 @@ using namespace vx::test;
 TEST_CASE("a next hop is asked for at once and every second until it answers, however long that takes")
 {
     ResolverLab lab;
-    lab.resolver.want_next_hops({kPeer}, lab.now);
+    want_next_hops(lab.resolver, {kPeer}, lab.now);
     REQUIRE(lab.asked.size() == 1);
     CHECK(lab.asked[0].key == kPeer);
     CHECK_FALSE(lab.asked[0].known);
@@ -30,7 +30,7 @@ TEST_CASE("a next hop is asked for at once and every second until it answers, ho
 TEST_CASE("a next hop that answers its probes is usable for ever, and asked by unicast only")
 {
     ResolverLab lab;
-    lab.resolver.want_next_hops({kPeer}, lab.now);
+    want_next_hops(lab.resolver, {kPeer}, lab.now);
     lab.answer(kPeer);
     lab.asked.clear();
     std::int64_t confirmed = lab.now;
@@ -53,7 +53,7 @@ TEST_CASE("a next hop that answers its probes is usable for ever, and asked by u
 TEST_CASE("a next hop that falls silent is usable while it is probed, then given up, then asked for by broadcast")
 {
     ResolverLab lab;
-    lab.resolver.want_next_hops({kPeer}, lab.now);
+    want_next_hops(lab.resolver, {kPeer}, lab.now);
     lab.answer(kPeer);
     lab.asked.clear();
     lab.run(Resolver::kRefreshMs + 2900);
@@ -78,14 +78,14 @@ TEST_CASE("a next hop that falls silent is usable while it is probed, then given
 TEST_CASE("next hops that are no longer wanted are forgotten without a word; others stay as they are")
 {
     ResolverLab lab;
-    lab.resolver.want_next_hops({kPeer, kOther}, lab.now);
+    want_next_hops(lab.resolver, {kPeer, kOther}, lab.now);
     lab.answer(kPeer);
     lab.changes.clear();
-    lab.resolver.want_next_hops({kPeer}, lab.now);
+    want_next_hops(lab.resolver, {kPeer}, lab.now);
     CHECK_FALSE(lab.resolver.all().contains(kOther));
     CHECK(lab.resolver.find(kPeer) == kMac);
     CHECK(lab.asked.size() == 2);
-    lab.resolver.want_next_hops({}, lab.now);
+    want_next_hops(lab.resolver, {}, lab.now);
     CHECK(lab.resolver.all().empty());
     CHECK(lab.changes.empty());
     lab.run(10'000);
@@ -98,7 +98,7 @@ TEST_CASE("thousands of next hops are asked for in portions, and every one gets 
     std::set<NeighborKey> next_hops;
     for (std::uint32_t i = 0; i < 4000; ++i)
         next_hops.insert({LinkId{1}, IpAddress::v4(0x0a000000 + i)});
-    lab.resolver.want_next_hops(next_hops, lab.now);
+    want_next_hops(lab.resolver, next_hops, lab.now);
     CHECK(lab.asked.size() == Resolver::kMaxAsked);
     std::map<NeighborKey, int> count;
     std::size_t before = 0;
@@ -134,7 +134,7 @@ TEST_CASE("what nobody asked for is taken for known addresses only, unless it ma
 TEST_CASE("an announcement ends the wait for an answer; a next hop is then confirmed at once")
 {
     ResolverLab lab;
-    lab.resolver.want_next_hops({kPeer}, lab.now);
+    want_next_hops(lab.resolver, {kPeer}, lab.now);
     lab.resolver.heard(kPeer, kMac, Resolver::Claim::kNotice, lab.now);
     CHECK(lab.state(kPeer) == NudState::kStale);
     CHECK(lab.resolver.find(kPeer) == kMac);
@@ -149,7 +149,7 @@ TEST_CASE("an announcement ends the wait for an answer; a next hop is then confi
 TEST_CASE("what a known neighbour says unasked is no sign that it hears us")
 {
     ResolverLab lab;
-    lab.resolver.want_next_hops({kPeer}, lab.now);
+    want_next_hops(lab.resolver, {kPeer}, lab.now);
     lab.answer(kPeer);
     lab.run(Resolver::kRefreshMs);
     CHECK(lab.state(kPeer) == NudState::kProbe);
@@ -160,7 +160,7 @@ TEST_CASE("what a known neighbour says unasked is no sign that it hears us")
 TEST_CASE("a neighbour that moves to another MAC is followed at once, and again after a second")
 {
     ResolverLab lab;
-    lab.resolver.want_next_hops({kPeer}, lab.now);
+    want_next_hops(lab.resolver, {kPeer}, lab.now);
     lab.answer(kPeer);
     lab.resolver.heard(kPeer, kNewMac, Resolver::Claim::kNotice, lab.now);
     CHECK(lab.resolver.find(kPeer) == kNewMac);
@@ -174,7 +174,7 @@ TEST_CASE("a neighbour that moves to another MAC is followed at once, and again 
 TEST_CASE("two that claim one address change it at most once a second")
 {
     ResolverLab lab;
-    lab.resolver.want_next_hops({kPeer}, lab.now);
+    want_next_hops(lab.resolver, {kPeer}, lab.now);
     for (int i = 0; i < 100; ++i) {
         lab.resolver.heard(kPeer, i % 2 == 0 ? kMac : kNewMac,
                            i % 3 == 0 ? Resolver::Claim::kAnswer : Resolver::Claim::kNotice, lab.now);
@@ -200,7 +200,7 @@ TEST_CASE("a neighbour that is forgotten is reported and its frames are dropped;
     CHECK(lab.changes.back() == std::pair{kPeer, std::optional<Mac>{}});
     CHECK(lab.resolver.all().empty());
 
-    lab.resolver.want_next_hops({kOther}, lab.now);
+    want_next_hops(lab.resolver, {kOther}, lab.now);
     lab.answer(kOther);
     CHECK(lab.resolver.forget(kOther));
     CHECK_FALSE(lab.resolver.find(kOther));
@@ -242,13 +242,13 @@ TEST_CASE("hooks may come back into the resolver, and find it consistent")
     };
     lab.on_change = [&] { // as Controller::publish() does
         if (pick(2) == 0)
-            lab.resolver.want_next_hops(next_hops(), lab.now);
+            want_next_hops(lab.resolver, next_hops(), lab.now);
     };
     std::size_t held = 0;
     for (int i = 0; i < 200'000; ++i) {
         switch (pick(12)) {
         case 0:
-            lab.resolver.want_next_hops(next_hops(), lab.now);
+            want_next_hops(lab.resolver, next_hops(), lab.now);
             break;
         case 1:
             lab.resolver.forget(key());

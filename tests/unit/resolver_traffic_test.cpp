@@ -141,14 +141,14 @@ TEST_CASE("a frame for a neighbour that is known is sent back at once, but not w
 TEST_CASE("no more neighbours than allowed are kept for traffic; next hops are not counted")
 {
     ResolverLab lab;
-    lab.resolver.want_next_hops({kPeer}, lab.now);
+    want_next_hops(lab.resolver, {kPeer}, lab.now);
     for (std::uint32_t i = 0; i < Resolver::kMaxOfLink + 10; ++i)
         lab.hold({LinkId{2}, IpAddress::v4(0x0a000000 + i)});
     CHECK(lab.dropped == 10);
     CHECK(lab.resolver.all().size() == Resolver::kMaxOfLink + 1);
     lab.resolver.heard({LinkId{2}, *IpAddress::parse("11.0.0.1")}, kMac, Resolver::Claim::kIntroduction, lab.now);
     CHECK(lab.resolver.all().size() == Resolver::kMaxOfLink + 1);
-    lab.resolver.want_next_hops({kPeer, kOther}, lab.now);
+    want_next_hops(lab.resolver, {kPeer, kOther}, lab.now);
     CHECK(lab.resolver.all().contains(kOther));
     lab.resolver.forget_link(LinkId{1});
     lab.hold({LinkId{2}, *IpAddress::parse("11.0.0.1")});
