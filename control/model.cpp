@@ -73,7 +73,7 @@ const Link* Model::interface_of(const Link& link) const
     return link.own_bridge.is_none() ? nullptr : &link;
 }
 
-std::ranges::subrange<std::set<AddressKey>::const_iterator> Model::addresses_of(LinkId link) const
+AddressRange Model::addresses_of(LinkId link) const
 {
     const auto first = addresses_.lower_bound(AddressKey{link, IpPrefix{}});
     auto last = first;

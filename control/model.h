@@ -15,7 +15,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <ranges>
 #include <set>
 #include <string>
 #include <string_view>
@@ -88,6 +87,15 @@ struct Route {
 };
 
 using AddressKey = std::pair<LinkId, IpPrefix>; // the prefix with its host bits
+
+// The addresses of one link, in order. Not std::ranges::subrange: clang 14 can't compile that of libstdc++ 12.
+struct AddressRange {
+    std::set<AddressKey>::const_iterator first;
+    std::set<AddressKey>::const_iterator last;
+    auto begin() const { return first; }
+    auto end() const { return last; }
+    bool empty() const { return first == last; }
+};
 using NeighborKey = std::pair<LinkId, IpAddress>;
 
 class Model
@@ -114,7 +122,7 @@ public:
     const Link* interface_of(const Link& link) const;
     // A port outside every bridge: its frames are the fabric's.
     bool is_underlay(const Link& link) const { return link.port() != nullptr && link.master.is_none(); }
-    std::ranges::subrange<std::set<AddressKey>::const_iterator> addresses_of(LinkId link) const;
+    AddressRange addresses_of(LinkId link) const;
     bool has_address(LinkId link) const { return !addresses_of(link).empty(); }
     bool has_route(LinkId link) const { return route_counts_.contains(link); }
     // Whose own address this is; null if it is not ours.
