@@ -345,10 +345,10 @@ void Compiler::add_routes()
     }
 }
 
-// RFC 1812 section 5.3.7. A route that is longer wins, as where 240/4 is used after all.
+// RFC 1812 section 5.3.7, as Linux has it.
 void Compiler::add_martians()
 {
-    for (const char* text : {"0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4"})
+    for (const char* text : {"0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32"})
         add_route(*IpPrefix::parse(text), {Adjacency::Kind::kMartian, kNoLink, 0});
 }
 

@@ -2,6 +2,7 @@
 #include "control/controller.h"
 
 #include "control/command.h"
+#include "control/log.h"
 
 #include <algorithm>
 #include <limits>
@@ -122,7 +123,7 @@ Result<> Controller::check_fdb_size(const Transaction& transaction) const
 // The order keeps every worker from meeting a number that its snapshot lacks: FDB deletes, publish, synchronize, FDB
 // inserts, and only then is freed what nothing names any more. An entry that gets another link while links change is
 // deleted and inserted, for its old link may be one that goes.
-void Controller::commit(Transaction& transaction)
+void Controller::commit(Transaction& transaction) noexcept
 {
     const ModelDiff& before = transaction.before_;
     const bool is_model_changed = !before.empty();
@@ -160,6 +161,7 @@ void Controller::commit(Transaction& transaction)
     for (const LinkId link : transaction.closed_)
         dataplane_.remove_port(link);
     vteps_.collect();
+    needs_publish_ |= !vteps_.changes().vteps.empty(); // at the next tick: nobody needs the next hops of those any more
     if (is_model_changed)
         announce_addresses(before);
     transaction.is_done_ = true;
@@ -325,8 +327,12 @@ void Controller::set_fdb(FdbKey key, Dest dest)
         fdb.erase(key);
     } else {
         const Fdb::Change change = fdb.set(key, dest, now_seconds());
-        if (change == Fdb::Change::kRefused)
+        if (change == Fdb::Change::kRefused) {
+            if (!dest.has(Dest::kLearned))
+                log_warning("the FDB has no room for {} of bridging domain {}", key.mac().to_string(),
+                            key.bridge().value);
             return;
+        }
         needs_refresh_ |= change == Fdb::Change::kRebuilt;
     }
     learned_[key.bridge().value] += dest.has(Dest::kLearned) ? 1 : 0;

@@ -48,11 +48,13 @@ public:
 
     // So that no tenant fills the FDB for all others.
     static constexpr std::size_t kMaxLearned = std::size_t{1} << 18; // entries of one bridging domain
+    // And so that what is configured always finds room.
+    static constexpr std::size_t kNeverLearned = std::size_t{1} << 16; // entries of the FDB
 
 private:
     std::unique_ptr<Transaction> begin();
     Result<> check_fdb_size(const Transaction& transaction) const;
-    void commit(Transaction& transaction);
+    void commit(Transaction& transaction) noexcept; // half of it cannot be taken back: workers see it
     void send(LinkId link, Bytes frame);
     void announce_addresses(const ModelDiff& before); // those that are new, or have a new MAC
     void publish();

@@ -18,6 +18,15 @@ void Controller::check_ports()
         if (link.port() != nullptr && !dataplane_.has_port(id) && can_attach(*link.port()) &&
             !dataplane_.port_on(std::string{link.port()->option("dev")}))
             reopen(link);
+    for (const auto& [id, mtu] : dataplane_.follow_mtus())
+        if (Link* link = model_.edit(id)) {
+            ModelDiff before;
+            before.links[id] = *link;
+            link->mtu = mtu;
+            compiler_.note(before);
+            needs_publish_ = true;
+            log_notice("{}: its interface has another MTU now, {}", link->name, mtu);
+        }
     publish_if_needed();
     std::erase_if(reopen_errors_, [this](const auto& entry) { return model_.find(entry.first) == nullptr; });
 }

@@ -41,7 +41,9 @@ void Controller::learn(Transaction& transaction, const LearnEvent& event)
     const auto known = transaction.fdb_find(event.key);
     if (known && known->is_fixed())
         return;
-    if (!known && learned_[event.key.bridge().value] >= kMaxLearned) {
+    const Fdb& fdb = dataplane_.fdb();
+    const bool is_full = fdb.size() + transaction.fdb_changes_.size() + kNeverLearned >= fdb.max_size();
+    if (!known && (is_full || learned_[event.key.bridge().value] >= kMaxLearned)) {
         dataplane_.count_learn_refused();
         return;
     }

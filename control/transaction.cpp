@@ -110,6 +110,16 @@ void Transaction::remove_neighbor(const NeighborKey& key)
     model_.remove_neighbor(key);
 }
 
+std::vector<std::string> Transaction::take_warnings()
+{
+    std::vector<std::string> texts;
+    for (Warning& warning : warnings_)
+        if (!warning.holds || warning.holds())
+            texts.push_back(std::move(warning.text));
+    warnings_.clear();
+    return texts;
+}
+
 // ---- FDB -------------------------------------------------------------------------------------------------------
 
 std::optional<Dest> Transaction::fdb_find(FdbKey key) const
@@ -122,9 +132,12 @@ std::optional<Dest> Transaction::fdb_find(FdbKey key) const
 std::vector<FdbEntry> Transaction::fdb_entries_of(LinkId link) const
 {
     const auto is_its = [link](Dest dest) { return dest.link() == link && dest.kind() != Dest::Kind::kLocal; };
-    if (dataplane_.fdb().count_of(link) != 0)
-        return fdb_entries([&](const FdbEntry& entry) { return is_its(entry.dest); });
     std::vector<FdbEntry> entries;
+    if (dataplane_.fdb().count_of(link) != 0)
+        dataplane_.fdb().for_each([&](FdbKey key, Dest dest, std::uint32_t seen) {
+            if (is_its(dest) && fdb_changes_.find(key) == nullptr)
+                entries.push_back({key, dest, seen});
+        });
     for (const auto& [key, dest] : fdb_changes_)
         if (dest.kind() != Dest::Kind::kNone && is_its(dest))
             entries.push_back({key, dest, now_seconds_});
@@ -322,7 +335,10 @@ Result<> Transaction::set_master(LinkId id, LinkId master)
         if (link.vxlan() == nullptr || entry.dest.has(Dest::kLearned))
             continue;
         const FdbKey moved{after, entry.key.mac()};
-        if (const auto taken = fdb_find(moved); taken && taken->is_fixed() && taken->kind() != Dest::Kind::kLocal)
+        const auto taken = fdb_find(moved);
+        if (taken && taken->kind() == Dest::Kind::kLocal)
+            continue; // the bridge's own MAC, or a member's
+        if (taken && taken->is_fixed())
             return error("FDB entry {} of \"{}\" is in bridge \"{}\" already, on \"{}\"", moved.mac().to_string(),
                          link.name, model_.find(master)->name, model_.find(taken->link())->name);
         fdb_set(moved, entry.dest);

@@ -102,9 +102,12 @@ public:
     // Dynamic neighbours to be forgotten at commit (neigh del, flush).
     void forget_neighbor(const NeighborKey& key) { forgotten_.push_back(key); }
 
-    void warn(std::string warning) { warnings_.push_back(std::move(warning)); }
-
-    std::vector<std::string> take_warnings() { return std::move(warnings_); }
+    // Said at commit, and then only if it still holds where that is asked: a later command may have mended it.
+    void warn(std::string text, std::function<bool()> holds = nullptr)
+    {
+        warnings_.push_back({std::move(text), std::move(holds)});
+    }
+    std::vector<std::string> take_warnings();
 
 private:
     friend class Controller;
@@ -125,7 +128,11 @@ private:
     std::vector<LinkId> opened_, closed_;     // ports
     std::vector<std::function<void()>> undo_; // other side effects, in order
     std::vector<NeighborKey> forgotten_;
-    std::vector<std::string> warnings_;
+    struct Warning {
+        std::string text;
+        std::function<bool()> holds;
+    };
+    std::vector<Warning> warnings_;
     bool is_done_ = false;
 };
 

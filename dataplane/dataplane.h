@@ -74,6 +74,13 @@ public:
     // Closes the ports whose interface the kernel has removed, and returns their links. What is sent there is dropped
     // as link_down from then on; add_port() may open them again.
     std::vector<LinkId> close_gone_ports();
+    struct ChangedMtu {
+        LinkId link;
+        std::uint16_t mtu = 0;
+    };
+    // The ports whose interface somebody else has given another MTU, which is theirs from now on. Not those of TAPs,
+    // which are the containers': one that could lower its bridge's MTU would lower its neighbours'.
+    std::vector<ChangedMtu> follow_mtus();
     bool has_port(LinkId link) const;
     // The link whose port has taken this interface of vxd's network namespace, by whatever name it was then.
     std::optional<LinkId> port_on(const std::string& interface) const;

@@ -84,6 +84,15 @@ std::vector<LinkId> Dataplane::close_gone_ports()
     return gone;
 }
 
+std::vector<Dataplane::ChangedMtu> Dataplane::follow_mtus()
+{
+    std::vector<ChangedMtu> changed;
+    for (auto& [link, record] : state_->ports)
+        if (record.port->follow_mtu())
+            changed.push_back({link, record.port->mtu()});
+    return changed;
+}
+
 Result<AddedPort> Dataplane::hand_over_port(LinkId from, LinkId to)
 {
     const auto found = state_->ports.find(from);

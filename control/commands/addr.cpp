@@ -4,6 +4,8 @@
 #include "control/commands/commands.h"
 #include "control/commands/show.h"
 
+#include <algorithm>
+#include <span>
 #include <vector>
 
 namespace vx
@@ -114,16 +116,17 @@ Result<Reply> addr_replace(Transaction& transaction, Words& words)
     return assign(transaction, words, IfThere::kLeave);
 }
 
-// Routes whose gateway was reachable only by an address that is gone go with it, as on Linux.
-void drop_unreachable_routes(Transaction& transaction, LinkId link)
+// With its last IPv4 address a device loses its IPv4 routes, as on Linux; before that, none.
+void drop_routes_without_address(Transaction& transaction, LinkId link, std::span<const IpPrefix> gone)
 {
     const Model& model = transaction.model();
-    if (!model.has_route(link))
+    const auto is_v4 = [](const IpPrefix& prefix) { return prefix.address().is_v4(); };
+    if (!model.has_route(link) || std::ranges::none_of(gone, is_v4) ||
+        std::ranges::any_of(model.addresses_of(link), [&](const AddressKey& key) { return is_v4(key.second); }))
         return;
     std::vector<IpPrefix> dropped;
     for (const auto& [prefix, route] : model.routes())
-        if (route.link == link && route.via && !route.onlink && !route.via->is_link_local() &&
-            !model.is_on_link(link, *route.via))
+        if (route.link == link && is_v4(prefix))
             dropped.push_back(prefix);
     for (const IpPrefix& prefix : dropped)
         transaction.remove_route(prefix);
@@ -138,7 +141,7 @@ std::string list_of_addresses(const Model& model, LinkId link)
 }
 
 // VXLAN devices whose `local` nobody has any more. Not a refusal: the address may come back in the next command.
-void warn_of_lost_sources(Transaction& transaction, const Words& words, const std::vector<IpPrefix>& gone)
+void warn_of_lost_sources(Transaction& transaction, const Words& words, std::span<const IpPrefix> gone)
 {
     const Model& model = transaction.model();
     for (const IpPrefix& prefix : gone) {
@@ -150,7 +153,8 @@ void warn_of_lost_sources(Transaction& transaction, const Words& words, const st
                 devices.push_back(link.name);
         transaction.warn(fmt::format("{}: no device has the address {} any more, the local of {}: nothing is carried "
                                      "until a port has it",
-                                     words.name(), prefix.address().to_string(), fmt::join(devices, ", ")));
+                                     words.name(), prefix.address().to_string(), fmt::join(devices, ", ")),
+                         [&model, address = prefix.address()] { return model.owner_of(address) == nullptr; });
     }
 }
 
@@ -167,8 +171,8 @@ Result<Reply> addr_del(Transaction& transaction, Words& words)
         return error("{}: \"{}\" does not have the address {}; it has {}", words.name(), (*link)->name,
                      parsed->prefix->to_string(), list_of_addresses(transaction.model(), (*link)->id));
     transaction.remove_address(key);
-    drop_unreachable_routes(transaction, key.first);
-    warn_of_lost_sources(transaction, words, {key.second});
+    drop_routes_without_address(transaction, key.first, {&key.second, 1});
+    warn_of_lost_sources(transaction, words, {&key.second, 1});
     return Reply{};
 }
 
@@ -192,7 +196,7 @@ Result<Reply> addr_flush(Transaction& transaction, Words& words)
             gone.push_back(key.second);
     for (const IpPrefix& prefix : gone)
         transaction.remove_address({id, prefix});
-    drop_unreachable_routes(transaction, id);
+    drop_routes_without_address(transaction, id, gone);
     warn_of_lost_sources(transaction, words, gone);
     return Reply{};
 }

@@ -195,6 +195,11 @@ Result<Filter> read_filter(const Transaction& transaction, Words& words)
 
 Result<Reply> neigh_flush(Transaction& transaction, Words& words)
 {
+    if (words.done()) // as ip: nobody means all of them
+        return usage_error(
+            "{}: neither an address nor \"dev\" nor a state says which neighbours, and \"all\" would mean "
+            "every one; usage: {}",
+            words.name(), words.usage());
     const auto filter = read_filter(transaction, words);
     if (!filter)
         return filter.error();
@@ -291,7 +296,7 @@ constexpr Command kCommands[] = {
      neigh_replace},
     {"neigh", "change", "ADDR lladdr LLADDR dev DEV [ nud permanent ]", "change a static neighbour", neigh_change},
     {"neigh", "del", "ADDR dev DEV", "remove a static neighbour, or forget one that was resolved", neigh_del},
-    {"neigh", "flush", "[ PREFIX ] [ dev DEV ] [ nud STATE ]",
+    {"neigh", "flush", "[ PREFIX | all ] [ dev DEV ] [ nud STATE ]",
      "forget the neighbours that were resolved; static ones stay", neigh_flush},
     {"neigh", "get", "ADDR dev DEV", "show one neighbour", neigh_get},
     {"neigh", "show", "[ PREFIX ] [ dev DEV ] [ nud STATE ]", "list neighbours", neigh_show},

@@ -162,10 +162,12 @@ Result<Reply> route_show(Transaction& transaction, Words& words)
 
 Result<Reply> route_flush(Transaction& transaction, Words& words)
 {
-    const auto selector = parse_selector(transaction, words);
+    auto selector = parse_selector(transaction, words);
     if (!selector)
         return selector.error();
-    if (selector->is_all()) // as ip: nobody means all of them
+    if (!selector->family && !selector->prefix)
+        selector->family = Family::kIpv4; // as ip without -6
+    if (selector->is_all())             // as ip: nobody means all of them
         return usage_error("{}: neither a destination nor \"dev\" says which routes; usage: {}", words.name(),
                            words.usage());
     std::vector<IpPrefix> gone;

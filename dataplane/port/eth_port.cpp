@@ -197,6 +197,15 @@ Result<> EthPort::set_mtu(std::uint16_t mtu)
     return Ok{};
 }
 
+bool EthPort::follow_mtu()
+{
+    const auto now = interface_ ? interface_->mtu() : Result<std::uint16_t>{mtu_};
+    if (!now || *now == mtu_)
+        return false;
+    apply_mtu(*now);
+    return true;
+}
+
 Result<> EthPort::set_mac(const Mac& mac)
 {
     rte_ether_addr address;

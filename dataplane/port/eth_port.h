@@ -94,6 +94,7 @@ public:
     bool is_on(unsigned ifindex) const { return interface_ && interface_->index() == ifindex && !is_gone(); }
     PortLosses losses();
     Result<> set_mtu(std::uint16_t mtu);
+    bool follow_mtu();
     Result<> set_mac(const Mac& mac);
 
 private:

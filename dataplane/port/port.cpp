@@ -50,6 +50,12 @@ Result<> Port::set_mtu(std::uint16_t mtu)
     return std::visit([mtu](auto& port) { return port.set_mtu(mtu); }, port_);
 }
 
+bool Port::follow_mtu()
+{
+    auto* eth = std::get_if<EthPort>(&port_);
+    return eth != nullptr && eth->follow_mtu();
+}
+
 Result<> Port::set_mac(const Mac& mac)
 {
     return std::visit([&mac](auto& port) { return port.set_mac(mac); }, port_);

@@ -64,12 +64,12 @@ inline bool route_check(Packet& packet, Bytes head, const Context& context) noex
     return true;
 }
 
-// RFC 1812 section 5.3.7: this network, loopback, multicast and reserved addresses. Destinations that are so have
-// routes (control/compile.h).
+// RFC 1812 section 5.3.7: this network, loopback, multicast and broadcast. 240/4 is no martian, as in Linux
+// since 2.6.25. Destinations that are so have routes (control/compile.h).
 inline bool is_martian_source(const Be32& address) noexcept
 {
     const auto first = load<std::uint8_t>(&address);
-    return first == 0 || first == 127 || first >= 224;
+    return first == 0 || first == 127 || (first & 0xf0) == 224 || address == Be32{0xffffffff};
 }
 
 inline Ipv4Header& inner_ip(const Packet& packet) noexcept

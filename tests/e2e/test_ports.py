@@ -3,6 +3,7 @@
 
 import os
 import signal
+import time
 
 from lib.host import mac_of
 from lib.shell import expect, wait_until
@@ -113,6 +114,31 @@ def test_a_renamed_underlay_interface_is_still_its_ports(lab):
     near.namespace.ip("link", "add", "eth1", "type", "veth", "peer", "name", "wan1")
     near.do("link add other type af_packet dev eth1")
     c1.wait_ping(c2)
+
+
+@needs_vxd
+@cases(port=["af_packet", "af_xdp"])
+def test_the_underlays_mtu_is_followed(lab, port):
+    near, far, c1, c2 = with_network(lab, port)
+
+    def mtus():
+        return [link(near, name)["mtu"] for name in ("uplink", "vxlan100", "br0")]
+
+    expect(mtus() == [1500, 1450, 1450], mtus())
+    near.namespace.ip("link", "set", "eth1", "mtu", "1400")
+    wait_until("it is followed", lambda: mtus() == [1400, 1350, 1350], timeout=5)
+    expect(log_of(near).count("uplink: its interface has another MTU now, 1400") == 1, near.tail())
+    before = near.drops().get("frame_too_big", 0)
+    c1.no_ping(c2, size=1450 - 28, dont_fragment=True)
+    expect(near.drops().get("frame_too_big", 0) > before, f"what does not fit is not counted: {near.drops()}")
+    c1.ping(c2, size=1350 - 28, dont_fragment=True)
+    near.namespace.ip("link", "set", "eth1", "mtu", "1500")
+    wait_until("it is followed back", lambda: mtus() == [1500, 1450, 1450], timeout=5)
+    c1.ping(c2, size=1450 - 28, dont_fragment=True)
+    # A container must not be able to change what its neighbours may send.
+    c1.namespace.ip("link", "set", "eth0", "mtu", "600")
+    time.sleep(1.5)
+    expect(mtus() == [1500, 1450, 1450], mtus())
 
 
 @needs_vxd

@@ -53,7 +53,7 @@ fdb append 02:00:00:00:00:0c dev vx6 dst 2001:db8::2
 constexpr std::string_view kForget = R"(
 fdb flush br br0 nopermanent nostatic
 fdb flush dev vx6 nopermanent nostatic
-neigh flush
+neigh flush all
 )";
 
 class Host

@@ -35,6 +35,8 @@ TEST_CASE("taking the address that is a VXLAN device's local is done with a warn
     CHECK(has(warnings("addr flush dev uplink"), "addr flush: no device has the address 192.0.2.1 any more"));
     vxd("addr add 192.0.2.1/24 dev uplink");
     CHECK(warnings("-6 addr flush dev uplink").empty());
+    // What a later command of the transaction mends is not said.
+    CHECK(warnings("addr del 192.0.2.1/24 dev uplink\naddr add 192.0.2.1/25 dev uplink").empty());
 }
 
 TEST_CASE("a VXLAN device may be a member of the bridge that has its local address")
@@ -224,14 +226,23 @@ TEST_CASE("routes that lead nowhere are refused")
     vxd("route replace 10.0.0.0/8 dev vxlan200");
 }
 
-TEST_CASE("a route goes with the address by which its gateway was reached")
+TEST_CASE("IPv4 routes go with the last IPv4 address of their device, as on Linux")
 {
     Daemon vxd;
     vxd.tutorial();
+    vxd("addr add 203.0.113.1/24 dev uplink");
     vxd("route add default via 192.0.2.254");
     vxd("route add 10.0.0.0/8 via 198.51.100.1 dev uplink onlink");
+    vxd("route add 2001:db8:1::/48 via fe80::1 dev uplink");
+    const std::string v6 = "2001:db8:1::/48 via fe80::1\n";
     vxd("addr del 192.0.2.1/24 dev uplink");
-    CHECK(vxd("route show dev uplink") == "10.0.0.0/8 via 198.51.100.1 onlink\n");
+    CHECK(vxd("route show dev uplink") == "default via 192.0.2.254\n10.0.0.0/8 via 198.51.100.1 onlink\n"
+                                          "203.0.113.0/24 proto kernel scope link src 203.0.113.1\n" +
+                                              v6);
+    vxd("addr add fd00::1/64 dev uplink\naddr del fd00::1/64 dev uplink");
+    CHECK(has(vxd("route show dev uplink"), "default"));
+    vxd("addr del 203.0.113.1/24 dev uplink");
+    CHECK(vxd("route show dev uplink") == v6);
 }
 
 TEST_CASE("addresses are given once, to devices that can have them")
@@ -268,6 +279,19 @@ TEST_CASE("neighbours are static unless they were resolved")
     vxd("neigh del 172.18.20.0 dev vxlan200");
     CHECK_FALSE(vxd.error("neigh del 172.18.20.0 dev vxlan200").empty());
     CHECK_FALSE(vxd.error("neigh add 172.18.10.1 lladdr 0e:00:00:00:00:03 dev br0").empty());
+}
+
+TEST_CASE("a VXLAN device with an entry for the bridge's own MAC does not take it over when it joins")
+{
+    Daemon vxd;
+    vxd("link add br0 address 0e:00:00:00:00:01 type bridge\n"
+        "link add vxlan100 type vxlan id 100 local 192.0.2.1\n"
+        "fdb append 0e:00:00:00:00:01 dev vxlan100 dst 192.0.2.2\n");
+    vxd("link set vxlan100 master br0");
+    const auto own = [&] { return vxd("fdb get 0e:00:00:00:00:01 br br0"); };
+    CHECK(own() == "0e:00:00:00:00:01 dev br0 master br0 permanent\n");
+    vxd("link set vxlan100 nomaster");
+    CHECK(own() == "0e:00:00:00:00:01 dev br0 master br0 permanent\n");
 }
 
 TEST_CASE("links that contradict others are refused")

@@ -158,6 +158,7 @@ TEST_CASE("neighbours are shown by address and state, and got alone")
     CHECK(has(vxd.error("neigh show nud x"), "expected one of permanent, reachable"));
     vxd("neigh flush all");
     CHECK(vxd("neigh show 172.18.20.0") == kFirst);
+    CHECK(has(vxd.error("neigh flush"), "\"all\" would mean every one"));
 }
 
 TEST_CASE("FDB entries are shown by port and state, and got alone")

@@ -187,7 +187,7 @@ TEST_CASE("random commands under traffic on two workers")
         [&] { return fmt::format("neigh replace {} lladdr 02:00:00:00:01:02 dev uplink", host()); },
         [&] { return fmt::format("neigh replace {}.{} lladdr {} dev {}", subnet(0), 2 + pick(6), mac(), any()); },
         [&] { return fmt::format("route replace {}.0/24 via 10.9.0.1 dev {} onlink", subnet(2), any()); },
-        [&] { return std::string{"neigh flush"}; },
+        [&] { return std::string{"neigh flush all"}; },
     };
     vxd.start_workers();
     std::size_t succeeded = 0;

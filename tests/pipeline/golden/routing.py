@@ -198,19 +198,19 @@ def routed_mtu_edge_of_the_bridge(case):
 
 @golden
 def martian(case):
-    """RFC 1812 section 5.3.7: no packet from or to this network, loopback, multicast and reserved addresses is routed, a
-    default route or not; but for those of a route that is longer."""
+    """RFC 1812 section 5.3.7: no packet from or to this network, loopback, multicast and broadcast is routed, a default
+    route or not; but for those of a route that is longer. 240/4 is as good as any, as in Linux."""
     routed(case)
     case.setup("""
         route add default via 172.18.20.0 dev vxlan100 onlink
-        route add 240.1.0.0/16 via 172.18.20.0 dev vxlan100 onlink""")
-    nobodys = ["0.0.0.1", "127.0.0.1", "127.255.255.255", "224.0.0.5", "239.255.255.255", "240.0.0.1", "255.255.255.255"]
+        route add 127.1.0.0/16 via 172.18.20.0 dev vxlan100 onlink""")
+    nobodys = ["0.0.0.1", "127.0.0.1", "127.255.255.255", "224.0.0.5", "239.255.255.255", "255.255.255.255"]
     frames = [udp(C1, GATEWAY, src=HERE, dst=address) for address in nobodys]
     frames += [udp(C1, GATEWAY, src=address, dst=THERE) for address in nobodys + ["0.0.0.0"]]
     case.send("docker1", frames)
     case.drop("docker1", "martian", len(frames))
-    routable = ["1.0.0.0", "126.255.255.255", "128.0.0.0", "223.255.255.255", "169.254.1.1"]
-    passing = [udp(C1, GATEWAY, src=HERE, dst=address) for address in routable + ["240.1.2.3"]]
+    routable = ["1.0.0.0", "126.255.255.255", "128.0.0.0", "223.255.255.255", "169.254.1.1", "240.0.0.1", "255.255.255.254"]
+    passing = [udp(C1, GATEWAY, src=HERE, dst=address) for address in routable + ["127.1.2.3"]]
     passing += [udp(C1, GATEWAY, src=address, dst=THERE) for address in routable]
     case.send("docker1", passing)
     case.expect("uplink", [encapsulated(hop(frame, OURS, FAR_ROUTER)) for frame in passing])
