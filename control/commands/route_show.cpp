@@ -167,7 +167,7 @@ Result<Reply> route_flush(Transaction& transaction, Words& words)
         return selector.error();
     if (!selector->family && !selector->prefix)
         selector->family = Family::kIpv4; // as ip without -6
-    if (selector->is_all())             // as ip: nobody means all of them
+    if (selector->is_all())               // as ip: nobody means all of them
         return usage_error("{}: neither a destination nor \"dev\" says which routes; usage: {}", words.name(),
                            words.usage());
     std::vector<IpPrefix> gone;

@@ -295,8 +295,10 @@ TEST_CASE("frames that find a TAP's queue full are counted")
         run("ip link set c1 txqueuelen 10 && ip link set c1 name c9");
         inside = std::make_unique<RawSocket>("c9");
     });
-    CHECK(opened.port->losses().rx_missed == 0);
+    const auto before = opened.port->losses().rx_missed; // the kernel may have sent something while the name changed
     for (int i = 0; i < 100; ++i)
         inside->send(experimental_frame(60));
-    CHECK(opened.port->losses().rx_missed >= 80);
+    const auto missed = opened.port->losses().rx_missed - before;
+    CHECK(missed >= 80);
+    CHECK(missed <= 100);
 }
