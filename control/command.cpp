@@ -99,15 +99,12 @@ Reply help_for(std::span<const Noun> table)
     return reply;
 }
 
-// What -s and -br ask for has to be there.
+// What -br asks for has to be there; -s may be said of what has no more to tell.
 Result<> check_options(const Command& command, const CommandOptions& options)
 {
-    const bool has_both = command.noun == "link" || command.noun == "addr";
-    if (command.verb != "show" || has_both || (command.noun == "stats" && !options.is_brief))
-        return Ok{};
-    if (options.is_brief || options.has_statistics)
-        return usage_error("{} {}: the option {} is for link show and addr show", command.noun, command.verb,
-                           options.is_brief ? "-brief" : "-statistics");
+    const bool is_possible = command.verb != "show" || command.noun == "link" || command.noun == "addr";
+    if (options.is_brief && !is_possible)
+        return usage_error("{} {}: the option -brief is for link show and addr show", command.noun, command.verb);
     return Ok{};
 }
 

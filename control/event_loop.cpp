@@ -151,7 +151,8 @@ Result<> EventLoop::run()
             return vx::error("event loop: epoll_wait: {}", std::strerror(errno));
         for (int i = 0; i < count; ++i) {
             const epoll_event& event = events[static_cast<std::size_t>(i)];
-            const auto found = watches_.find(event.data.u64);
+            const std::uint64_t number = event.data.u64; // packed: no reference can be made to it
+            const auto found = watches_.find(number);
             if (found == watches_.end())
                 continue;                                 // ended by a callback of this turn
             const auto callback = found->second.callback; // lives through its own unwatch()

@@ -37,7 +37,7 @@ const Command kCommands[] = {
      "[ type bridge [ ageing_time SECONDS ] | type vxlan [ [no]learning ] [ [no]udpcsum ] [ ttl TTL|auto ] [ tos HEX ] "
      "[ ageing SECONDS ] ]",
      "change a device", link_set},
-    {"link", "del", "NAME", "remove a device and all that refers to it", link_del},
+    {"link", "del", "NAME [ type TYPE ]", "remove a device and all that refers to it", link_del},
     {"link", "show", "[ NAME ] [ master BRIDGE ] [ type TYPE ] [ up ]", "list devices and their settings", link_show},
 };
 
@@ -125,12 +125,22 @@ Result<> check_member(const Transaction& transaction, const Words& words, const 
 
 Result<Reply> link_del(Transaction& transaction, Words& words)
 {
-    const auto name = read_device_name(words);
+    words.take("dev");
+    const auto name = words.device_name("NAME");
     if (!name)
         return name.error();
     const auto link = find_device(transaction, words, *name);
     if (!link)
         return link.error();
+    if (words.take("type")) {
+        const auto type = words.text("TYPE");
+        if (!type)
+            return type.error();
+        if (*type != (*link)->kind_name())
+            return words.invalid(fmt::format("is not the type of \"{}\"; expected {}", *name, (*link)->kind_name()));
+    }
+    if (auto end = words.finish(); !end)
+        return std::move(end).error();
     transaction.remove_link((*link)->id);
     return Reply{};
 }

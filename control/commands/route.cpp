@@ -51,6 +51,8 @@ Result<Route> route_of(const Transaction& transaction, const Words& words, const
     return route;
 }
 
+constexpr std::string_view kScopes[] = {"link", "global"};
+
 enum class Presence { kNew, kKnown, kEither };
 
 Result<Reply> set_route(Transaction& transaction, Words& words, Presence presence)
@@ -61,6 +63,8 @@ Result<Reply> set_route(Transaction& transaction, Words& words, Presence presenc
     if (!parsed->via && !parsed->device)
         return usage_error("{}: neither \"via\" nor \"dev\" says where {} is; usage: {}", words.name(),
                            destination_text(parsed->prefix), words.usage());
+    if (parsed->is_scope_link && parsed->via)
+        return usage_error("{}: \"scope link\" is of routes without a gateway, and there is \"via\"", words.name());
     if (parsed->onlink && !parsed->via)
         return usage_error("{}: \"onlink\" is about a gateway, and there is no \"via\"", words.name());
     if (parsed->onlink && !parsed->device)
@@ -127,14 +131,19 @@ Result<RouteWords> parse_route(Words& words)
             step = store(parsed.device, words.device_name());
         } else if (words.take("onlink")) {
             parsed.onlink = true;
+        } else if (words.take("scope")) { // follows from whether there is a gateway; route show says it
+            const auto scope = words.choice("SCOPE", kScopes);
+            if (!scope)
+                return scope.error();
+            parsed.is_scope_link = kScopes[*scope] == "link";
         } else {
             const auto taken = take_table(words);
             if (!taken)
                 return taken.error();
             if (!*taken)
-                return rejected(words, {"metric", "proto",  "protocol", "scope",  "src",        "mtu",     "nexthop",
-                                        "type",   "tos",    "dsfield",  "weight", "vrf",        "nhid",    "encap",
-                                        "pref",   "advmss", "realm",    "realms", "preference", "priority"});
+                return rejected(words, {"metric", "proto", "protocol", "src", "mtu", "nexthop", "type", "tos",
+                                        "dsfield", "weight", "vrf", "nhid", "encap", "pref", "advmss", "realm",
+                                        "realms", "preference", "priority"});
         }
         if (!step)
             return std::move(step).error();

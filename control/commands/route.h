@@ -17,6 +17,7 @@ struct RouteWords {
     std::optional<IpAddress> via;
     std::optional<std::string> device;
     bool onlink = false;
+    bool is_scope_link = false; // was said, of a route without a gateway
 };
 Result<RouteWords> parse_route(Words& words);
 // "table main": vxd has no other. False if the next word is not "table".

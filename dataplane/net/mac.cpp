@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace vx
@@ -10,15 +11,19 @@ namespace vx
 
 std::optional<Mac> Mac::parse(std::string_view text)
 {
-    if (text.size() != 17)
-        return std::nullopt;
     std::array<std::uint8_t, 6> bytes{};
-    for (std::size_t i = 0; i < 6; ++i) {
-        const char* first = text.data() + 3 * i;
-        const auto [end, code] = std::from_chars(first, first + 2, bytes[i], 16);
-        if (code != std::errc{} || end != first + 2 || (i < 5 && first[2] != ':'))
+    const char* at = text.data();
+    const char* const end = at + text.size();
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        if (i > 0 && (at == end || *at++ != ':'))
             return std::nullopt;
+        const auto [next, code] = std::from_chars(at, std::min(at + 2, end), bytes[i], 16);
+        if (code != std::errc{})
+            return std::nullopt;
+        at = next;
     }
+    if (at != end)
+        return std::nullopt;
     return Mac{bytes};
 }
 

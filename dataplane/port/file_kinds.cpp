@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Kinds that meet the world in the file system: pcap and memif.
+// Kinds that meet the world in the file system: pcap, memif and vhost-user.
 #include "dataplane/net/headers.h"
 #include "dataplane/port/port_kinds.h"
 
@@ -120,7 +120,7 @@ Result<OpenedPort> open_pcap(const PortSpec& spec, const PortContext& context)
     return open_eth(std::move(setup), context);
 }
 
-// ---- memif -----------------------------------------------------------------------------------------------------
+// ---- memif and vhost-user ----------------------------------------------------------------------------------------
 
 namespace
 {
@@ -175,6 +175,24 @@ Result<OpenedPort> open_memif(const PortSpec& spec, const PortContext& context)
                                fmt::format("{},socket={},socket-abstract=no,id={},role={},rsize={},bsize={}",
                                            device_name("net_memif", spec.name), path, count_of(spec, "id", 0),
                                            is_client ? "client" : "server", count_of(spec, "rsize", 10), buffer));
+    setup.tx_queues = EthSetup::TxQueues::kOne;
+    return open_eth(std::move(setup), context);
+}
+
+// A virtual machine's network card, in memory that the machine shares with vxd. The driver completes what checksums the
+// guest leaves open, as long as it is not told to leave them. One transmit queue, for a guest need not have enabled
+// others.
+Result<OpenedPort> open_vhost_user(const PortSpec& spec, const PortContext& context)
+{
+    const std::string path{spec.option("path")};
+    if (auto checked = check_socket_path(path); !checked)
+        return std::move(checked).error();
+    const bool is_client = spec.option("mode") == "client";
+    if (!is_client)
+        remove_stale_socket(path);
+    EthSetup setup = eth_setup(spec, context,
+                               fmt::format("{},iface={},queues={},client={}", device_name("net_vhost", spec.name), path,
+                                           count_of(spec, "queues", 1), is_client ? 1 : 0));
     setup.tx_queues = EthSetup::TxQueues::kOne;
     return open_eth(std::move(setup), context);
 }

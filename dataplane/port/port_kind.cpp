@@ -42,6 +42,11 @@ constexpr PortOption kMemifOptions[] = {
     {.name = "role", .type = Type::kChoice, .expected = "server|client"},
     {.name = "rsize", .type = Type::kCount, .expected = "LOG2", .max = 14},
 };
+constexpr PortOption kVhostUserOptions[] = {
+    {.name = "path", .type = Type::kFile, .is_required = true, .expected = "SOCKET"},
+    {.name = "mode", .type = Type::kChoice, .expected = "server|client"},
+    {.name = "queues", .type = Type::kCount, .expected = "N", .max = kMaxQueues},
+};
 constexpr PortOption kPcapOptions[] = {
     {.name = "rx", .type = Type::kFile, .expected = "FILE"},
     {.name = "loop", .type = Type::kFlag, .expected = {}},
@@ -57,6 +62,7 @@ constexpr PortKind kPortKinds[] = {
     {"af_xdp", "an interface of the kernel, through AF_XDP sockets", kAfXdpOptions, open_af_xdp},
     {"af_packet", "an interface of the kernel, through an AF_PACKET socket", kAfPacketOptions, open_af_packet},
     {"memif", "another process, through shared memory", kMemifOptions, open_memif},
+    {"vhost-user", "a virtual machine, whose network card is shared memory", kVhostUserOptions, open_vhost_user},
     {"pcap", "capture files: frames come from one and go to another", kPcapOptions, open_pcap},
     {"null", "nothing: no frame comes, what goes there is gone", {}, open_null},
     {"vdev", "any virtual device that DPDK has", kVdevOptions, open_vdev},

@@ -14,6 +14,7 @@ Result<OpenedPort> open_pci(const PortSpec& spec, const PortContext& context);
 Result<OpenedPort> open_af_xdp(const PortSpec& spec, const PortContext& context);
 Result<OpenedPort> open_af_packet(const PortSpec& spec, const PortContext& context);
 Result<OpenedPort> open_memif(const PortSpec& spec, const PortContext& context);
+Result<OpenedPort> open_vhost_user(const PortSpec& spec, const PortContext& context);
 Result<OpenedPort> open_pcap(const PortSpec& spec, const PortContext& context);
 Result<OpenedPort> open_null(const PortSpec& spec, const PortContext& context);
 Result<OpenedPort> open_vdev(const PortSpec& spec, const PortContext& context);

@@ -206,14 +206,13 @@ private:
         }
         DropCounts all = case_.drops;
         all.insert(seen.begin(), seen.end());
-        for (const auto& [key, count] : all) {
-            const auto of = [&](const DropCounts& counts) {
-                const auto found = counts.find(key);
-                return found == counts.end() ? std::uint64_t{0} : found->second;
-            };
-            if (of(seen) != of(case_.drops))
-                fail("drops: {} {}: {} seen, {} expected", key.first, key.second, of(seen), of(case_.drops));
-        }
+        const auto of = [](const DropCounts& counts, const DropCounts::key_type& key) {
+            const auto found = counts.find(key);
+            return found == counts.end() ? std::uint64_t{0} : found->second;
+        };
+        for (const auto& [key, count] : all)
+            if (of(seen, key) != of(case_.drops, key))
+                fail("drops: {} {}: {} seen, {} expected", key.first, key.second, of(seen, key), of(case_.drops, key));
     }
 
     void check_fdb()

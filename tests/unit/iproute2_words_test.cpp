@@ -161,6 +161,29 @@ TEST_CASE("neighbours are shown by address and state, and got alone")
     CHECK(has(vxd.error("neigh flush"), "\"all\" would mean every one"));
 }
 
+TEST_CASE("what vxd shows of a route can be typed back")
+{
+    Daemon vxd;
+    vxd.tutorial();
+    vxd("route add 12.0.0.0/8 dev uplink scope link");
+    CHECK(has(vxd("route show"), "12.0.0.0/8 dev uplink scope link"));
+    vxd("route add 13.0.0.0/8 via 192.0.2.9 dev uplink scope global");
+    CHECK(has(vxd.error("route add 14/8 via 192.0.2.9 dev uplink scope link"), "without a gateway"));
+    CHECK(has(vxd.error("route add 14/8 dev uplink scope host"), "expected one of link, global"));
+}
+
+TEST_CASE("a device may be deleted by type and name, MACs be short, and -s said where there is no more")
+{
+    Daemon vxd;
+    vxd.tutorial();
+    CHECK(has(vxd.error("link del vxlan200 type bridge"), "expected vxlan"));
+    vxd("fdb append 2:0:0:0:0:e dev vxlan100 dst 192.0.2.2");
+    CHECK(has(vxd("-s fdb show"), "02:00:00:00:00:0e dev vxlan100"));
+    vxd("addr change 172.18.10.1/24 dev br0");
+    vxd("link del vxlan200 type vxlan");
+    CHECK_FALSE(vxd.error("link show vxlan200").empty());
+}
+
 TEST_CASE("FDB entries are shown by port and state, and got alone")
 {
     Daemon vxd;

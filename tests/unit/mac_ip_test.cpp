@@ -54,13 +54,15 @@ TEST_CASE("a MAC's number has the first byte on the wire at the top")
     CHECK(mac.to_u64() == 0x0242ac121403);
     CHECK(mac.to_string() == "02:42:ac:12:14:03");
     CHECK(Mac::parse("02:42:AC:12:14:03") == mac);
+    CHECK(Mac::parse("2:42:ac:12:14:3") == mac); // as ip(8) takes it
 }
 
 TEST_CASE("what is not quite a MAC is refused")
 {
-    for (const char* text : {"", "02:42:ac:12:14", "02:42:ac:12:14:2", "02:42:ac:12:14:022", "02:42:ac:12:14:02 ",
-                             "02-42-ac-12-14-02", "0x:42:ac:12:14:02", "-2:42:ac:12:14:02", "+2:42:ac:12:14:02",
-                             "02:42:ac:12:14:0g", " 2:42:ac:12:14:02", "02:42:ac:12:14-02"})
+    for (const char* text :
+         {"", "02:42:ac:12:14", "02:42:ac:12:14:", "02:42:ac::14:02", "02:42:ac:12:14:022", "02:42:ac:12:14:02 ",
+          "02-42-ac-12-14-02", "0x:42:ac:12:14:02", "-2:42:ac:12:14:02", "+2:42:ac:12:14:02", "02:42:ac:12:14:0g",
+          " 2:42:ac:12:14:02", "02:42:ac:12:14-02", "02:42:ac:12:14:02:"})
         CHECK_FALSE(Mac::parse(text));
 }
 

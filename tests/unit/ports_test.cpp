@@ -337,29 +337,6 @@ TEST_CASE("null takes everything and gives nothing")
     CHECK(opened.port->wake_fd(0) == -1);
 }
 
-TEST_CASE("two memif ports carry frames to each other")
-{
-    const std::string path = temporary("memif");
-    packet_pool();
-    {
-        OpenedPort server = open({"memif", {{"path", path}, {"id", "7"}}, "server", {}, 9000});
-        OpenedPort client = open({"memif", {{"path", path}, {"id", "7"}, {"role", "client"}}, "client", {}, 9000});
-        for (int i = 0; i < 3000 && !(server.port->is_up() && client.port->is_up()); ++i)
-            usleep(1000);
-        REQUIRE(server.port->is_up());
-        rte_mbuf* none[1];
-        CHECK(client.port->rx(0, none) == 0); // a client's first look is what gives the server buffers
-        for (const std::size_t size : {60, 1514, 9014, 60}) {
-            CAPTURE(size);
-            CHECK(send(*client.port, experimental_frame(size), 1));
-            CHECK(receive_frame(*server.port) == experimental_frame(size));
-            CHECK(send(*server.port, experimental_frame(size), 1));
-            CHECK(receive_frame(*client.port) == experimental_frame(size));
-        }
-    }
-    CHECK_FALSE(std::filesystem::exists(path));
-}
-
 TEST_CASE("a DPDK device is taken once, and its name can be used again")
 {
     packet_pool();

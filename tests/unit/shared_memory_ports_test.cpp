@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Ports whose other end is a process that shares memory with vxd: here, this one.
+#include "tests/support/ports.h"
+
+#include <catch2/catch.hpp>
+
+#include <unistd.h>
+
+#include <filesystem>
+
+using namespace vx;
+using namespace vx::test;
+
+namespace
+{
+
+std::string temporary(const std::string& name)
+{
+    return std::filesystem::temp_directory_path() / fmt::format("vxd-ports-{}-{}", getpid(), name);
+}
+
+} // namespace
+
+TEST_CASE("two memif ports carry frames to each other")
+{
+    const std::string path = temporary("memif");
+    packet_pool();
+    {
+        OpenedPort server = open({"memif", {{"path", path}, {"id", "7"}}, "server", {}, 9000});
+        OpenedPort client = open({"memif", {{"path", path}, {"id", "7"}, {"role", "client"}}, "client", {}, 9000});
+        for (int i = 0; i < 3000 && !(server.port->is_up() && client.port->is_up()); ++i)
+            usleep(1000);
+        REQUIRE(server.port->is_up());
+        rte_mbuf* none[1];
+        CHECK(client.port->rx(0, none) == 0); // a client's first look is what gives the server buffers
+        for (const std::size_t size : {60, 1514, 9014, 60}) {
+            CAPTURE(size);
+            CHECK(send(*client.port, experimental_frame(size), 1));
+            CHECK(receive_frame(*server.port) == experimental_frame(size));
+            CHECK(send(*server.port, experimental_frame(size), 1));
+            CHECK(receive_frame(*client.port) == experimental_frame(size));
+        }
+    }
+    CHECK_FALSE(std::filesystem::exists(path));
+}
+
+TEST_CASE("a virtual machine's card comes and goes behind a vhost-user port, whoever made the socket")
+{
+    const std::string path = temporary("vhost");
+    packet_pool();
+    const bool is_client = GENERATE(false, true);
+    CAPTURE(is_client);
+    {
+        OpenedPort port = open({"vhost-user", {{"path", path}, {"mode", is_client ? "client" : "server"}}, "vm1"});
+        CHECK_FALSE(port.port->is_up());
+        CHECK_FALSE(send(*port.port, experimental_frame(60), 1)); // nobody is there, and the caller keeps it
+        for (int round = 0; round < 2; ++round) {
+            CAPTURE(round);
+            OpenedPort guest = open(
+                {"vdev", {{"args", "net_virtio_user0,queue_size=256,path=" + path + (is_client ? ",server=1" : "")}}});
+            for (int i = 0; i < 5000 && !(port.port->is_up() && guest.port->is_up()); ++i)
+                usleep(1000);
+            REQUIRE(port.port->is_up());
+            REQUIRE(guest.port->is_up());
+            for (const std::size_t size : {60, 1514, 60}) {
+                CAPTURE(size);
+                CHECK(send(*guest.port, experimental_frame(size), 1));
+                CHECK(receive_frame(*port.port) == experimental_frame(size));
+                CHECK(send(*port.port, experimental_frame(size), 1));
+                CHECK(receive_frame(*guest.port) == experimental_frame(size));
+            }
+        }
+        for (int i = 0; i < 5000 && port.port->is_up(); ++i)
+            usleep(1000);
+        CHECK_FALSE(port.port->is_up());
+    }
+    CHECK_FALSE(std::filesystem::exists(path));
+    CHECK_THAT(error_of({"vhost-user", {{"path", "relative"}}}), Catch::Contains("does not start with '/'"));
+}
