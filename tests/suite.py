@@ -231,8 +231,8 @@ class Suite:
 
     def step_tsan(self):
         # Not what starts DPDK's own threads or forks: DPDK is not instrumented, so the locks it takes are not seen.
-        skipped = "".join(f"~[#{name}_test]" for name in ("ports", "shared_memory_ports", "tap_port", "commands_apply", "socket_server",
-                                                          "workers"))
+        skipped = "".join(f"~[#{name}_test]" for name in ("ports", "shared_memory_ports", "tap_port", "commands_apply",
+                                                          "socket_server", "workers"))
         self.sanitized("-tsan", lambda test: "unit" in test["name"], "-#", skipped)
 
     def sanitized(self, kind, accepts, *arguments):
