@@ -107,10 +107,8 @@ Outcome<Interface> configure(ContainerNet& container, const Environment& environ
     return **interface;
 }
 
-Outcome<IpamResult> lease(const NetConf& conf, const Environment& environment, std::string_view conf_text)
+Outcome<IpamResult> ask_ipam(const NetConf& conf, const Environment& environment, std::string_view conf_text)
 {
-    if (conf.ipam.empty())
-        return completed({}, conf);
     const auto output = run_ipam(conf, environment, "ADD", conf_text);
     if (!output)
         return output.error();
@@ -119,7 +117,26 @@ Outcome<IpamResult> lease(const NetConf& conf, const Environment& environment, s
         result = fail(Code::kIpam, "the result has no address");
     if (!result)
         return fail(Code::kIpam, "IPAM plugin {}: ADD: {}", conf.ipam, result.error().message);
-    return completed(*std::move(result), conf);
+    return result;
+}
+
+Outcome<> release(const NetConf& conf, const Environment& environment, std::string_view conf_text)
+{
+    if (conf.ipam.empty())
+        return Ok{};
+    const auto released = run_ipam(conf, environment, "DEL", conf_text);
+    return released ? Outcome<>{Ok{}} : Outcome<>{released.error()};
+}
+
+// A container that was killed, and now starts again under its old id, may still have its old address.
+Outcome<IpamResult> lease(const NetConf& conf, const Environment& environment, std::string_view conf_text)
+{
+    if (conf.ipam.empty())
+        return IpamResult{};
+    auto leased = ask_ipam(conf, environment, conf_text);
+    if (leased || !release(conf, environment, conf_text))
+        return leased;
+    return ask_ipam(conf, environment, conf_text);
 }
 
 } // namespace
@@ -148,26 +165,22 @@ Outcome<Json> add(const NetConf& conf, const Environment& environment, std::stri
     if (!devices)
         return devices.error();
 
-    Undo leased{[&]() -> Outcome<> {
-        if (conf.ipam.empty())
-            return Ok{};
-        const auto released = run_ipam(conf, environment, "DEL", conf_text);
-        return released ? Outcome<>{Ok{}} : Outcome<>{released.error()};
-    }};
-    const auto ipam = lease(conf, environment, conf_text);
-    if (!ipam)
-        return ipam.error();
+    auto leases = lease(conf, environment, conf_text);
+    if (!leases)
+        return std::move(leases).error();
+    Undo leased{[&] { return release(conf, environment, conf_text); }};
+    const IpamResult ipam = completed(*std::move(leases), conf);
 
     const std::string name = port_name(conf.name, environment.container, environment.ifname);
-    if (auto added = daemon->apply(port_commands(conf, environment, *devices, *ipam, name)); !added)
+    if (auto added = daemon->apply(port_commands(conf, environment, *devices, ipam, name)); !added)
         return std::move(added).error();
     Undo plugged{[&] { return daemon->apply({{"link", "del", name}}); }};
-    const auto interface = configure(*container, environment, *ipam);
+    const auto interface = configure(*container, environment, ipam);
     if (!interface)
         return interface.error();
     plugged.keep();
     leased.keep();
-    return result_json(conf, environment, *interface, *ipam);
+    return result_json(conf, environment, *interface, ipam);
 }
 
 } // namespace vx::cni
