@@ -5,6 +5,7 @@ import json
 import threading
 
 from lib.cni import CniContainer, Runtime
+from lib.podman import Podman
 from lib.shell import expect, wait_until
 from lib.testcase import cases, needs_vxd
 from lib.traffic import tcp_both_ways
@@ -55,8 +56,8 @@ def test_two_containers_of_one_vni_on_two_hosts_talk(lab, family):
 @needs_vxd
 def test_the_result_says_what_was_made(lab):
     runtime = alone(lab)
-    conf = runtime.conf("10.1.0.0/24", ipam={"routes": [{"dst": "0.0.0.0/0"}, {"dst": "10.2.0.0/16", "gw": "10.1.0.9"}]},
-                        dns={"nameservers": ["10.1.0.53"]}, mtu=1300)
+    routes = [{"dst": "0.0.0.0/0"}, {"dst": "10.2.0.0/16", "gw": "10.1.0.9"}]
+    conf = runtime.conf("10.1.0.0/24", ipam={"routes": routes}, dns={"nameservers": ["10.1.0.53"]}, mtu=1300)
     c1 = CniContainer(lab, runtime, "c1", conf)
     interface = c1.namespace.links()["eth0"]
     expect(c1.result == {
@@ -135,6 +136,29 @@ def test_a_moved_address_is_announced(lab):
     near.delete({**near_conf, **moving}, old.namespace, "old")
     new = CniContainer(lab, far, "new", {**far_conf, **moving})
     peer.ping(new, wait=1)
+
+
+@needs_vxd
+def test_podman(lab):
+    """Two hosts with the same conflist but for their slice of the addresses."""
+    pods = []
+    for runtime, conf in bridged(lab):
+        plugin = {name: value for name, value in conf.items() if name not in ("cniVersion", "name")}
+        conflist = {"cniVersion": "1.0.0", "name": "tenant", "plugins": [plugin, {"type": "tuning"}]}
+        pods.append((runtime, lab.enter(Podman(lab, runtime, conflist))))
+    (near, near_podman), (far, far_podman) = pods
+    address = far_podman.detached("server", "sleep", "100")
+    expect(far.leased() == {address} and len(far.ports()) == 1, f"{address}, {far.leased()}, {far.ports()}")
+    said = near_podman.start("ping", "-c", "3", "-i", "0.1", "-W", "2", address, rest=["--rm"])
+    expect(" 3 received" in said.out, said)
+    expect(not near.ports() and not near.leased(), f"--rm left {near.ports()}, {near.leased()}")
+    far_podman("kill", "server")
+    far_podman.wait_ended("server")
+    wait_until("the killed container's port and address are gone", lambda: not far.ports() and not far.leased())
+    far_podman("start", "server")
+    expect(len(far.ports()) == 1 and len(far.leased()) == 1, f"{far.ports()}, {far.leased()}")
+    (again,) = far.leased()
+    near_podman.start("ping", "-c", "1", "-W", "2", again, rest=["--rm"])
 
 
 @needs_vxd
@@ -227,18 +251,17 @@ PROBLEMS = {
 
 
 @needs_vxd
-@cases(problem=list(PROBLEMS))
-def test_an_add_that_fails_leaves_nothing(lab, problem):
+def test_an_add_that_fails_leaves_nothing(lab):
     runtime = alone(lab)
-    namespace = lab.namespace("c1")
-    commands, options, code, word = PROBLEMS[problem]
-    runtime.host.do(*commands)
-    answer = runtime.call("ADD", runtime.conf("10.1.0.0/24", **options), netns=namespace)
-    expect(answer.status == 1 and word in answer.json["msg"], str(answer))
-    expect(code in (None, answer.code), f"expected the code {code}: {answer}")
-    expect(not runtime.ports(), f"it left {runtime.ports()}")
-    expect(not runtime.leased(), f"it left {runtime.leased()}")
-    expect(set(namespace.links()) == {"lo"}, namespace.links())
+    for number, (problem, (commands, options, code, word)) in enumerate(PROBLEMS.items()):
+        namespace = lab.namespace(f"c{number}")
+        runtime.host.do(*commands)
+        answer = runtime.call("ADD", runtime.conf("10.1.0.0/24", **options), netns=namespace)
+        expect(answer.status == 1 and word in answer.json["msg"], f"{problem}: {answer}")
+        expect(code in (None, answer.code), f"{problem}: expected the code {code}: {answer}")
+        expect(not runtime.ports(), f"{problem}: it left {runtime.ports()}")
+        expect(not runtime.leased(), f"{problem}: it left {runtime.leased()}")
+        expect(set(namespace.links()) == {"lo"}, f"{problem}: {namespace.links()}")
 
 
 CONTRADICTIONS = {
@@ -250,15 +273,15 @@ CONTRADICTIONS = {
 
 
 @needs_vxd
-@cases(contradiction=list(CONTRADICTIONS))
-def test_devices_that_contradict_the_configuration(lab, contradiction):
+def test_devices_that_contradict_the_configuration(lab):
     runtime = alone(lab)
-    commands, word = CONTRADICTIONS[contradiction]
-    runtime.host.do(*commands)
-    before = runtime.host.state()
-    runtime.refused("ADD", runtime.conf("10.1.0.0/24", vni=100, local="192.0.2.1"), word, code=7,
-                    netns=lab.namespace("c1"))
-    expect(runtime.host.state() == before and not runtime.leased(), "it changed something")
+    namespace = lab.namespace("c1")
+    for commands, word in CONTRADICTIONS.values():
+        runtime.host.do(*commands)
+        before = runtime.host.state()
+        runtime.refused("ADD", runtime.conf("10.1.0.0/24", vni=100, local="192.0.2.1"), word, code=7, netns=namespace)
+        expect(runtime.host.state() == before and not runtime.leased(), "it changed something")
+        runtime.host.do(*(f"link del {link['ifname']}" for link in before["link"]))
 
 
 @needs_vxd
@@ -275,7 +298,7 @@ def test_a_wrong_place_for_a_container(lab):
 
 
 CHANGES = {
-    "no address": ("c1 ip addr flush dev eth0", "10.1.0.2/24"),
+    "no address": ("c1 ip addr flush dev eth0", "ADDRESS"),
     "no route": ("c1 ip route del default", "0.0.0.0/0"),
     "down": ("c1 ip link set eth0 down", "down"),
     "another MAC": ("c1 ip link set eth0 address 02:00:00:00:00:99", "02:00:00:00:00:99"),
@@ -288,23 +311,25 @@ CHANGES = {
 
 
 @needs_vxd
-@cases(change=list(CHANGES))
-def test_check_finds_what_is_not_as_add_left_it(lab, change):
+def test_check_finds_what_is_not_as_add_left_it(lab):
     runtime = alone(lab)
     conf = runtime.conf("10.1.0.0/24", isDefaultGateway=True)
-    c1 = CniContainer(lab, runtime, "c1", conf)
-    runtime.check(conf, c1.result, c1.namespace)
-    (port,) = runtime.ports()
-    command, word = CHANGES[change]
-    who, *words = command.split()
-    if who == "c1":
-        c1.namespace.run(*words)
-    elif who == "vxd":
-        runtime.host.do(" ".join(words).replace("PORT", port))
-    else:
-        runtime.host.stop()
-        runtime.host.start()
-    runtime.refused("CHECK", {**conf, "prevResult": c1.result}, word, code=103, netns=c1.namespace)
+    for number, (command, word) in enumerate(CHANGES.values()):
+        c1 = CniContainer(lab, runtime, f"c{number}", conf)
+        options = dict(container=c1.name, netns=c1.namespace)
+        runtime.check(conf, c1.result, **options)
+        (port,) = runtime.ports()
+        who, *words = command.replace("PORT", port).split()
+        if who == "c1":
+            c1.namespace.run(*words)
+        elif who == "vxd":
+            runtime.host.do(" ".join(words))
+        else:
+            runtime.host.stop()
+            runtime.host.start()
+        runtime.refused("CHECK", {**conf, "prevResult": c1.result}, word.replace("ADDRESS", c1.address), code=103,
+                        **options)
+        runtime.delete(conf, **options)
 
 
 @needs_vxd

@@ -88,8 +88,8 @@ class Runtime:
         expect(answer.status == 0 and answer.json is None, f"DEL: {answer}")
         return answer
 
-    def check(self, conf, result, netns, **options):
-        answer = self.call("CHECK", {**conf, "prevResult": result}, netns=netns, **options)
+    def check(self, conf, result, netns, container="c1", **options):
+        answer = self.call("CHECK", {**conf, "prevResult": result}, container, netns, **options)
         expect(answer.status == 0 and answer.json is None, f"CHECK: {answer}")
 
     def ports(self):
