@@ -15,8 +15,8 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
-#include <type_traits>
 
 namespace vx::cni
 {
@@ -78,13 +78,12 @@ bool is_own_netns(const std::string& path)
            own.st_dev == other.st_dev;
 }
 
-void write_sysctl(std::string_view family, std::string_view ifname, std::string_view name, char value)
+// Whether it could be set. Nobody has to know: what is missing shows when an address is refused, or is a courtesy.
+bool write_sysctl(std::string_view family, std::string_view ifname, std::string_view name, char value)
 {
     const File file{
         ::open(fmt::format("/proc/sys/net/{}/conf/{}/{}", family, ifname, name).c_str(), O_WRONLY | O_CLOEXEC)};
-    // What could not be set shows when it is needed; the rest is a courtesy.
-    if (file.get() >= 0 && write(file.get(), &value, 1) != 1)
-        return;
+    return file.get() >= 0 && write(file.get(), &value, 1) == 1;
 }
 
 // A request, and room for its attributes.
