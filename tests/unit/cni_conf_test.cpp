@@ -67,7 +67,7 @@ TEST_CASE("a network configuration is read whole")
 
 TEST_CASE("what a configuration does not say is as vxctl has it")
 {
-    const NetConf conf = parsed({});
+    const NetConf conf = parsed(Json::object());
     CHECK_FALSE(conf.vxlan);
     CHECK_FALSE(conf.mtu);
     CHECK_FALSE(conf.is_gateway);
@@ -83,7 +83,7 @@ TEST_CASE("what runtimes and other plugins add to a configuration is no error")
             {"capabilities", {{"mac", true}}},
             {"ipMasq", false},
             {"cni.dev/anything", Json::array()}});
-    parsed({{"runtimeConfig", {{"portMappings", Json::array()}}}, {"ipam", Json::object()}, {"prevResult", nullptr}});
+    parsed({{"runtimeConfig", {{"portMappings", Json::array()}}}, {"ipam", Json::object()}});
 }
 
 TEST_CASE("a wrong configuration is refused with CNI's code, by name")
