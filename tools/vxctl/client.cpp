@@ -19,25 +19,32 @@ namespace
 
 Error connect_error(const std::string& path, int reason)
 {
-    const std::string option = path == kDefaultSocketPath ? "" : fmt::format(" --socket {}", path);
-    switch (reason) {
-    case ENOENT:
-    case ENOTDIR:
-    case ECONNREFUSED:
-        return error("no vxd is listening on {} (start it with: vxd{})", path, option);
-    case EACCES:
-    case EPERM:
+    if (reason == EACCES || reason == EPERM)
         return error("{} may not be opened by this user; it is for root and for the members of the socket's group "
                      "(try sudo)",
                      path);
-    default:
-        return error("connect to {}: {}", path, std::strerror(reason));
-    }
+    return error("connect to {}: {}", path, std::strerror(reason));
 }
 
 } // namespace
 
+Error no_daemon(const std::string& path)
+{
+    const std::string option = path == kDefaultSocketPath ? "" : fmt::format(" --socket {}", path);
+    return error("no vxd is listening on {} (start it with: vxd{})", path, option);
+}
+
 Result<Client> Client::connect(const std::string& path)
+{
+    auto client = find(path);
+    if (!client)
+        return std::move(client).error();
+    if (!*client)
+        return no_daemon(path);
+    return std::move(**client);
+}
+
+Result<std::optional<Client>> Client::find(const std::string& path)
 {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -53,9 +60,11 @@ Result<Client> Client::connect(const std::string& path)
     do
         status = ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
     while (status != 0 && errno == EINTR);
-    if (status != 0)
-        return connect_error(path, errno);
-    return client;
+    if (status == 0)
+        return std::optional<Client>{std::move(client)};
+    if (errno == ENOENT || errno == ENOTDIR || errno == ECONNREFUSED)
+        return std::optional<Client>{};
+    return connect_error(path, errno);
 }
 
 Client::Client(Client&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}

@@ -1,20 +1,26 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// vxctl's side of the config socket: one request, one answer.
+// The client's side of the config socket, vxctl's and the CNI plugin's: one request, one answer.
 #pragma once
 
 #include "control/wire.h"
 #include "dataplane/net/result.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace vx
 {
 
+// What to say, and to do, where no vxd listens.
+Error no_daemon(const std::string& path);
+
 class Client
 {
 public:
     static Result<Client> connect(const std::string& path);
+    // The same, but nothing where no vxd listens.
+    static Result<std::optional<Client>> find(const std::string& path);
 
     Client(Client&& other) noexcept;
     Client& operator=(Client&&) = delete;
