@@ -2,6 +2,8 @@
 """The CNI plugin, run as a container runtime runs it, with Debian's host-local for the addresses."""
 
 import json
+import os
+import signal
 import threading
 
 from lib.cni import CniContainer, Runtime
@@ -164,19 +166,25 @@ def test_podman(lab):
 @needs_vxd
 def test_many_at_once_make_one_network(lab):
     (runtime, conf), _ = bridged(lab, isGateway=True)
-    namespaces = [lab.namespace(f"c{number}") for number in range(8)]
+    count = 16
+    namespaces = [lab.namespace(f"c{number}") for number in range(count)]
     answers = {}
 
     def call(number):
         answers[number] = runtime.call("ADD", conf, f"c{number}", namespaces[number])
-    threads = [threading.Thread(target=call, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
+    threads = [threading.Thread(target=call, args=(number,)) for number in range(count)]
+    os.kill(runtime.host.pid, signal.SIGSTOP)  # so that all of them ask before the first is answered
+    try:
+        for thread in threads:
+            thread.start()
+        wait_until("all are connected", lambda: runtime.host.connections() >= count, timeout=20)
+    finally:
+        os.kill(runtime.host.pid, signal.SIGCONT)
     for thread in threads:
         thread.join()
     expect(all(answer.status == 0 for answer in answers.values()), [str(answer) for answer in answers.values()])
     addresses = {answer.json["ips"][0]["address"] for answer in answers.values()}
-    expect(len(addresses) == 8 and len(runtime.ports()) == 8, f"{addresses}, {runtime.ports()}")
+    expect(len(addresses) == len(runtime.ports()) == count, f"{addresses}, {runtime.ports()}")
     flood = [entry for entry in runtime.host.fdb() if entry["mac"] == "00:00:00:00:00:00"]
     expect([entry["dst"] for entry in flood] == ["192.0.2.2"], flood)
 

@@ -96,6 +96,11 @@ class VxdHost(Host):
                 total += int(file.read().split()[0])
         return total / 1e9
 
+    def connections(self):
+        """To its socket from its own network namespace, accepted or not."""
+        with self.namespace.entered(), open("/proc/thread-self/net/unix") as file:
+            return sum(line.rstrip().endswith(" " + self.socket) and " 01 " not in line for line in file)
+
     def tail(self, lines=20):
         with open(self.log, errors="replace") as file:
             return f"--- the log of {self.name} ends:\n" + "".join(file.readlines()[-lines:])
