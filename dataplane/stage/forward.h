@@ -24,6 +24,8 @@ inline bool is_frame_too_big(const Packet& packet, LinkId egress, const Context&
     return is_frame_too_big(packet, context.link(egress));
 }
 
+inline void enter_router(Packet& packet, Context& context) noexcept; // route.h
+
 // What is neither for a port nor for one VTEP.
 [[gnu::noinline]] inline void forward_any(Packet& packet, Context& context) noexcept
 {
@@ -43,8 +45,7 @@ inline bool is_frame_too_big(const Packet& packet, LinkId egress, const Context&
             return drop(packet, DropReason::frame_too_big);
         return;
     case Dest::Kind::kLocal:
-        context.routed[context.routed_count++] = &packet;
-        return;
+        return enter_router(packet, context);
     default:
         return;
     }

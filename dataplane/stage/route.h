@@ -9,6 +9,8 @@
 #include "dataplane/stage/lookup.h"
 #include "dataplane/state/neighbor_table.h"
 
+#include <utility>
+
 namespace vx
 {
 
@@ -69,7 +71,7 @@ inline bool is_about_neighbors(Bytes head) noexcept
     if (head.size() >= l3 + sizeof(Ipv4Header) &&
         (load<std::uint32_t>(head.data() + l3 - 2) & 0x00ffffff) == 0x00450008 &&
         load_big<std::uint16_t>(&ip.total_length) == rte_pktmbuf_pkt_len(packet.mbuf) - l3 &&
-        ipv4_checksum_is_right(ip)) [[likely]]
+        ipv4_plain_checksum_is_right(ip)) [[likely]]
         return true;
     return route_check_any(packet, head);
 }
@@ -87,19 +89,19 @@ inline Ipv4Header& inner_ip(const Packet& packet) noexcept
     return *reinterpret_cast<Ipv4Header*>(data_of(packet.mbuf) + sizeof(EthernetHeader));
 }
 
-// A packet on its way through the router: what is looked up for it.
-struct Hop {
-    Packet* packet = nullptr;
-    const Adjacency* adjacency = nullptr;
-    std::uint64_t neighbor = 0; // NeighborTable::key()
-    BucketTable::Home home = 0;
-    std::uint32_t route = 0; // RouteTable::Reader::begin()
-};
+// The beginning: where the longest prefix that matches has its route.
+inline void enter_router(Packet& packet, Context& context) noexcept
+{
+    if (!route_check(packet, head_of(packet.mbuf), context)) [[unlikely]]
+        return;
+    const RouteTable::Reader routes{*context.config.routes};
+    const std::uint32_t* const route = routes.place_of(inner_ip(packet).destination.host());
+    context.routed[context.routed_count++] = {&packet, route};
+}
 
 // RFC 1812 section 5.3: whether the packet may go on by `egress`.
-inline bool may_go_on(Packet& packet, const LinkState& egress) noexcept
+inline bool may_go_on(Packet& packet, const Ipv4Header& ip, const LinkState& egress) noexcept
 {
-    const Ipv4Header& ip = inner_ip(packet);
     if (is_martian_source(ip.source)) [[unlikely]]
         drop(packet, DropReason::martian);
     else if (ip.ttl <= 1) [[unlikely]]
@@ -112,136 +114,145 @@ inline bool may_go_on(Packet& packet, const LinkState& egress) noexcept
 }
 
 // A new Ethernet header and one TTL less: the packet starts anew on the other side of the router.
-inline void enter_next_domain(Packet& packet, LinkId interface, const LinkState& egress, std::uint64_t mac) noexcept
+inline void enter_next_domain(Packet& packet, std::byte* l2, LinkId interface, const LinkState& egress,
+                              std::uint64_t mac) noexcept
 {
-    decrement_ttl(inner_ip(packet));
-    auto& ethernet = *reinterpret_cast<EthernetHeader*>(data_of(packet.mbuf));
-    ethernet.destination = Mac::from_u64(mac);
-    ethernet.source = egress.mac;
+    decrement_ttl(*reinterpret_cast<Ipv4Header*>(l2 + sizeof(EthernetHeader)));
+    // Both addresses, in two stores.
+    static_assert(offsetof(LinkState, mac) + sizeof(std::uint64_t) <= sizeof(LinkState));
+    const auto source = load<std::uint64_t>(&egress.mac);
+    store(l2, __builtin_bswap64(mac << 16) | (source << 48));
+    store(l2 + 8, static_cast<std::uint32_t>(source >> 16));
     packet.in = interface;
     packet.outer_size = 0;
     packet.destination = FdbKey::from_word(FdbKey::domain(egress.bridge).word() | mac);
 }
 
-inline void leave_router(Packet& packet, Dest dest, Context& context) noexcept
+inline void leave_router(Packet& packet, Context& context) noexcept
 {
-    packet.dest = dest;
-    if (dest.kind() == Dest::Kind::kLocal) [[unlikely]]
+    if (packet.dest.kind() == Dest::Kind::kVtep) [[likely]]
+        return prefetch_vtep(packet, context);
+    if (packet.dest.kind() == Dest::Kind::kLocal)
         return drop(packet, DropReason::same_port);
     forward(packet, context);
-    prefetch_vtep(packet, context);
 }
 
-// The end for packets to a next hop, of which the adjacency says all. True for those to a neighbour of their own.
-inline bool go_on(Hop& hop, Context& context) noexcept
-{
-    Packet& packet = *hop.packet;
-    const Adjacency& adjacency = *hop.adjacency;
-    if (adjacency.kind != Adjacency::Kind::kVia) [[unlikely]] {
-        switch (adjacency.kind) {
-        case Adjacency::Kind::kConnected:
-            return true;
-        case Adjacency::Kind::kLocal:
-            punt(packet, PuntReason::kLocal);
-            return false;
-        case Adjacency::Kind::kUnderlay:
-            drop(packet, DropReason::route_to_underlay);
-            return false;
-        case Adjacency::Kind::kMartian:
-            drop(packet, DropReason::martian);
-            return false;
-        default:
-            drop(packet, DropReason::no_route);
-            return false;
-        }
-    }
-    const LinkState& egress = context.link(adjacency.interface);
-    if (!may_go_on(packet, egress)) [[unlikely]]
-        return false;
-    const NextHop next = adjacency.next_hop.load();
-    packet.dest = next.dest;
-    if (!next.is_known()) [[unlikely]]
-        return false;
-    enter_next_domain(packet, adjacency.interface, egress, next.mac);
-    leave_router(packet, next.dest, context);
-    return false;
-}
+// A packet whose next hop is its own destination: what is looked up for it.
+struct Neighbor {
+    Packet* packet;
+    LinkId interface;
+    BucketTable::Home home;
+    std::uint64_t key;
+};
 
-// Whose MAC has to be known: the destination's own.
-inline bool find_neighbor(Hop& hop, Context& context, const BucketTable::Reader& neighbors) noexcept
+// Its MAC has to be known. False if the packet goes nowhere from here.
+inline bool find_neighbor(Neighbor& hop, Packet& packet, const Adjacency& adjacency, Context& context,
+                          const BucketTable::Reader& neighbors) noexcept
 {
-    const LinkId interface = hop.adjacency->interface;
-    if (!may_go_on(*hop.packet, context.link(interface))) [[unlikely]]
+    const Ipv4Header& ip = inner_ip(packet);
+    if (!may_go_on(packet, ip, context.link(adjacency.interface))) [[unlikely]]
         return false;
-    hop.neighbor = NeighborTable::key(interface, inner_ip(*hop.packet).destination.host());
-    hop.home = neighbors.home(hop.neighbor);
+    const std::uint64_t key = NeighborTable::key(adjacency.interface, ip.destination.host());
+    hop = {&packet, adjacency.interface, neighbors.home(key), key};
     neighbors.prefetch(hop.home);
     return true;
 }
 
-inline bool take_neighbor(Hop& hop, Context& context, const BucketTable::Reader& neighbors) noexcept
+// And its place. False as above.
+inline bool take_neighbor(const Neighbor& hop, Context& context, const BucketTable::Reader& neighbors) noexcept
 {
     Packet& packet = *hop.packet;
-    const std::uint64_t neighbor = neighbors.find(hop.neighbor, hop.home).value;
+    const std::uint64_t neighbor = neighbors.find(hop.key, hop.home).value;
     if (neighbor == 0) [[unlikely]] {
         punt(packet, PuntReason::kUnresolved);
         return false;
     }
-    const LinkId interface = hop.adjacency->interface;
-    enter_next_domain(packet, interface, context.link(interface), NeighborTable::mac_of(neighbor).to_u64());
+    enter_next_domain(packet, data_of(packet.mbuf), hop.interface, context.link(hop.interface),
+                      NeighborTable::mac_of(neighbor).to_u64());
     packet.destination_home = context.fdb.home(packet.destination.word());
     context.fdb.prefetch(packet.destination_home);
     return true;
 }
 
-// Keeps those hops that are not done with.
-template <typename Stage>
-[[gnu::always_inline]] inline std::size_t sweep_hops(std::span<Hop> hops, Stage&& stage) noexcept
-{
-    std::size_t kept = 0;
-    for (Hop& hop : hops)
-        if (stage(hop))
-            hops[kept++] = hop;
-    return kept;
-}
-
-[[gnu::noinline]] inline void route_to_neighbors(std::span<Hop> hops, Context& context) noexcept
+// The packets of some routes that name no next hop.
+[[gnu::noinline]] inline void route_to_neighbors(std::span<const Adjacency* const> adjacencies,
+                                                 std::span<Packet* const> packets, Context& context) noexcept
 {
     const BucketTable::Reader neighbors{*context.config.neighbors};
-    hops = hops.first(sweep_hops(hops, [&](Hop& hop) { return find_neighbor(hop, context, neighbors); }));
-    hops = hops.first(sweep_hops(hops, [&](Hop& hop) { return take_neighbor(hop, context, neighbors); }));
-    for (const Hop& hop : hops) {
-        lookup_destination(*hop.packet, context);
-        leave_router(*hop.packet, hop.packet->dest, context);
+    std::array<Neighbor, kBurst> hops;
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < packets.size(); ++i)
+        count += find_neighbor(hops[count], *packets[i], *adjacencies[i], context, neighbors) ? 1U : 0U;
+    std::array<Packet*, kBurst> known;
+    std::size_t known_count = 0;
+    for (const Neighbor& hop : std::span{hops}.first(count))
+        if (take_neighbor(hop, context, neighbors))
+            known[known_count++] = hop.packet;
+    for (Packet* const packet : std::span{known}.first(known_count)) {
+        lookup_destination(*packet, context);
+        leave_router(*packet, context);
     }
+}
+
+// A route that leads nowhere.
+[[gnu::noinline]] inline void end_route(Packet& packet, Adjacency::Kind kind) noexcept
+{
+    switch (kind) {
+    case Adjacency::Kind::kLocal:
+        return punt(packet, PuntReason::kLocal);
+    case Adjacency::Kind::kUnderlay:
+        return drop(packet, DropReason::route_to_underlay);
+    case Adjacency::Kind::kMartian:
+        return drop(packet, DropReason::martian);
+    default:
+        return drop(packet, DropReason::no_route);
+    }
+}
+
+// Of a next hop the adjacency says all.
+inline void take_next_hop(Packet& packet, const Adjacency& adjacency, Context& context) noexcept
+{
+    std::byte* const l2 = data_of(packet.mbuf);
+    const LinkState& egress = context.link(adjacency.interface);
+    if (!may_go_on(packet, *reinterpret_cast<const Ipv4Header*>(l2 + sizeof(EthernetHeader)), egress)) [[unlikely]]
+        return;
+    const NextHop next = adjacency.next_hop.load();
+    packet.dest = next.dest;
+    if (!next.is_known()) [[unlikely]]
+        return;
+    enter_next_domain(packet, l2, adjacency.interface, egress, next.mac);
+    leave_router(packet, context);
 }
 
 [[gnu::noinline]] inline void route_collected(Context& context) noexcept
 {
-    std::array<Hop, kBurst> hops;
-    std::size_t count = 0;
-    const RouteTable::Reader routes{*context.config.routes};
-    const SharedArray<Adjacency>::Rows adjacencies{context.config.adjacencies};
-    for (std::size_t i = 0; i < context.routed_count; ++i) {
-        Packet& packet = *context.routed[i];
-        if (!route_check(packet, head_of(packet.mbuf), context)) [[unlikely]]
-            continue;
-        hops[count].packet = &packet;
-        hops[count].route = routes.begin(inner_ip(packet).destination.host());
-        ++count;
+    const SharedArray<Adjacency>::Rows rows{context.config.adjacencies};
+    std::array<const Adjacency*, kBurst> adjacencies;
+    const std::size_t count = std::exchange(context.routed_count, 0);
+    for (std::size_t i = 0; i < count; ++i) {
+        adjacencies[i] = &rows[*context.routed[i].route];
+        rte_prefetch0(adjacencies[i]);
     }
-    context.routed_count = 0;
-    const std::span<Hop> routed{hops.data(), count};
-    for (Hop& hop : routed) {
-        hop.adjacency = &adjacencies[routes.end(hop.route, inner_ip(*hop.packet).destination.host())];
-        rte_prefetch0(hop.adjacency);
+    std::array<Packet*, kBurst> to_neighbors;
+    std::size_t neighbor_count = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        Packet& packet = *context.routed[i].packet;
+        const Adjacency& adjacency = *adjacencies[i];
+        if (adjacency.kind == Adjacency::Kind::kVia) [[likely]] {
+            take_next_hop(packet, adjacency, context);
+        } else if (adjacency.kind == Adjacency::Kind::kConnected) {
+            adjacencies[neighbor_count] = &adjacency;
+            to_neighbors[neighbor_count++] = &packet;
+        } else {
+            end_route(packet, adjacency.kind);
+        }
     }
-    const std::size_t to_neighbors = sweep_hops(routed, [&](Hop& hop) { return go_on(hop, context); });
-    if (to_neighbors != 0)
-        route_to_neighbors(routed.first(to_neighbors), context);
+    if (neighbor_count != 0)
+        route_to_neighbors(std::span{adjacencies}.first(neighbor_count), std::span{to_neighbors}.first(neighbor_count),
+                           context);
 }
 
-// Those that forward() has collected.
+// Those that enter_router() has collected.
 inline void route(Context& context) noexcept
 {
     if (context.routed_count != 0)
