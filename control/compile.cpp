@@ -6,8 +6,8 @@
 namespace vx
 {
 
-Compiler::Compiler(const Model& model, const VtepRegistry& vteps, MacOf mac_of)
-    : model_(model), vteps_(vteps), mac_of_(std::move(mac_of))
+Compiler::Compiler(const Model& model, const VtepRegistry& vteps, Adjacencies& adjacencies, MacOf mac_of)
+    : model_(model), vteps_(vteps), adjacencies_(adjacencies), mac_of_(std::move(mac_of))
 {
 }
 
@@ -154,7 +154,7 @@ void Compiler::compile_link(LinkId id)
 {
     const Link* const link = model_.find(id);
     LinkState& state = config_.links.edit(id.value);
-    state = LinkState{};
+    const BridgeId old_domain = std::exchange(state, {}).bridge;
     if (link == nullptr)
         return;
     state.mac = link->mac;
@@ -163,6 +163,7 @@ void Compiler::compile_link(LinkId id)
     const bool is_up = link->is_up && (interface == nullptr || interface->is_up);
     if (is_up)
         state.bridge = model_.domain_of(*link);
+    is_routing_stale_ |= state.bridge != old_domain && model_.has_route(id); // where next hops' MACs are looked up
     if (const VxlanSettings* vxlan = link->vxlan()) {
         state.role = LinkState::Role::kVxlan;
         state.learns = vxlan->learning;
@@ -296,11 +297,12 @@ void Compiler::compile_routing()
 {
     config_.local_v4.clear();
     config_.local_v6.clear();
-    config_.adjacencies = SharedArray<Adjacency>{1};
+    adjacencies_.clear();
     routes_.clear();
     add_martians();
     add_addresses();
     add_routes();
+    config_.adjacencies = adjacencies_.rows();
     config_.routes = RouteTable::build(routes_);
 }
 
@@ -320,10 +322,11 @@ void Compiler::add_addresses()
         if (address.is_v6())
             continue; // inner IPv6 is bridged, not routed
         const bool is_underlay = model_.is_underlay(link);
-        add_route(prefix.network(), {is_underlay ? Adjacency::Kind::kUnderlay : Adjacency::Kind::kConnected, id, 0});
+        using Kind = Adjacency::Kind;
+        add_route(prefix.network(), is_underlay ? Kind::kUnderlay : Kind::kConnected, id);
         if (const auto broadcast = prefix.broadcast())
-            add_route({*broadcast, 32}, {Adjacency::Kind::kBroadcast, id, 0});
-        add_route({address, 32}, {is_underlay ? Adjacency::Kind::kUnderlay : Adjacency::Kind::kLocal, id, 0});
+            add_route({*broadcast, 32}, Kind::kBroadcast, id);
+        add_route({address, 32}, is_underlay ? Kind::kUnderlay : Kind::kLocal, id);
     }
 }
 
@@ -336,12 +339,12 @@ void Compiler::add_routes()
             continue;
         if (prefix.length() == 32 && model_.owner_of(prefix.address()) != nullptr)
             continue;
-        Adjacency adjacency{Adjacency::Kind::kConnected, route.link, 0};
         if (model_.is_underlay(link))
-            adjacency.kind = Adjacency::Kind::kUnderlay;
+            add_route(prefix, Adjacency::Kind::kUnderlay, route.link);
         else if (route.via)
-            adjacency = {Adjacency::Kind::kVia, route.link, route.via->v4_host()};
-        add_route(prefix, adjacency);
+            add_route(prefix, Adjacency::Kind::kVia, route.link, route.via->v4_host());
+        else
+            add_route(prefix, Adjacency::Kind::kConnected, route.link);
     }
 }
 
@@ -349,19 +352,19 @@ void Compiler::add_routes()
 void Compiler::add_martians()
 {
     for (const char* text : {"0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32"})
-        add_route(*IpPrefix::parse(text), {Adjacency::Kind::kMartian, kNoLink, 0});
+        add_route(*IpPrefix::parse(text), Adjacency::Kind::kMartian, kNoLink);
 }
 
-void Compiler::add_route(const IpPrefix& prefix, const Adjacency& adjacency)
+void Compiler::add_route(const IpPrefix& prefix, Adjacency::Kind kind, LinkId link, std::uint32_t via)
 {
-    const std::size_t number = config_.adjacencies.size();
-    routes_.push_back({prefix.address().v4_host(), prefix.length(), static_cast<std::uint32_t>(number)});
-    config_.adjacencies.edit(number) = adjacency;
+    const BridgeId domain = link.is_none() ? kNoBridge : config_.links[link.value].bridge;
+    routes_.push_back({prefix.address().v4_host(), prefix.length(), adjacencies_.number_of(kind, link, via, domain)});
 }
 
-std::unique_ptr<ForwardingConfig> compile(const Model& model, const VtepRegistry& vteps, MacOf mac_of)
+std::unique_ptr<ForwardingConfig> compile(const Model& model, const VtepRegistry& vteps, Adjacencies& adjacencies,
+                                          MacOf mac_of)
 {
-    return Compiler{model, vteps, std::move(mac_of)}.update({});
+    return Compiler{model, vteps, adjacencies, std::move(mac_of)}.update({});
 }
 
 } // namespace vx

@@ -4,6 +4,7 @@
 // model. It fills all but what the Dataplane adds when it publishes (ports, queues, tables).
 #pragma once
 
+#include "control/adjacencies.h"
 #include "control/model.h"
 #include "control/vteps.h"
 #include "dataplane/state/forwarding_config.h"
@@ -24,8 +25,8 @@ using MacOf = std::function<std::optional<Mac>(const NeighborKey&)>;
 class Compiler
 {
 public:
-    // Model and registry have to outlive it.
-    Compiler(const Model& model, const VtepRegistry& vteps, MacOf mac_of);
+    // Model, registry and adjacencies have to outlive it.
+    Compiler(const Model& model, const VtepRegistry& vteps, Adjacencies& adjacencies, MacOf mac_of);
 
     // The model has changed since it was like this.
     void note(const ModelDiff& before);
@@ -53,7 +54,7 @@ private:
     void add_addresses();
     void add_routes();
     void add_martians();
-    void add_route(const IpPrefix& prefix, const Adjacency& adjacency);
+    void add_route(const IpPrefix& prefix, Adjacency::Kind kind, LinkId link, std::uint32_t via = 0);
     void compare_next_hops();
     bool concerns_underlay(const ModelDiff& before) const;
     bool concerns_routing(const ModelDiff& before) const;
@@ -62,6 +63,7 @@ private:
 
     const Model& model_;
     const VtepRegistry& vteps_;
+    Adjacencies& adjacencies_;
     const MacOf mac_of_;
     ForwardingConfig config_;
     std::vector<std::optional<NeighborKey>> next_hop_of_; // by VtepId
@@ -81,6 +83,7 @@ private:
 };
 
 // All at once.
-std::unique_ptr<ForwardingConfig> compile(const Model& model, const VtepRegistry& vteps, MacOf mac_of);
+std::unique_ptr<ForwardingConfig> compile(const Model& model, const VtepRegistry& vteps, Adjacencies& adjacencies,
+                                          MacOf mac_of);
 
 } // namespace vx

@@ -27,7 +27,8 @@ Controller::Controller(Dataplane& dataplane, Options options)
           .dropped = [this](LinkId in) { dataplane_.count_drop(in, DropReason::neighbor_unresolved); },
       }),
       host_stack_(model_, resolver_, [this](LinkId link, const std::vector<std::byte>& frame) { send(link, frame); }),
-      compiler_(model_, vteps_, [this](const NeighborKey& key) { return known_mac(key); }),
+      adjacencies_(dataplane_.neighbors(), dataplane_.fdb()),
+      compiler_(model_, vteps_, adjacencies_, [this](const NeighborKey& key) { return known_mac(key); }),
       learned_(std::size_t{std::numeric_limits<std::uint16_t>::max()} + 1)
 {
     dataplane_.set_now(now_seconds());
@@ -283,10 +284,12 @@ void Controller::update_neighbor(const NeighborKey& key)
     if (!mac && old != routed_neighbors_.end()) {
         dataplane_.neighbors().erase(key.first, key.second.v4_host());
         routed_neighbors_.erase(old);
+        adjacencies_.note(key);
     } else if (mac && (old == routed_neighbors_.end() || old->second != *mac)) {
         needs_refresh_ |= dataplane_.neighbors().set(key.first, key.second.v4_host(), *mac, now_seconds()) ==
                           NeighborTable::Change::kRebuilt;
         routed_neighbors_[key] = *mac;
+        adjacencies_.note(key);
     }
 }
 
@@ -335,6 +338,7 @@ void Controller::set_fdb(FdbKey key, Dest dest)
         }
         needs_refresh_ |= change == Fdb::Change::kRebuilt;
     }
+    adjacencies_.note(key);
     learned_[key.bridge().value] += dest.has(Dest::kLearned) ? 1 : 0;
     learned_[key.bridge().value] -= old.has(Dest::kLearned) ? 1 : 0;
     if (dest.kind() == Dest::Kind::kVtep)

@@ -78,6 +78,7 @@ private:
     VtepRegistry vteps_;
     Resolver resolver_;
     HostStack host_stack_;
+    Adjacencies adjacencies_;
     Compiler compiler_;
     struct OwnMac { // a kLocal entry that is in the FDB
         FdbKey key;

@@ -47,8 +47,9 @@ bool Transmitter::open(rte_mbuf* mbuf, LinkId link, Context& context) noexcept
     }
     open_dest_ = Dest::port(link);
     open_ = &buffers_[port.slot];
-    if (open_->link.is_none()) {
+    if (open_->port == nullptr) {
         open_->link = link;
+        open_->port = port.port;
         used_.push_back(open_);
     }
     return true;
@@ -64,7 +65,7 @@ static DropReason refusal(const rte_mbuf* frame, const LinkState& link) noexcept
 void Transmitter::flush(Buffer& buffer, Context& context) noexcept
 {
     const LinkId link = buffer.link;
-    const std::uint16_t sent = context.link(link).port->tx(worker_, {buffer.frames.data(), buffer.count});
+    const std::uint16_t sent = buffer.port->tx(worker_, {buffer.frames.data(), buffer.count});
     for (std::size_t i = sent; i < buffer.count; ++i) { // what a port does not take lies at the end, and is still ours
         buffer.bytes -= rte_pktmbuf_pkt_len(buffer.frames[i]);
         discard(buffer.frames[i], link, refusal(buffer.frames[i], context.link(link)), context);
@@ -81,7 +82,7 @@ void Transmitter::flush(Context& context) noexcept
     for (Buffer* buffer : used_) {
         if (buffer->count != 0)
             flush(*buffer, context);
-        buffer->link = kNoLink;
+        buffer->port = nullptr;
     }
     used_.clear();
     open_dest_ = Dest{};

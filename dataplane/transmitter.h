@@ -28,9 +28,16 @@ public:
     // Carries out a packet's Dest. The frame may still wait in a buffer until flush(), which ends every turn.
     void transmit(Packet& packet, Context& context) noexcept
     {
-        if (packet.dest != open_dest_ || has_partial_checksum(packet.mbuf)) [[unlikely]]
-            return carry_out(packet, context);
-        append(packet.mbuf, context);
+        if (packet.dest == open_dest_ && !has_partial_checksum(packet.mbuf)) [[likely]]
+            return append(*open_, packet.mbuf, context);
+        // Or to another port that was sent to in this turn.
+        if (packet.dest.kind() == Dest::Kind::kPort && !has_partial_checksum(packet.mbuf)) {
+            const LinkState& link = context.link(packet.dest.link());
+            Buffer& buffer = buffers_[link.slot];
+            if (link.port != nullptr && buffer.port == link.port)
+                return append(buffer, packet.mbuf, context);
+        }
+        carry_out(packet, context);
     }
     void flush(Context& context) noexcept;
 
@@ -42,9 +49,9 @@ public:
     void send(rte_mbuf* mbuf, LinkId link, Context& context) noexcept
     {
         if (Dest::port(link) == open_dest_ && !has_partial_checksum(mbuf))
-            append(mbuf, context);
+            append(*open_, mbuf, context);
         else if (open(mbuf, link, context))
-            append(mbuf, context);
+            append(*open_, mbuf, context);
     }
 
 private:
@@ -52,12 +59,12 @@ private:
         std::uint32_t bytes = 0; // of all of them
         std::array<rte_mbuf*, kBurst> frames;
         std::uint32_t count = 0;
-        LinkId link; // whose it is in this turn; none until something is sent there
+        LinkId link;          // whose it is in this turn
+        Port* port = nullptr; // and its port; null until something is sent there
     };
 
-    void append(rte_mbuf* mbuf, Context& context) noexcept
+    void append(Buffer& buffer, rte_mbuf* mbuf, Context& context) noexcept
     {
-        Buffer& buffer = *open_;
         const std::size_t count = buffer.count;
         buffer.frames[count] = mbuf;
         buffer.bytes += rte_pktmbuf_pkt_len(mbuf);

@@ -183,7 +183,11 @@ void Scene::add_routes()
     std::vector<RouteTable::Route> routes;
     for (std::size_t k = 0; k < options_.fdb_entries; ++k) {
         routes.push_back({routed_address(k), 32, static_cast<std::uint32_t>(config_.adjacencies.size())});
-        config_.adjacencies.edit(config_.adjacencies.size()) = {Adjacency::Kind::kVia, vxlan(0), routed_address(k)};
+        Adjacency& adjacency = config_.adjacencies.edit(config_.adjacencies.size());
+        adjacency.kind = Adjacency::Kind::kVia;
+        adjacency.interface = vxlan(0);
+        adjacency.via = routed_address(k);
+        adjacency.next_hop.store({far_mac(k).to_u64(), fdb_.find({domain(0), far_mac(k)}).without_flags()});
         neighbors_.set(vxlan(0), routed_address(k), far_mac(k), 1);
     }
     config_.routes = RouteTable::build(routes);

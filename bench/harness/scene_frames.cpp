@@ -104,10 +104,9 @@ void Scene::fill_mbufs()
     for (Draw& draw : draws_) {
         write(frame.data(), draw);
         std::byte* const l3 = frame.data() + kL3;
-        if (has_outer || options_.way == Way::kRoute) {
+        if (has_outer ? options_.underlay == Family::kIpv4 : options_.way == Way::kRoute) {
             store(l3 + 10, std::uint16_t{0});
-            if (!has_outer || options_.underlay == Family::kIpv4)
-                draw.outer_checksum = checksum_finish(checksum_add(0, l3, sizeof(Ipv4Header)));
+            draw.outer_checksum = checksum_finish(checksum_add(0, l3, sizeof(Ipv4Header)));
         }
         if (has_outer && (options_.udp_checksum || options_.underlay == Family::kIpv6)) {
             const std::size_t l4 = head_size_ - sizeof(VxlanHeader) - sizeof(UdpHeader);

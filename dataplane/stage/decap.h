@@ -26,12 +26,16 @@ inline bool is_local_address(const ForwardingConfig& config, Bytes head, bool is
     return std::find(config.local_v6.begin(), config.local_v6.end(), address) != config.local_v6.end();
 }
 
+inline bool is_udp_checksum_verified(const rte_mbuf* mbuf) noexcept // by the port
+{
+    return (mbuf->ol_flags & RTE_MBUF_F_RX_OUTER_L4_CKSUM_MASK) == RTE_MBUF_F_RX_OUTER_L4_CKSUM_GOOD;
+}
+
 // A non-zero UDP checksum is verified (RFC 7348 section 5), unless the port has done it.
 [[gnu::noinline]] inline bool udp_checksum_is_right(const rte_mbuf* mbuf, Family family, std::size_t l4_offset,
                                                     std::uint16_t udp_length) noexcept
 {
-    const bool is_verified = (mbuf->ol_flags & RTE_MBUF_F_RX_OUTER_L4_CKSUM_MASK) == RTE_MBUF_F_RX_OUTER_L4_CKSUM_GOOD;
-    if (is_verified || has_partial_checksum(mbuf)) // by the port; or left partial by a sender on this machine
+    if (is_udp_checksum_verified(mbuf) || has_partial_checksum(mbuf)) // left partial by a sender on this machine
         return true;
     const Bytes head = head_of(mbuf);
     constexpr std::size_t l3 = sizeof(EthernetHeader);
@@ -39,6 +43,17 @@ inline bool is_local_address(const ForwardingConfig& config, Bytes head, bool is
                                      ? pseudo_sum_v6(header_at<Ipv6Header>(head, l3), ip_protocol::kUdp, udp_length)
                                      : pseudo_sum_v4(header_at<Ipv4Header>(head, l3), ip_protocol::kUdp, udp_length);
     return checksum_is_right(checksum_add(pseudo, mbuf, l4_offset, udp_length));
+}
+
+// The same of a plain frame: it ends with its UDP packet, and this follows the IP addresses, which begin its pseudo
+// header and are summed with it.
+inline bool plain_udp_checksum_is_right(const rte_mbuf* mbuf, std::size_t addresses, std::size_t l4) noexcept
+{
+    if (is_udp_checksum_verified(mbuf)) [[unlikely]]
+        return true;
+    const std::size_t size = rte_pktmbuf_pkt_len(mbuf);
+    const std::uint32_t pseudo = ip_protocol::kUdp + static_cast<std::uint32_t>(size - l4);
+    return checksum_add(__builtin_bswap32(pseudo), mbuf, addresses, size - addresses) % 0xffff == 0; // it is not zero
 }
 
 // A partial checksum of the inner packet keeps its place; one of the outer UDP header goes away with it.
@@ -93,10 +108,11 @@ inline bool is_plain_v4(const rte_mbuf* mbuf, const Ingress& expected) noexcept
     const auto transport = load<std::uint32_t>(&ip.fragment) & 0xff00ff3f;
     if ((load<std::uint64_t>(head.data()) << 16) != expected.mac || type != 0x00450008 || transport != 0x11000000 ||
         load<std::uint32_t>(&ip.destination) != expected.address_v4 || !is_plain_udp(mbuf, head, l4, expected) ||
-        load_big<std::uint16_t>(&ip.total_length) != rte_pktmbuf_pkt_len(mbuf) - l3 || !ipv4_checksum_is_right(ip))
+        load_big<std::uint16_t>(&ip.total_length) != rte_pktmbuf_pkt_len(mbuf) - l3 ||
+        !ipv4_plain_checksum_is_right(ip))
         return false;
     const auto& udp = header_at<UdpHeader>(head, l4);
-    return udp.checksum == Be16{0} || udp_checksum_is_right(mbuf, Family::kIpv4, l4, udp.length.host());
+    return udp.checksum == Be16{0} || plain_udp_checksum_is_right(mbuf, l3 + offsetof(Ipv4Header, source), l4);
 }
 
 inline bool is_plain_v6(const rte_mbuf* mbuf, const Ingress& expected) noexcept
@@ -114,7 +130,7 @@ inline bool is_plain_v6(const rte_mbuf* mbuf, const Ingress& expected) noexcept
         load_big<std::uint16_t>(&ip.payload_length) != rte_pktmbuf_pkt_len(mbuf) - l4)
         return false;
     const auto& udp = header_at<UdpHeader>(head, l4);
-    return udp.checksum == Be16{0} || udp_checksum_is_right(mbuf, Family::kIpv6, l4, udp.length.host());
+    return udp.checksum == Be16{0} || plain_udp_checksum_is_right(mbuf, l3 + offsetof(Ipv6Header, source), l4);
 }
 
 [[gnu::noinline]] inline void decap_any(Packet& packet, Context& context) noexcept

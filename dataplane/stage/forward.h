@@ -14,11 +14,17 @@ inline bool is_reserved_group(FdbKey destination) noexcept
     return (destination.word() & 0xfffffffffff0ULL) == 0x0180c2000000ULL;
 }
 
-inline bool is_frame_too_big(const Packet& packet, LinkId egress, const Context& context) noexcept
+inline bool is_frame_too_big(const Packet& packet, const LinkState& egress) noexcept
 {
     const std::size_t header = sizeof(EthernetHeader) + packet.tag_size;
-    return rte_pktmbuf_pkt_len(packet.mbuf) > header + context.link(egress).mtu;
+    return rte_pktmbuf_pkt_len(packet.mbuf) > header + egress.mtu;
 }
+inline bool is_frame_too_big(const Packet& packet, LinkId egress, const Context& context) noexcept
+{
+    return is_frame_too_big(packet, context.link(egress));
+}
+
+inline void enter_router(Packet& packet, Context& context) noexcept; // route.h
 
 // What is neither for a port nor for one VTEP.
 [[gnu::noinline]] inline void forward_any(Packet& packet, Context& context) noexcept
@@ -39,8 +45,7 @@ inline bool is_frame_too_big(const Packet& packet, LinkId egress, const Context&
             return drop(packet, DropReason::frame_too_big);
         return;
     case Dest::Kind::kLocal:
-        context.routed[context.routed_count++] = &packet;
-        return;
+        return enter_router(packet, context);
     default:
         return;
     }

@@ -91,8 +91,12 @@ struct Context {
     Transmitter& transmitter;
     std::uint32_t now; // seconds, monotonic
     Ingress ingress;
-    // Of the burst, those for a gateway: forward() collects them, route() takes them.
-    std::array<Packet*, kBurst> routed;
+    // Of the burst, those for a gateway: enter_router() collects them, route() takes them.
+    struct Routed {
+        Packet* packet;
+        const std::uint32_t* route; // where its number stands
+    };
+    std::array<Routed, kBurst> routed;
     std::size_t routed_count = 0;
 
     // Before every burst.

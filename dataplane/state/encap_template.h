@@ -60,6 +60,8 @@ public:
     bool takes(std::uint32_t inner_size) const noexcept { return inner_size <= longest_; }
     // The same, and write_plain() is enough: IPv4 without a UDP checksum.
     bool is_plain_for(std::uint32_t inner_size) const noexcept { return inner_size <= plain_longest_; }
+    // The same of write_v6(): IPv6, and few bytes to be summed.
+    bool is_plain_v6_for(std::uint32_t inner_size) const noexcept { return inner_size <= plain_v6_longest_; }
 
     // True if an outer packet's source address, as it lies in its IP header, is this VTEP's.
     bool is_from(const void* source, Family family) const noexcept
@@ -87,33 +89,29 @@ public:
         store_big(l4 + offsetof(UdpHeader, length), static_cast<std::uint16_t>(inner_size + kUdpOverhead));
     }
 
+    // The same of kOuterSizeV6 bytes, the outer checksum included. `payload_sum` is the running sum of the inner frame.
+    // Precondition: it is an IPv6 tunnel that takes the frame.
+    void write_v6(std::byte* out, std::uint32_t inner_size, std::uint32_t flow_hash, std::uint8_t ecn,
+                  std::uint64_t payload_sum) const noexcept
+    {
+        copy<0, 32, kOuterSizeV6 - 32>(out);
+        std::byte* const l3 = out + sizeof(EthernetHeader);
+        store_big(l3, load_big<std::uint32_t>(header_.data() + sizeof(EthernetHeader)) | (std::uint32_t{ecn} << 20));
+        store_big(l3 + offsetof(Ipv6Header, payload_length), static_cast<std::uint16_t>(inner_size + kUdpOverhead));
+        write_udp(l3 + sizeof(Ipv6Header), inner_size, flow_hash, payload_sum);
+    }
+
     // Writes size() bytes, for any template. `payload_sum` is the running sum of the inner frame if
     // needs_payload_sum().
     void write(std::byte* out, std::size_t inner_size, std::uint32_t flow_hash, std::uint8_t ecn,
                std::uint64_t payload_sum) const noexcept
     {
-        const auto udp_size = static_cast<std::uint16_t>(inner_size + kUdpOverhead);
-        std::byte* l4 = nullptr;
-        if (remote_.is_v4()) {
-            write_plain(out, static_cast<std::uint32_t>(inner_size), flow_hash, ecn);
-            l4 = out + sizeof(EthernetHeader) + sizeof(Ipv4Header);
-        } else {
-            copy<0, 32, kOuterSizeV6 - 32>(out);
-            auto& ip = *reinterpret_cast<Ipv6Header*>(out + sizeof(EthernetHeader));
-            store_big(&ip.payload_length, udp_size);
-            store_big(&ip,
-                      load_big<std::uint32_t>(header_.data() + sizeof(EthernetHeader)) | (std::uint32_t{ecn} << 20));
-            l4 = out + sizeof(EthernetHeader) + sizeof(Ipv6Header);
-        }
-        auto& udp = *reinterpret_cast<UdpHeader*>(l4);
-        store_big(&udp.source_port, source_port(flow_hash));
-        store_big(&udp.length, udp_size);
-        if (udp_checksum_) {
-            // Pseudo header and VXLAN header are in udp_sum_; the length counts twice, in UDP and pseudo header.
-            const std::uint64_t sum = std::uint64_t{udp_sum_} + load<std::uint16_t>(&udp.source_port) +
-                                      2ULL * load<std::uint16_t>(&udp.length);
-            store(&udp.checksum, checksum_finish_udp(checksum_carry(sum, payload_sum)));
-        }
+        const auto size = static_cast<std::uint32_t>(inner_size);
+        if (remote_.is_v6())
+            return write_v6(out, size, flow_hash, ecn, payload_sum);
+        write_plain(out, size, flow_hash, ecn);
+        if (udp_checksum_)
+            write_udp(out + sizeof(EthernetHeader) + sizeof(Ipv4Header), size, flow_hash, payload_sum);
     }
 
 private:
@@ -125,6 +123,19 @@ private:
     static constexpr std::size_t kRemoteV4 = sizeof(EthernetHeader) + offsetof(Ipv4Header, destination);
 
     EncapTemplate(LinkId vxlan, const IpAddress& remote); // with as much of the header as is_from() reads
+
+    // What differs from frame to frame in the UDP header, the checksum included.
+    void write_udp(std::byte* l4, std::uint32_t inner_size, std::uint32_t flow_hash,
+                   std::uint64_t payload_sum) const noexcept
+    {
+        const std::uint16_t port = __builtin_bswap16(source_port(flow_hash));
+        const std::uint16_t size = __builtin_bswap16(static_cast<std::uint16_t>(inner_size + kUdpOverhead));
+        // Pseudo header and VXLAN header are in udp_sum_; the length counts twice, in UDP and pseudo header.
+        const std::uint64_t sum = std::uint64_t{udp_sum_} + port + 2ULL * size;
+        store(l4 + offsetof(UdpHeader, source_port), port);
+        store(l4 + offsetof(UdpHeader, length), size);
+        store(l4 + offsetof(UdpHeader, checksum), checksum_finish_udp(checksum_carry(sum, payload_sum)));
+    }
 
     // In vectors of 32 bytes, that overlap.
     template <std::size_t... Offsets>
@@ -148,6 +159,7 @@ private:
     std::uint32_t longest_ = 0; // inner frame, bytes
     std::uint32_t udp_sum_ = 0; // of pseudo header, destination port and VXLAN header, folded
     IpAddress remote_;
+    std::uint32_t plain_v6_longest_ = 0; // inner frame for which is_plain_v6_for(), bytes; 0: none
 };
 static_assert(sizeof(EncapTemplate) == 128);
 

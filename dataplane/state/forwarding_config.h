@@ -6,6 +6,7 @@
 
 #include "dataplane/net/ip.h"
 #include "dataplane/net/mac.h"
+#include "dataplane/state/adjacency.h"
 #include "dataplane/state/bucket_table.h"
 #include "dataplane/state/encap_template.h"
 #include "dataplane/state/ids.h"
@@ -54,22 +55,6 @@ struct BridgeState {
 struct VxlanListener {
     std::uint16_t udp_port = 0;
     VniMap vnis;
-};
-
-// What a route leads to. Index: the route table's result.
-struct Adjacency {
-    enum class Kind : std::uint8_t {
-        kNone,
-        kLocal,     // one of our own addresses
-        kConnected, // the destination itself is a neighbour on `interface`
-        kVia,       // the neighbour `via` on `interface`
-        kUnderlay,  // out of an underlay port
-        kBroadcast, // a subnet's broadcast address; not routed (RFC 2644)
-        kMartian,   // an address that is nobody's
-    };
-    Kind kind = Kind::kNone;
-    LinkId interface;      // a bridge or VXLAN device
-    std::uint32_t via = 0; // host order
 };
 
 // One receive queue of one port, polled by one worker.

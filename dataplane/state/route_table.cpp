@@ -23,10 +23,11 @@ std::size_t RouteTable::descend(std::size_t at)
 {
     const std::uint32_t entry = words_[at];
     if ((entry & kChunk) != 0)
-        return chunk_at(entry);
+        return entry & ~kChunk;
     const std::size_t begin = words_.size();
     words_.resize(begin + kChunkSize, entry);
-    words_[at] = kChunk | static_cast<std::uint32_t>((begin - kRoots) / kChunkSize);
+    assert(begin < kChunk);
+    words_[at] = kChunk | static_cast<std::uint32_t>(begin);
     return begin;
 }
 

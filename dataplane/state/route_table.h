@@ -26,24 +26,40 @@ public:
     // Of two routes with one prefix the later counts.
     static std::shared_ptr<const RouteTable> build(std::span<const Route> routes);
 
-    // The result of the longest prefix that the address (host order) lies in; 0: none.
-    std::uint32_t find(std::uint32_t address) const noexcept
+    // The table as a reader keeps it over a burst: place_of() every address, then read the places, so that misses
+    // overlap. For as long as the table lives.
+    class Reader
     {
-        std::uint32_t entry = words_[address >> 16];
-        if ((entry & kChunk) != 0)
-            entry = words_[chunk_at(entry) + ((address >> 8) & 0xff)];
-        if ((entry & kChunk) != 0)
-            entry = words_[chunk_at(entry) + (address & 0xff)];
-        return entry;
-    }
+    public:
+        explicit Reader(const RouteTable& table) : words_(table.words_.data()) {}
+
+        // Where the result of the longest prefix that the address (host order) lies in stands; it is asked for.
+        const std::uint32_t* place_of(std::uint32_t address) const noexcept
+        {
+            const std::uint32_t* place = words_ + (address >> 16);
+            if ((*place & kChunk) == 0)
+                return place;
+            place = words_ + (*place & ~kChunk) + ((address >> 8) & 0xff);
+            if ((*place & kChunk) == 0)
+                return place;
+            place = words_ + (*place & ~kChunk) + (address & 0xff);
+            __builtin_prefetch(place);
+            return place;
+        }
+
+    private:
+        const std::uint32_t* words_;
+    };
+
+    // The result itself; 0: none.
+    std::uint32_t find(std::uint32_t address) const noexcept { return *Reader{*this}.place_of(address); }
 
 private:
     static constexpr std::size_t kRoots = 1 << 16;
     static constexpr std::size_t kChunkSize = 256;
-    static constexpr std::uint32_t kChunk = 0x80000000; // the entry is the number of a chunk, not a result
+    static constexpr std::uint32_t kChunk = 0x80000000; // the entry says where a chunk begins, not a result
 
     RouteTable() : words_(kRoots) {}
-    static std::size_t chunk_at(std::uint32_t entry) noexcept { return kRoots + (entry & ~kChunk) * kChunkSize; }
     std::size_t descend(std::size_t at);
     void add(const Route& route);
 

@@ -60,6 +60,10 @@ public:
         return (*chunk)[index & kMask];
     }
 
+    // An entry to be changed in all copies that have it in common, of a type that is made for that. Precondition:
+    // index < size().
+    T& edit_shared(std::size_t index) { return (*chunks_[index >> kBits])[index & kMask]; }
+
 private:
     static constexpr std::size_t kMask = (std::size_t{1} << kBits) - 1;
     using Chunk = std::array<T, kMask + 1>;

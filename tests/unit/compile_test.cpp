@@ -62,6 +62,9 @@ public:
 
     Model model;
     VtepRegistry vteps;
+    Fdb fdb;
+    NeighborTable neighbors;
+    Adjacencies adjacencies{neighbors, fdb};
 
 private:
     unsigned pick(unsigned bound) { return std::uniform_int_distribution<unsigned>(0, bound - 1)(random_); }
@@ -111,6 +114,7 @@ private:
             if (const LinkId id = any_link(); model.find(id)->vxlan() != nullptr)
                 return id;
     }
+    Mac any_next_hop() { return Mac::from_u64(0x020000000400ULL + pick(2)); }
     bool has_anything(LinkId id) const { return model.has_address(id) || model.has_route(id); }
     Remote any_remote(const VxlanSettings& vxlan)
     {
@@ -122,7 +126,7 @@ private:
     {
         const LinkId id = any_link();
         const Link& link = *model.find(id);
-        switch (pick(13)) {
+        switch (pick(15)) {
         case 0:
             note(id);
             model.edit(id)->is_up = !link.is_up;
@@ -210,6 +214,24 @@ private:
                 model.erase(id);
             }
             break;
+        case 12: { // what becomes known of the next hop of whatever leads to that link
+            const NeighborKey key{id, ip("192.0.2.254")};
+            if (pick(3) == 0)
+                neighbors.erase(id, key.second.v4_host());
+            else
+                neighbors.set(id, key.second.v4_host(), any_next_hop(), 1);
+            adjacencies.note(key);
+            break;
+        }
+        case 13: {
+            const FdbKey key{model.domain_of(link), any_next_hop()};
+            if (pick(3) == 0)
+                fdb.erase(key);
+            else if (!key.bridge().is_none())
+                fdb.set(key, Dest::port(any_link()).with(Dest::kLearned), 1);
+            adjacencies.note(key);
+            break;
+        }
         default:
             if (pick(2) == 0)
                 add_vxlan(pick(12));
@@ -291,6 +313,8 @@ void check_same(const ForwardingConfig& a, const ForwardingConfig& b)
         const Adjacency y = b.adjacencies[b.routes->find(ip(text).v4_host())];
         INFO(text);
         REQUIRE((x.kind == y.kind && x.interface == y.interface && x.via == y.via));
+        REQUIRE(x.next_hop.load().mac == y.next_hop.load().mac);
+        REQUIRE(x.next_hop.load().dest == y.next_hop.load().dest);
     }
 }
 
@@ -301,7 +325,7 @@ TEST_CASE("a config that was changed step by step is the one that is compiled at
     for (unsigned seed = 0; seed < 40; ++seed) {
         World world(seed);
         const auto mac_of = [&](const NeighborKey& key) { return world.mac_of(key); };
-        Compiler compiler(world.model, world.vteps, mac_of);
+        Compiler compiler(world.model, world.vteps, world.adjacencies, mac_of);
         std::set<NeighborKey> wanted;
         for (int step = 0; step < 150; ++step) {
             world.step();
@@ -309,7 +333,8 @@ TEST_CASE("a config that was changed step by step is the one that is compiled at
                 compiler.note(*resolved);
             compiler.note(world.take_diff());
             const auto stepwise = compiler.update(world.vteps.take_changes());
-            Compiler afresh(world.model, world.vteps, mac_of);
+            Adjacencies fresh_adjacencies{world.neighbors, world.fdb};
+            Compiler afresh(world.model, world.vteps, fresh_adjacencies, mac_of);
             const auto at_once = afresh.update({});
             INFO("seed " << seed << ", step " << step);
             check_same(*stepwise, *at_once);
@@ -348,13 +373,13 @@ TEST_CASE("what a transaction touched is as it was when it is taken back")
         world.step();
     world.take_diff();
     const auto mac_of = [&](const NeighborKey& key) { return world.mac_of(key); };
-    const auto before = compile(world.model, world.vteps, mac_of);
+    const auto before = compile(world.model, world.vteps, world.adjacencies, mac_of);
     for (int i = 0; i < 200; ++i) {
         world.step();
         world.take_diff().take_back(world.model);
         world.vteps.collect();
     }
-    const auto after = compile(world.model, world.vteps, mac_of);
+    const auto after = compile(world.model, world.vteps, world.adjacencies, mac_of);
     REQUIRE(std::ranges::equal(after->local_v4, before->local_v4));
     for (const auto& [id, link] : world.model.links()) {
         INFO(link.name);

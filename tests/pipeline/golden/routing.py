@@ -351,3 +351,76 @@ def local_unserved(case):
     bridge(case, "docker3", name="br9", address="02:00:00:00:03:99")
     case.send("docker3", [udp(C3, "02:00:00:00:03:99")])
     case.drop("docker3", "local_unserved", 1)
+
+
+@golden
+def next_hop_moves(case):
+    """Of a route's next hop, what the FDB and the neighbours say now decides, from the next packet on."""
+    routed(case)
+    frame = there()
+
+    def goes(*hosts, mac=FAR_ROUTER):
+        case.send("docker1", [frame])
+        case.expect("uplink", [encapsulated(hop(frame, OURS, mac), host) for host in hosts])
+
+    goes(FAR4)
+    case.commands(f"fdb replace {FAR_ROUTER} dev vxlan100 dst {FAR2_4}")
+    goes(FAR2_4)
+    case.commands(f"fdb append {FAR_ROUTER} dev vxlan100 dst {FAR4}")
+    goes(FAR2_4, FAR4)
+    case.commands(f"fdb del {FAR_ROUTER} dev vxlan100")
+    goes()
+    case.commands(f"fdb append {FAR_ROUTER} dev vxlan100 dst {FAR4}\nfdb append {F2} dev vxlan100 dst {FAR2_4}")
+    goes(FAR4)
+    case.commands(f"neigh replace 172.18.20.0 lladdr {F2} dev vxlan100")
+    goes(FAR2_4, mac=F2)
+    case.commands(f"fdb del {FAR_ROUTER} dev vxlan100")
+    goes(FAR2_4, mac=F2)
+    case.commands("neigh del 172.18.20.0 dev vxlan100")
+    goes()
+    case.wait(5)  # asked for three times, of nobody; then the packet is given up
+    case.commands(f"neigh add 172.18.20.0 lladdr {FAR_ROUTER} dev vxlan100")
+    goes()
+    case.commands(f"fdb append {FAR_ROUTER} dev vxlan100 dst {FAR4}")
+    goes(FAR4)
+    case.commands(f"fdb append {FAR_ROUTER} dev vxlan100 dst {FAR2_4}\nlink set vxlan100 mtu 1000")
+    goes(FAR4, FAR2_4)
+    case.drop("vxlan100", "no_destination", 2 + 3)
+    case.drop("docker1", "neighbor_unresolved", 1)
+
+
+@golden
+def next_hop_learned(case):
+    """A route's next hop is a container whose MAC is learned, moves, ages, and goes with its bridge and its port."""
+    routed(case, "docker1", "docker2", "docker3")
+    case.setup(f"""
+        route add 10.50.0.0/16 via 172.18.10.9 dev br0
+        route add 10.60.0.0/16 via 172.18.10.9 dev br0
+        neigh add 172.18.10.9 lladdr {C2} dev br0""")
+    frames = [udp(FAR_ROUTER, OURS, src=THERE, dst=f"10.{net}.0.1") for net in (50, 60)]
+
+    def goes(*ports):
+        case.send("uplink", [received(frame) for frame in frames])
+        for port in ports:
+            case.expect(port, [hop(frame, GATEWAY, C2) for frame in frames])
+
+    def speaks(port):
+        case.send(port, [udp(C2, C1)])
+        case.expect("docker1", [udp(C2, C1)])
+
+    goes("docker1", "docker2", "docker3")
+    speaks("docker2")
+    goes("docker2")
+    speaks("docker3")
+    goes("docker3")
+    case.commands("link set br0 down")
+    goes()
+    case.drop("vxlan100", "no_route", 2)
+    case.commands("link set br0 up")
+    goes("docker3")
+    case.wait(310)
+    goes("docker1", "docker2", "docker3")
+    speaks("docker3")
+    goes("docker3")
+    case.commands("link set docker3 nomaster")
+    goes("docker1", "docker2")
