@@ -25,7 +25,7 @@ constexpr std::array kNouns = {
 
 bool is_prefix(std::string_view word, std::string_view of)
 {
-    return !word.empty() && of.starts_with(word);
+    return !word.empty() && !of.empty() && word.front() == of.front() && of.starts_with(word);
 }
 
 const Noun* find_noun(std::span<const Noun> table, std::string_view word)
@@ -44,9 +44,9 @@ std::string_view synonym(std::string_view verb)
 }
 
 // `words` start with the verb, if there is one.
-const Command* find_command(std::span<const Command> commands, std::span<const std::string> words)
+const Command* find_command(std::span<const Command> commands, CommandView words)
 {
-    const std::string_view word = words.empty() ? std::string_view{"show"} : std::string_view{words[0]};
+    const std::string_view word = words.empty() ? std::string_view{"show"} : words[0];
     const auto is = [&](const Command& command) { return command.verb == word; };
     const auto abbreviates = [&](const Command& command) {
         return is_prefix(word, command.verb) || is_prefix(word, synonym(command.verb)) ||
@@ -118,6 +118,8 @@ void join_lines(std::string& text)
 
 bool is_help(std::string_view word)
 {
+    if (word.size() < 2 || (word.front() != 'h' && word.front() != '-'))
+        return false;
     return word == "help" || word == "-h" || word == "--help" || word == "-help";
 }
 
@@ -134,7 +136,7 @@ std::span<const Command> commands_of(std::string_view noun)
     return found == nullptr ? std::span<const Command>{} : *found->commands;
 }
 
-std::optional<Reply> help_of(std::span<const std::string> words, std::span<const Noun> table)
+std::optional<Reply> help_of(CommandView words, std::span<const Noun> table)
 {
     if (words.empty())
         return std::nullopt;
@@ -155,12 +157,12 @@ std::optional<Reply> help_of(std::span<const std::string> words, std::span<const
     return std::nullopt;
 }
 
-Result<Reply> dispatch(Transaction& transaction, std::span<const std::string> words)
+Result<Reply> dispatch(Transaction& transaction, CommandView words)
 {
     return dispatch(transaction, words, kNouns);
 }
 
-Result<Reply> dispatch(Transaction& transaction, std::span<const std::string> words, std::span<const Noun> table)
+Result<Reply> dispatch(Transaction& transaction, CommandView words, std::span<const Noun> table)
 {
     const auto leading = read_options(words);
     if (!leading)
@@ -169,8 +171,9 @@ Result<Reply> dispatch(Transaction& transaction, std::span<const std::string> wo
     words = words.subspan(leading->count);
     if (words.empty())
         return usage_error("an empty command; try \"help\"");
-    if (auto help = help_of(words, table))
-        return *std::move(help);
+    if (std::any_of(words.begin(), words.end(), is_help))
+        if (auto help = help_of(words, table))
+            return *std::move(help);
     const Noun* const noun = find_noun(table, words[0]);
     if (noun == nullptr) {
         std::vector<std::string_view> names;

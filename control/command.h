@@ -45,12 +45,12 @@ std::span<const Command> commands_of(std::string_view noun); // empty for an unk
 
 // What the words ask for with "help", behind nothing, a noun, a command or the type of a device; nothing if they do
 // not.
-std::optional<Reply> help_of(std::span<const std::string> words, std::span<const Noun> table);
+std::optional<Reply> help_of(CommandView words, std::span<const Noun> table);
 
 // Runs one command. Nouns and verbs may be abbreviated as with ip(8): an exact match, else the first in table order
 // that the word is a prefix of; "list" and "lst" are "show", "delete" is "del"; no verb is "show". Unlike ip, where "ip
 // l s" is an unfinished set, "s" with nothing after it is show. "help" works at every level. Options may come first.
-Result<Reply> dispatch(Transaction& transaction, std::span<const std::string> words);
-Result<Reply> dispatch(Transaction& transaction, std::span<const std::string> words, std::span<const Noun> table);
+Result<Reply> dispatch(Transaction& transaction, CommandView words);
+Result<Reply> dispatch(Transaction& transaction, CommandView words, std::span<const Noun> table);
 
 } // namespace vx

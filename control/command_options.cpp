@@ -35,10 +35,10 @@ bool set(CommandOptions& options, std::string_view name)
 
 } // namespace
 
-Result<LeadingOptions> read_options(std::span<const std::string> words)
+Result<LeadingOptions> read_options(CommandView words)
 {
     LeadingOptions leading;
-    for (const std::string& word : words) {
+    for (const std::string_view word : words) {
         std::string_view name = word;
         if (!name.starts_with('-') || name == "-h" || name == "-help" || name == "--help")
             break;

@@ -3,13 +3,12 @@
 // as the first words of the command.
 #pragma once
 
+#include "control/command_list.h"
 #include "dataplane/net/ip.h"
 #include "dataplane/net/result.h"
 
 #include <cstddef>
 #include <optional>
-#include <span>
-#include <string>
 
 namespace vx
 {
@@ -28,7 +27,7 @@ struct LeadingOptions {
 };
 
 // Those at the front of `words`; what asks for help is left.
-Result<LeadingOptions> read_options(std::span<const std::string> words);
+Result<LeadingOptions> read_options(CommandView words);
 
 // Whoever asks for help without a command wants to see vxctl's own as well.
 inline constexpr std::string_view kOptionsHelp =

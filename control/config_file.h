@@ -16,7 +16,7 @@ public:
     static Result<ConfigFile> read(std::string path);
 
     const std::string& path() const { return path_; }
-    const std::vector<CommandWords>& commands() const { return script_.commands; }
+    const CommandList& commands() const { return script_.commands; }
     // What went wrong with a command, with its place before it: "FILE:7: fdb append: ...".
     Error error_at(std::size_t command_index, Error failure) const
     {

@@ -66,31 +66,40 @@ Response Controller::run(const Request& request)
 {
     Response response;
     std::unique_ptr<Transaction> transaction;
-    for (std::size_t index = 0; index < request.commands.size(); ++index) {
-        if (transaction == nullptr)
+    const auto fail = [&](std::size_t index, Error failure) {
+        response.failures.push_back({index, std::move(failure), request.lines.empty() ? 0 : request.lines[index]});
+        transaction.reset(); // takes back what the transaction did so far
+    };
+    auto words = request.commands.begin();
+    for (std::size_t index = 0; index < request.commands.size(); ++index, ++words) {
+        if (transaction == nullptr) {
             transaction = begin();
-        auto reply = dispatch(*transaction, request.commands[index]);
+            if (request.on_failure == OnFailure::kUndoAll)
+                transaction->expect_fdb_changes(request.commands.size());
+        }
+        auto reply = dispatch(*transaction, *words);
         if (!reply) {
-            response.failures.push_back({index, std::move(reply).error()});
-            transaction.reset(); // takes back what the transaction did so far
+            fail(index, std::move(reply).error());
             if (request.on_failure != OnFailure::kGoOn)
                 return response;
-            response.outputs.emplace_back(nullptr);
+            response.outputs.push_back(nullptr);
             continue;
         }
         for (std::string& warning : reply->warnings)
             response.warnings.push_back(std::move(warning));
         if (request.format == Format::kJson)
             response.outputs.push_back(std::move(reply->json));
+        else if (reply->text.empty())
+            response.outputs.push_nothing();
         else
-            response.outputs.emplace_back(std::move(reply->text));
+            response.outputs.push_back(std::move(reply->text));
         if (request.on_failure != OnFailure::kUndoAll || index + 1 == request.commands.size()) {
             if (auto fits = check_fdb_size(*transaction); !fits) {
-                response.failures.push_back({index, std::move(fits).error()});
-                transaction.reset();
+                fail(index, std::move(fits).error());
                 if (request.on_failure != OnFailure::kGoOn)
                     return response;
-                response.outputs.back() = nullptr;
+                response.outputs.pop_back();
+                response.outputs.push_back(nullptr);
                 continue;
             }
             commit(*transaction);
@@ -121,6 +130,19 @@ Result<> Controller::check_fdb_size(const Transaction& transaction) const
     return Ok{};
 }
 
+// Long lists of changes touch one place in memory after the other: several are asked for at a time.
+template <typename Function>
+void Controller::for_each_fdb_change(const Transaction& transaction, Function function) const
+{
+    constexpr std::ptrdiff_t kAhead = 16;
+    const FdbChanges& changes = transaction.fdb_changes_;
+    for (auto change = changes.begin(); change != changes.end(); ++change) {
+        if (changes.end() - change > kAhead)
+            dataplane_.fdb().prefetch(change[kAhead].first);
+        function(change->first, change->second);
+    }
+}
+
 // The order keeps every worker from meeting a number that its snapshot lacks: FDB deletes, publish, synchronize, FDB
 // inserts, and only then is freed what nothing names any more. An entry that gets another link while links change is
 // deleted and inserted, for its old link may be one that goes.
@@ -141,19 +163,20 @@ void Controller::commit(Transaction& transaction) noexcept
     }
     for (const NeighborKey& key : transaction.forgotten_)
         resolver_.forget(key);
-    for (const auto& [key, dest] : transaction.fdb_changes_)
+    for_each_fdb_change(transaction, [&](FdbKey key, Dest dest) {
         if (dest.kind() == Dest::Kind::kNone || (is_model_changed && dataplane_.fdb().find(key).link() != dest.link()))
             set_fdb(key, Dest{});
+    });
     needs_publish_ |= vteps_.changes().has_new || is_model_changed;
     publish_if_needed();
     bool is_erased = false;
     dataplane_.fdb().reserve(transaction.fdb_changes_.size());
-    for (const auto& [key, dest] : transaction.fdb_changes_) {
+    for_each_fdb_change(transaction, [&](FdbKey key, Dest dest) {
         if (dest.kind() == Dest::Kind::kNone)
             is_erased = true;
         else
             set_fdb(key, dest);
-    }
+    });
     publish_if_needed();
     if (!transaction.fdb_changes_.empty() && (is_erased || !is_model_changed))
         dataplane_.synchronize();

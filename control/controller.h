@@ -54,6 +54,8 @@ public:
 private:
     std::unique_ptr<Transaction> begin();
     Result<> check_fdb_size(const Transaction& transaction) const;
+    template <typename Function>
+    void for_each_fdb_change(const Transaction& transaction, Function function) const; // function(FdbKey, Dest)
     void commit(Transaction& transaction) noexcept; // half of it cannot be taken back: workers see it
     void send(LinkId link, Bytes frame);
     void announce_addresses(const ModelDiff& before); // those that are new, or have a new MAC

@@ -6,6 +6,8 @@
 #include "dataplane/state/dest.h"
 #include "dataplane/state/fdb_key.h"
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -18,6 +20,9 @@ class FdbChanges
 {
 public:
     using Change = std::pair<FdbKey, Dest>;
+
+    // About how many there may be: a list that gets long has room for that many at once.
+    void expect(std::size_t count) { expected_ = count; }
 
     bool empty() const { return changes_.empty(); }
     std::size_t size() const { return changes_.size(); }
@@ -59,11 +64,18 @@ private:
     }
     void grow()
     {
-        index_.assign(index_.empty() ? 16 : 2 * index_.size(), 0);
+        constexpr std::size_t kLong = 1024;
+        std::size_t size = index_.empty() ? 16 : 2 * index_.size();
+        if (size >= kLong && expected_ > changes_.size()) {
+            size = std::max(size, std::bit_ceil(2 * expected_ + 2));
+            changes_.reserve(expected_);
+        }
+        index_.assign(size, 0);
         for (std::size_t i = 0; i < changes_.size(); ++i)
             index_[place_of(changes_[i].first)] = static_cast<std::uint32_t>(i + 1);
     }
 
+    std::size_t expected_ = 0;
     std::vector<Change> changes_;
     std::vector<std::uint32_t> index_; // 0: free; else the number of a change, from 1
 };

@@ -76,7 +76,7 @@ Result<> apply(Controller& controller, const ConfigFile& file)
 }
 
 // For vxctl, where no vxd runs: what a command is.
-int explain(CommandWords words)
+int explain(std::vector<std::string_view> words)
 {
     words.emplace_back("help");
     const auto help = help_of(words, nouns());
@@ -108,8 +108,7 @@ Result<> run(const Options& options)
         config = std::move(*file);
     }
     const Affinity affinity;
-    const auto placement =
-        place(options.worker_cpus, options.control_cpu, config ? config->commands() : std::vector<CommandWords>{});
+    const auto placement = place(options.worker_cpus, options.control_cpu, config ? config->commands() : CommandList{});
     if (!placement)
         return placement.error();
 

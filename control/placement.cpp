@@ -26,19 +26,19 @@ int read_node(const std::string& path)
 }
 
 // The word behind `keyword`, or nothing.
-std::string word_after(const CommandWords& words, std::string_view keyword)
+std::string_view word_after(CommandView words, std::string_view keyword)
 {
     const auto found = std::find(words.begin(), words.end(), keyword);
-    return found == words.end() || found + 1 == words.end() ? std::string{} : *(found + 1);
+    return found == words.end() || found + 1 == words.end() ? std::string_view{} : *(found + 1);
 }
 
-int nic_node(const std::vector<CommandWords>& commands)
+int nic_node(const CommandList& commands)
 {
-    for (const CommandWords& words : commands) {
-        const std::string kind = word_after(words, "type");
+    for (const CommandView words : commands) {
+        const std::string_view kind = word_after(words, "type");
         int node = -1;
         if (kind == "pci") {
-            const std::string address = word_after(words, "pci");
+            const std::string_view address = word_after(words, "pci");
             const bool is_short = address.size() == std::string_view{"81:00.0"}.size(); // domain 0 is left out
             node = read_node(fmt::format("/sys/bus/pci/devices/{}{}/numa_node", is_short ? "0000:" : "", address));
         } else if (kind == "af_xdp" || kind == "af_packet")
@@ -61,7 +61,7 @@ unsigned choose_worker(const std::vector<unsigned>& allowed, int node)
 } // namespace
 
 Result<Placement> place(const std::vector<unsigned>& workers, std::optional<unsigned> control_cpu,
-                        const std::vector<CommandWords>& commands)
+                        const CommandList& commands)
 {
     const std::vector<unsigned> allowed = Affinity{}.cpus();
     const auto is_allowed = [&](unsigned cpu) { return std::binary_search(allowed.begin(), allowed.end(), cpu); };

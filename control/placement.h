@@ -20,7 +20,7 @@ struct Placement {
 // `workers` empty: one worker, on a CPU of the NIC's node. `commands` is the configuration, looked through for the
 // first `link add` of a pci, af_xdp or af_packet port. Errors: a CPU that this process may not use.
 Result<Placement> place(const std::vector<unsigned>& workers, std::optional<unsigned> control_cpu,
-                        const std::vector<CommandWords>& commands);
+                        const CommandList& commands);
 
 // Lets the calling thread run on every CPU it was allowed before EAL pinned it, except the workers'.
 class Affinity

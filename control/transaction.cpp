@@ -154,12 +154,11 @@ void Transaction::fdb_erase(FdbKey key)
     fdb_changes_.set(key, Dest{});
 }
 
-bool Transaction::intern(LinkId vxlan, const Remote& remote)
+std::optional<VtepId> Transaction::intern(LinkId vxlan, const Remote& remote)
 {
     if (!vteps_.has_room_for({vxlan, remote}))
-        return false;
-    vteps_.intern({vxlan, remote});
-    return true;
+        return std::nullopt;
+    return vteps_.intern({vxlan, remote});
 }
 
 Dest Transaction::dest_for(LinkId vxlan, const std::vector<Remote>& remotes)

@@ -67,6 +67,8 @@ public:
     }
     // Those of one link, without own MACs. Costs a look at the whole table only if there are any.
     std::vector<FdbEntry> fdb_entries_of(LinkId link) const;
+    // About how many changes of the FDB may come.
+    void expect_fdb_changes(std::size_t count) { fdb_changes_.expect(count); }
     std::uint32_t now_seconds() const { return now_seconds_; }
     void set_now_seconds(std::uint32_t now) { now_seconds_ = now; }
 
@@ -92,8 +94,8 @@ public:
 
     void fdb_set(FdbKey key, Dest dest);
     void fdb_erase(FdbKey key);
-    // Gives the far VTEP a number; false: there is none left.
-    bool intern(LinkId vxlan, const Remote& remote);
+    // Gives the far VTEP a number; nothing: there is none left.
+    std::optional<VtepId> intern(LinkId vxlan, const Remote& remote);
     // The Dest for a list of remotes of a VXLAN device: one VTEP, or a replication list. Precondition: not empty.
     Dest dest_for(LinkId vxlan, const std::vector<Remote>& remotes);
     // The remotes behind a Dest of kind kVtep or kReplicate.

@@ -9,15 +9,21 @@
 // `run`: an atomic list of commands is one transaction. Without `atomic` every command is one of its own; the first
 // that fails ends the list, those before it stay applied and their outputs come in the error's data; with `force`
 // the list goes on, the outputs of what failed are null and the result lists them in `failures`.
+// Instead of `commands` there may be a `script`, the text of a batch file, and `options`, words that each of its
+// commands begins with. Its outputs are those that are not empty, and its errors also have the `line`, from 1, where
+// the command begins.
 // `ping` has no params; its result is {"version":"..."}.
 #pragma once
 
+#include "control/command_list.h"
+#include "control/outputs.h"
 #include "dataplane/net/result.h"
 
 #include <nlohmann/json.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,7 +43,6 @@ inline constexpr std::size_t kMaxDepth = 8; // of JSON brackets; a run request n
 // $VXD_SOCKET, else the default.
 std::string default_socket_path();
 
-using CommandWords = std::vector<std::string>;
 enum class Format : std::uint8_t { kText, kJson };
 enum class Method : std::uint8_t { kRun, kPing };
 // What becomes of a list of commands when one of them fails.
@@ -50,7 +55,8 @@ enum class OnFailure : std::uint8_t {
 struct Request {
     nlohmann::ordered_json id; // a number or a string, as the client chose it
     Method method = Method::kRun;
-    std::vector<CommandWords> commands;
+    CommandList commands;
+    std::vector<std::uint32_t> lines; // of a script: where each command begins, from 1; else empty
     OnFailure on_failure = OnFailure::kUndoAll;
     Format format = Format::kText;
 };
@@ -58,11 +64,12 @@ struct Request {
 struct Failure {
     std::size_t index = 0; // of the command
     Error error;
+    std::size_t line = 0; // of a script, from 1; else 0
 };
 
 // What a `run` comes to. With kUndoAll and kStop there is at most one failure.
 struct Response {
-    std::vector<nlohmann::ordered_json> outputs; // one a command: a string, or JSON; null where it failed
+    Outputs outputs; // one a command: a string, or JSON; null where it failed
     std::vector<std::string> warnings;
     std::vector<Failure> failures;
 };
@@ -84,6 +91,7 @@ struct RpcError {
     RpcCode code = RpcCode::kInternalError;
     std::string message;
     nlohmann::ordered_json id; // null if it could not be read
+    std::size_t line = 0;      // of a script that could not be split into words, from 1; else 0
 };
 
 // Like a Result, but its error is one of the protocol.
@@ -110,6 +118,10 @@ DecodedRequest decode_request(std::string_view line);
 // All of these return one line with its '\n'. Bytes that are not UTF-8 become U+FFFD in replies, and are an error in
 // requests.
 Result<std::string> encode_request(const Request& request);
+// The same with a script in place of the request's commands; only for what is_plain_script(). Its `options` are words
+// without anything to escape.
+Result<std::string> encode_request(const Request& request, std::string_view script, const CommandWords& options);
+bool is_plain_script(std::string_view text); // of ASCII characters and blanks
 std::string encode_response(const Request& request, const Response& response);
 std::string encode_pong(const Request& request, std::string_view version);
 std::string encode_error(const RpcError& failure);
@@ -133,10 +145,14 @@ public:
 
 private:
     State refuse(const char* why);
+    std::size_t skip_text(std::string_view bytes);
+    // An escape is up to 6 bytes for one.
+    bool is_too_long() const { return size_ > kMaxRequestSize || (run_ > 6 * kMaxWordSize && depth_ != kScriptDepth); }
 
-    std::size_t size_ = 0;  // of the line so far, from its '{'
-    std::size_t depth_ = 0; // of open brackets
-    std::size_t run_ = 0;   // bytes of the string or of the bare word so far
+    static constexpr std::size_t kScriptDepth = 2; // in the params of the request; no word is so far out
+    std::size_t size_ = 0;                         // of the line so far, from its '{'
+    std::size_t depth_ = 0;                        // of open brackets
+    std::size_t run_ = 0;                          // bytes of the string or of the bare word so far
     bool in_string_ = false;
     bool escaped_ = false;
     const char* refusal_ = "";
@@ -148,9 +164,12 @@ Result<CommandWords> split_words(std::string_view line);
 
 // A text file of commands, one a line; as with ip(8), a line that ends with a backslash goes on in the next.
 struct Script {
-    std::vector<CommandWords> commands;
-    std::vector<std::size_t> lines; // where each command begins, from 1
+    CommandList commands;
+    std::vector<std::uint32_t> lines; // where each command begins, from 1
+    std::optional<Failure> failure;   // of a line that cannot be split; those behind it were not read
 };
+// `options` go in front of each command.
+Script read_script(std::string_view text, CommandView options = {});
 // `name` is for errors: "NAME:7: ...".
 Result<Script> parse_script(std::string_view text, std::string_view name);
 Error at_line(std::string_view name, std::size_t line, Error failure);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// decode_request(): an event parser straight into a Request. No tree is built, so neither a million commands nor a
-// million brackets cost more than the words that they hold.
-#include "control/wire.h"
+// decode_request(): an event parser straight into a Request, for what decode_plain() left. No tree is built, so neither
+// a million commands nor a million brackets cost more than the words that they hold.
+#include "control/wire_decode.h"
 
 #include <algorithm>
 #include <array>
@@ -25,6 +25,9 @@ enum class Place : std::uint8_t {
     kCommands,
     kCommand,
     kWord,
+    kScript,
+    kOptions,
+    kOption,
     kAtomic,
     kForce,
     kFormat,
@@ -40,7 +43,8 @@ struct Member {
 constexpr std::array kMembers = {
     Member{Place::kRequest, "jsonrpc", Place::kVersion},  Member{Place::kRequest, "id", Place::kId},
     Member{Place::kRequest, "method", Place::kMethod},    Member{Place::kRequest, "params", Place::kParams},
-    Member{Place::kParams, "commands", Place::kCommands}, Member{Place::kParams, "atomic", Place::kAtomic},
+    Member{Place::kParams, "commands", Place::kCommands}, Member{Place::kParams, "script", Place::kScript},
+    Member{Place::kParams, "options", Place::kOptions},   Member{Place::kParams, "atomic", Place::kAtomic},
     Member{Place::kParams, "force", Place::kForce},       Member{Place::kParams, "format", Place::kFormat},
 };
 
@@ -56,6 +60,7 @@ constexpr std::string_view expected(Place place)
         return "expected an object";
     case Place::kCommands:
     case Place::kCommand:
+    case Place::kOptions:
         return "expected an array";
     case Place::kAtomic:
     case Place::kForce:
@@ -64,10 +69,34 @@ constexpr std::string_view expected(Place place)
         return "expected \"text\" or \"json\"";
     case Place::kMethod:
     case Place::kWord:
+    case Place::kScript:
+    case Place::kOption:
     case Place::kIgnored:
         break;
     }
     return "expected a string";
+}
+
+// What a request without a failure comes to. Its script may have one still.
+DecodedRequest put_together(RequestParts parts)
+{
+    Request& request = parts.request;
+    if (parts.force.value_or(false))
+        request.on_failure = OnFailure::kGoOn;
+    else
+        request.on_failure = parts.atomic.value_or(true) ? OnFailure::kUndoAll : OnFailure::kStop;
+    if (!parts.script)
+        return std::move(request);
+    CommandList options = parts.options ? *std::move(parts.options) : CommandList{};
+    options.end_command();
+    auto first = options.begin();
+    Script script = read_script(*parts.script, *first);
+    if (script.failure)
+        return RpcError{RpcCode::kUsage, std::move(script.failure->error.message), std::move(request.id),
+                        script.failure->line};
+    request.commands = std::move(script.commands);
+    request.lines = std::move(script.lines);
+    return std::move(request);
 }
 
 class Decoder : public nlohmann::json_sax<Json>
@@ -82,10 +111,10 @@ public:
     {
         switch (place()) {
         case Place::kAtomic:
-            atomic_ = value;
+            parts_.atomic = value;
             return true;
         case Place::kForce:
-            force_ = value;
+            parts_.force = value;
             return true;
         default:
             return wrong();
@@ -95,20 +124,22 @@ public:
     bool start_object(std::size_t) override { return open(place() == Place::kRequest || place() == Place::kParams); }
     bool start_array(std::size_t) override
     {
-        const bool is_command = place() == Place::kCommand;
-        if (is_command) {
-            constexpr std::size_t kUsual = 8; // words of a command: a vector that grows would be allocated four times
-            request_.commands.emplace_back().reserve(kUsual);
-        }
-        return open(is_command || place() == Place::kCommands);
+        const Place here = place();
+        if (here == Place::kOptions)
+            parts_.options.emplace();
+        return open(here == Place::kCommands || here == Place::kCommand || here == Place::kOptions);
     }
     bool key(string_t& name) override;
     bool end_object() override { return close(); }
     bool end_array() override
     {
-        if (open_.back() == Place::kCommand && request_.commands.back().empty())
-            fail(RpcCode::kInvalidParams,
-                 fmt::format("params.commands[{}]: expected at least one word", request_.commands.size() - 1));
+        CommandList& commands = parts_.request.commands;
+        if (open_.back() == Place::kCommand) {
+            if (commands.open_words() == 0)
+                fail(RpcCode::kInvalidParams,
+                     fmt::format("params.commands[{}]: expected at least one word", commands.size()));
+            commands.end_command();
+        }
         return close();
     }
     bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& exception) override
@@ -130,9 +161,10 @@ private:
     {
         if (place() != Place::kId)
             return wrong();
-        request_.id = std::move(value);
+        parts_.request.id = std::move(value);
         return true;
     }
+    bool word(std::string_view value, CommandList& to);
     bool open(bool is_expected)
     {
         if (open_.size() >= kMaxDepth) {
@@ -166,8 +198,7 @@ private:
             failure_ = RpcError{code, std::move(message), {}};
     }
 
-    Request request_;
-    std::optional<bool> atomic_, force_;
+    RequestParts parts_;
     std::vector<Place> open_;        // brackets
     Place member_ = Place::kIgnored; // whose value comes next in an object
     std::uint32_t seen_ = 0;         // members, a bit each
@@ -183,6 +214,8 @@ Place Decoder::place() const
         return Place::kCommand;
     case Place::kCommand:
         return Place::kWord;
+    case Place::kOptions:
+        return Place::kOption;
     case Place::kRequest:
     case Place::kParams:
         return member_;
@@ -197,9 +230,12 @@ std::string Decoder::path() const
     case Place::kRequest:
         return "request";
     case Place::kCommand:
-        return fmt::format("params.commands[{}]", request_.commands.size());
+        return fmt::format("params.commands[{}]", parts_.request.commands.size());
     case Place::kWord:
-        return fmt::format("params.commands[{}][{}]", request_.commands.size() - 1, request_.commands.back().size());
+        return fmt::format("params.commands[{}][{}]", parts_.request.commands.size(),
+                           parts_.request.commands.open_words());
+    case Place::kOption:
+        return fmt::format("params.options[{}]", parts_.options->open_words());
     default:
         for (const Member& member : kMembers) {
             if (member.place == here)
@@ -239,13 +275,13 @@ bool Decoder::string(string_t& value)
     case Place::kVersion:
         return value == "2.0" ? true : wrong();
     case Place::kId:
-        request_.id = value;
+        parts_.request.id = value;
         return true;
     case Place::kMethod:
         if (value == "run")
-            request_.method = Method::kRun;
+            parts_.request.method = Method::kRun;
         else if (value == "ping")
-            request_.method = Method::kPing;
+            parts_.request.method = Method::kPing;
         else
             fail(RpcCode::kMethodNotFound,
                  fmt::format("method: there is no \"{}\"; expected \"run\" or \"ping\"", value.substr(0, 64)));
@@ -253,22 +289,33 @@ bool Decoder::string(string_t& value)
     case Place::kFormat:
         if (value != "text" && value != "json")
             return wrong();
-        request_.format = value == "json" ? Format::kJson : Format::kText;
+        parts_.request.format = value == "json" ? Format::kJson : Format::kText;
+        return true;
+    case Place::kScript:
+        parts_.script = std::move(value);
         return true;
     case Place::kWord:
-        if (value.size() > kMaxWordSize)
-            fail(RpcCode::kInvalidParams, fmt::format("{}: longer than {} bytes", path(), kMaxWordSize));
-        else if (value.find('\0') != value.npos)
-            fail(RpcCode::kInvalidParams, fmt::format("{}: contains a NUL", path()));
-        request_.commands.back().push_back(std::move(value));
-        return true;
+        return word(value, parts_.request.commands);
+    case Place::kOption:
+        return word(value, *parts_.options);
     default:
         return wrong();
     }
 }
 
+bool Decoder::word(std::string_view value, CommandList& to)
+{
+    if (value.size() > kMaxWordSize)
+        fail(RpcCode::kInvalidParams, fmt::format("{}: longer than {} bytes", path(), kMaxWordSize));
+    else if (value.find('\0') != value.npos)
+        fail(RpcCode::kInvalidParams, fmt::format("{}: contains a NUL", path()));
+    to.add_word(value);
+    return true;
+}
+
 DecodedRequest Decoder::finish(bool is_parsed) &&
 {
+    Request& request = parts_.request;
     if (!is_parsed && !failure_)
         fail(RpcCode::kParseError, "not a JSON text");
     if (is_parsed) {
@@ -285,25 +332,32 @@ DecodedRequest Decoder::finish(bool is_parsed) &&
                                      return member.place == place;
                                  })->name));
         }
-        if (request_.method == Method::kRun && !has(Place::kCommands))
+        if (request.method == Method::kRun && !has(Place::kCommands) && !has(Place::kScript))
             fail(RpcCode::kInvalidParams, "params.commands: is missing");
-        if (atomic_.value_or(false) && force_.value_or(false))
+        if (has(Place::kCommands) && has(Place::kScript))
+            fail(RpcCode::kInvalidParams, "params.script: only where there are no params.commands");
+        if (has(Place::kOptions) && !has(Place::kScript))
+            fail(RpcCode::kInvalidParams, "params.options: only where there is a params.script");
+        if (parts_.atomic.value_or(false) && parts_.force.value_or(false))
             fail(RpcCode::kInvalidParams, "params.force: only where params.atomic is false");
     }
     if (failure_) {
-        failure_->id = std::move(request_.id);
+        failure_->id = std::move(request.id);
         return std::move(*failure_);
     }
-    if (force_.value_or(false))
-        request_.on_failure = OnFailure::kGoOn;
-    else
-        request_.on_failure = atomic_.value_or(true) ? OnFailure::kUndoAll : OnFailure::kStop;
-    return std::move(request_);
+    return put_together(std::move(parts_));
 }
 
 } // namespace
 
 DecodedRequest decode_request(std::string_view line)
+{
+    if (auto parts = decode_plain(line))
+        return put_together(*std::move(parts));
+    return decode_by_events(line);
+}
+
+DecodedRequest decode_by_events(std::string_view line)
 {
     Decoder decoder;
     const bool is_parsed = Json::sax_parse(line, &decoder);

@@ -30,22 +30,22 @@ std::optional<std::uint8_t> read_byte(std::string_view digits)
 
 // An IPv4 address as iproute2 reads it, with what is behind its '/': "127.9/16" is 127.9.0.0/16. Other words stay what
 // they are.
-std::string written_out(const std::string& word)
+std::string written_out(std::string_view word)
 {
-    const std::string_view address = std::string_view(word).substr(0, word.find('/'));
+    const std::string_view address = word.substr(0, word.find('/'));
     std::array<std::uint8_t, 4> bytes{};
     std::size_t start = 0;
     for (std::uint8_t& byte : bytes) {
         const std::size_t end = std::min(address.find('.', start), address.size());
         const auto read = read_byte(address.substr(start, end - start));
         if (!read)
-            return word;
+            break;
         byte = *read;
         start = end + 1;
         if (start > address.size())
             return fmt::format("{}{}", fmt::join(bytes, "."), word.substr(address.size()));
     }
-    return word;
+    return std::string(word);
 }
 
 } // namespace
@@ -88,12 +88,24 @@ bool Words::take_again(std::string_view keyword)
     return true;
 }
 
+bool Words::has_taken(std::string_view keyword) const
+{
+    const auto first = taken_.begin();
+    const auto last = first + static_cast<std::ptrdiff_t>(taken_count_);
+    return std::find(first, last, keyword) != last ||
+           std::find(taken_more_.begin(), taken_more_.end(), keyword) != taken_more_.end();
+}
+
 void Words::remember(std::string_view keyword)
 {
-    if (std::find(taken_.begin(), taken_.end(), keyword) == taken_.end())
-        taken_.push_back(keyword);
-    else if (!duplicate_)
-        duplicate_ = usage_error("{}: \"{}\" comes twice (word {})", name(), keyword, next_);
+    if (has_taken(keyword)) {
+        if (!duplicate_)
+            duplicate_ = usage_error("{}: \"{}\" comes twice (word {})", name(), keyword, next_);
+    } else if (taken_count_ < taken_.size()) {
+        taken_[taken_count_++] = keyword;
+    } else {
+        taken_more_.push_back(keyword);
+    }
 }
 
 bool Words::take(std::string_view keyword)
@@ -137,7 +149,7 @@ std::optional<bool> Words::take_switch(std::string_view keyword, std::span<const
     return !is_negated;
 }
 
-Result<std::string> Words::value(std::string_view what, std::string_view expected)
+Result<std::string_view> Words::value(std::string_view what, std::string_view expected)
 {
     if (duplicate_)
         return *duplicate_;
@@ -158,9 +170,9 @@ Error Words::wrong(std::string_view is_not, std::string_view expected) const
                        expected);
 }
 
-Result<std::string> Words::text(std::string_view what)
+Result<std::string_view> Words::text(std::string_view what)
 {
-    auto word = value(what, "");
+    const auto word = value(what, "");
     if (word && word->empty())
         return wrong(fmt::format("{} {}", article(what), what), "a word that is not empty");
     return word;
@@ -189,7 +201,11 @@ Result<IpAddress> Words::address(std::string_view what)
     const auto word = value(what, "");
     if (!word)
         return word.error();
-    if (const auto address = IpAddress::parse(written_out(*word))) {
+    // What both understand they understand alike, so the one that costs less goes first.
+    auto address = IpAddress::parse(*word);
+    if (!address)
+        address = IpAddress::parse(written_out(*word));
+    if (address) {
         if (auto fits = check_family(address->family()); !fits)
             return std::move(fits).error();
         return *address;
@@ -212,8 +228,7 @@ Result<IpPrefix> Words::prefix(std::string_view what)
 
 Result<std::uint32_t> Words::number(std::string_view what, std::uint32_t min, std::uint32_t max)
 {
-    const std::string expected = fmt::format("{}, a number from {} to {}", what, min, max);
-    const auto word = value(what, fmt::format("a number from {} to {}", min, max));
+    const auto word = value(what, done() ? fmt::format("a number from {} to {}", min, max) : "");
     if (!word)
         return word.error();
     std::string_view digits = *word;
@@ -222,11 +237,12 @@ Result<std::uint32_t> Words::number(std::string_view what, std::uint32_t min, st
         digits.remove_prefix(2);
     std::uint64_t number = 0;
     const auto [end, status] = std::from_chars(digits.data(), digits.data() + digits.size(), number, is_hex ? 16 : 10);
+    if (end == digits.data() + digits.size() && status == std::errc{} && number >= min && number <= max)
+        return static_cast<std::uint32_t>(number);
+    const std::string expected = fmt::format("{}, a number from {} to {}", what, min, max);
     if (end != digits.data() + digits.size() || status == std::errc::invalid_argument)
         return wrong("a number", expected);
-    if (status != std::errc{} || number < min || number > max)
-        return usage_error("{}: {} is out of range (word {}; expected {})", name(), in_quotes(*word), next_, expected);
-    return static_cast<std::uint32_t>(number);
+    return usage_error("{}: {} is out of range (word {}; expected {})", name(), in_quotes(*word), next_, expected);
 }
 
 Result<Vni> Words::vni(std::string_view what)
@@ -237,9 +253,9 @@ Result<Vni> Words::vni(std::string_view what)
     return *Vni::from(*value);
 }
 
-Result<std::string> Words::device_name(std::string_view what)
+Result<std::string_view> Words::device_name(std::string_view what)
 {
-    auto word = value(what, "");
+    const auto word = value(what, "");
     if (word && !is_device_name(*word))
         return wrong("a device name", fmt::format("{}, 1 to 15 characters without '/', ':' and blanks", what));
     return word;

@@ -27,6 +27,7 @@
 #include "dataplane/net/result.h"
 #include "dataplane/net/vni.h"
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -41,15 +42,15 @@ class Words
 {
 public:
     // `next` is the index of the first word after noun and verb. The views must outlive the cursor.
-    Words(std::span<const std::string> words, std::size_t next, std::string_view noun, std::string_view verb,
-          std::string_view usage, const CommandOptions& options = {})
+    Words(CommandView words, std::size_t next, std::string_view noun, std::string_view verb, std::string_view usage,
+          const CommandOptions& options = {})
         : words_(words), next_(next), noun_(noun), verb_(verb), usage_(usage), options_(options)
     {
     }
 
     const CommandOptions& options() const { return options_; }
     bool done() const { return next_ >= words_.size(); }
-    std::string_view peek() const { return done() ? std::string_view{} : std::string_view{words_[next_]}; }
+    std::string_view peek() const { return done() ? std::string_view{} : words_[next_]; }
 
     // Takes the next word if it is exactly `keyword`. A keyword that comes twice in a command is an error.
     bool take(std::string_view keyword);
@@ -65,13 +66,13 @@ public:
 
     // Readers of one value; an address or a prefix has to be of the family that the options say, and may be as short as
     // iproute2 has it ("10/8"). `what` names it in errors as the usage does: "NAME", "FILE".
-    Result<std::string> text(std::string_view what);
+    Result<std::string_view> text(std::string_view what);
     Result<Mac> mac(std::string_view what = "LLADDR");
     Result<IpAddress> address(std::string_view what = "ADDR");
     Result<IpPrefix> prefix(std::string_view what = "PREFIX"); // "default" and "any" are left to the caller
     Result<std::uint32_t> number(std::string_view what, std::uint32_t min, std::uint32_t max); // decimal or 0x...
     Result<Vni> vni(std::string_view what = "VNI");
-    Result<std::string> device_name(std::string_view what = "DEV"); // what Linux takes as an interface name
+    Result<std::string_view> device_name(std::string_view what = "DEV"); // what Linux takes as an interface name
     Result<std::size_t> choice(std::string_view what, std::span<const std::string_view> choices); // its index
 
     // The error for a next word that is no option of this command.
@@ -88,17 +89,21 @@ public:
     std::string usage() const;
 
 private:
-    Result<std::string> value(std::string_view what, std::string_view expected);
+    Result<std::string_view> value(std::string_view what, std::string_view expected);
     Error wrong(std::string_view is_not, std::string_view expected) const;
     void remember(std::string_view keyword);
+    bool has_taken(std::string_view keyword) const;
     Result<> check_family(Family family) const;
 
-    std::span<const std::string> words_;
+    CommandView words_;
     std::size_t next_;
     std::string_view noun_, verb_, usage_;
     CommandOptions options_;
-    std::string_view keyword_;            // taken last, with no value read since
-    std::vector<std::string_view> taken_; // every option so far
+    std::string_view keyword_; // taken last, with no value read since
+    // Every option so far; most commands have few.
+    std::array<std::string_view, 4> taken_;
+    std::size_t taken_count_ = 0;
+    std::vector<std::string_view> taken_more_;
     std::optional<Error> duplicate_;
 };
 

@@ -120,7 +120,7 @@ std::vector<std::uint64_t> colliding_keys(const BucketTable& table, std::size_t 
 
 std::size_t lines_of(const BucketTable& table, std::uint64_t key)
 {
-    const std::size_t bucket_count = 2 * table.capacity() / BucketTable::kSlotsPerBucket;
+    const std::size_t bucket_count = table.bucket_count();
     const std::size_t bucket = table.find(key).slot / BucketTable::kSlotsPerBucket;
     return (bucket + bucket_count - table.home_bucket(key)) % bucket_count + 1;
 }

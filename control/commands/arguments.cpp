@@ -31,7 +31,7 @@ Error rejected_option(Words& words, std::string_view usage, std::span<const std:
         fmt::format("is not an option of {}; usage: type {}", usage.substr(0, usage.find(' ')), usage));
 }
 
-Result<const Link*> find_device(const Transaction& transaction, const Words& words, const std::string& name)
+Result<const Link*> find_device(const Transaction& transaction, const Words& words, std::string_view name)
 {
     if (const Link* link = transaction.model().find(name))
         return link;
@@ -46,7 +46,7 @@ Result<const Link*> read_device(const Transaction& transaction, Words& words)
     return find_device(transaction, words, *name);
 }
 
-Result<const Link*> find_bridge(const Transaction& transaction, const Words& words, const std::string& name)
+Result<const Link*> find_bridge(const Transaction& transaction, const Words& words, std::string_view name)
 {
     auto link = find_device(transaction, words, name);
     if (link && (*link)->bridge() == nullptr)
@@ -54,7 +54,7 @@ Result<const Link*> find_bridge(const Transaction& transaction, const Words& wor
     return link;
 }
 
-Result<const Link*> find_interface(const Transaction& transaction, const Words& words, const std::string& name)
+Result<const Link*> find_interface(const Transaction& transaction, const Words& words, std::string_view name)
 {
     auto link = find_device(transaction, words, name);
     if (!link || (*link)->master.is_none())
@@ -65,10 +65,10 @@ Result<const Link*> find_interface(const Transaction& transaction, const Words& 
                  words.name(), name, master.name, master.name);
 }
 
-Result<std::string> read_device_name(Words& words)
+Result<std::string_view> read_device_name(Words& words)
 {
     words.take("dev");
-    auto name = words.device_name("NAME");
+    const auto name = words.device_name("NAME");
     if (!name)
         return name;
     if (auto end = words.finish(); !end)

@@ -38,15 +38,15 @@ inline Error rejected(Words& words, std::initializer_list<std::string_view> unsu
 Error rejected_option(Words& words, std::string_view usage, std::span<const std::string_view> order);
 
 // The device of that name; the error names the command.
-Result<const Link*> find_device(const Transaction& transaction, const Words& words, const std::string& name);
+Result<const Link*> find_device(const Transaction& transaction, const Words& words, std::string_view name);
 // The device that the next word names.
 Result<const Link*> read_device(const Transaction& transaction, Words& words);
 // The same, but it must be a bridge.
-Result<const Link*> find_bridge(const Transaction& transaction, const Words& words, const std::string& name);
+Result<const Link*> find_bridge(const Transaction& transaction, const Words& words, std::string_view name);
 // The same, but it must be one that has addresses, routes and neighbours: not a member of a bridge.
-Result<const Link*> find_interface(const Transaction& transaction, const Words& words, const std::string& name);
+Result<const Link*> find_interface(const Transaction& transaction, const Words& words, std::string_view name);
 
 // "[ dev ] NAME" and nothing else, as `ip link del` takes it.
-Result<std::string> read_device_name(Words& words);
+Result<std::string_view> read_device_name(Words& words);
 
 } // namespace vx

@@ -95,7 +95,7 @@ Result<FdbWords> parse_fdb(Words& words)
     if (mac->is_group())
         return words.invalid("is a group address, which vxd floods; expected a unicast LLADDR, or 00:00:00:00:00:00 "
                              "for where flooded frames go");
-    std::optional<std::string> device;
+    std::optional<std::string_view> device;
     while (!words.done()) {
         Result<> step = Ok{};
         if (words.take("dev"))
@@ -109,7 +109,7 @@ Result<FdbWords> parse_fdb(Words& words)
         return std::move(end).error();
     if (!device)
         return words.missing("dev");
-    parsed.device = *std::move(device);
+    parsed.device = *device;
     return parsed;
 }
 

@@ -17,7 +17,7 @@ namespace vx
 struct FdbWords {
     enum class State : std::uint8_t { kDefault, kPermanent, kStatic, kDynamic };
     Mac mac;
-    std::string device;
+    std::string_view device; // lies where the words do
     std::optional<IpAddress> dst;
     std::optional<Vni> vni;
     std::optional<std::uint16_t> port;

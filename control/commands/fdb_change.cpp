@@ -95,7 +95,8 @@ Result<> check_other(const Model& model, const Words& words, const FdbWords& par
     return Ok{};
 }
 
-Result<> check_destination(Transaction& transaction, const Words& words, const FdbWords& parsed, const Link& link)
+// The far VTEP that an entry is to lead to.
+Result<VtepId> read_destination(Transaction& transaction, const Words& words, const FdbWords& parsed, const Link& link)
 {
     const Model& model = transaction.model();
     const VxlanSettings& vxlan = *link.vxlan();
@@ -108,9 +109,9 @@ Result<> check_destination(Transaction& transaction, const Words& words, const F
         return error("{}: dst {} is our own address; expected that of another VTEP", words.name(),
                      parsed.dst->to_string());
     // The number it gets is given back where the command fails.
-    if (!transaction.intern(link.id, remote_of(parsed, vxlan)))
-        return error("{}: there are {} far VTEPs already, and no more are supported", words.name(), VtepRegistry::kMax);
-    return Ok{};
+    if (const auto vtep = transaction.intern(link.id, remote_of(parsed, vxlan)))
+        return *vtep;
+    return error("{}: there are {} far VTEPs already, and no more are supported", words.name(), VtepRegistry::kMax);
 }
 
 // The all-zero entry: where the VXLAN device floods to.
@@ -136,8 +137,9 @@ Result<Reply> set_on_vxlan(Transaction& transaction, const Words& words, const F
 {
     const Model& model = transaction.model();
     const VxlanSettings& vxlan = *link.vxlan();
-    if (auto fits = check_destination(transaction, words, parsed, link); !fits)
-        return std::move(fits).error();
+    const auto vtep = read_destination(transaction, words, parsed, link);
+    if (!vtep)
+        return vtep.error();
     if (parsed.mac.is_zero())
         return set_flood(transaction, words, parsed, link, how);
     const FdbKey key{model.domain_of(link), parsed.mac};
@@ -155,12 +157,17 @@ Result<Reply> set_on_vxlan(Transaction& transaction, const Words& words, const F
         if (is_ours && how == How::kAppend && existing->is_fixed()) // where it was learned is not kept beside
             remotes = transaction.remotes_of(*existing);
     }
+    const std::uint8_t flags = vxlan_flags(parsed.state);
+    if (remotes.empty()) {
+        transaction.fdb_set(key, Dest::vtep(link.id, *vtep).with(flags));
+        return Reply{};
+    }
     if (std::find(remotes.begin(), remotes.end(), remote) == remotes.end())
         remotes.push_back(remote);
     if (parsed.state == FdbWords::State::kDynamic && remotes.size() > 1)
         return error("{}: {} has several destinations, and such an entry does not age; leave out \"dynamic\"",
                      words.name(), parsed.mac.to_string());
-    transaction.fdb_set(key, transaction.dest_for(link.id, remotes).with(vxlan_flags(parsed.state)));
+    transaction.fdb_set(key, transaction.dest_for(link.id, remotes).with(flags));
     return Reply{};
 }
 

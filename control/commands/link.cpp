@@ -84,10 +84,10 @@ Result<bool> take_name(Words& words, std::string& name, std::span<const std::str
         words.take(word);
     else if (is_among(kLinkKeywords, word))
         return false;
-    auto read = words.device_name("NAME");
+    const auto read = words.device_name("NAME");
     if (!read)
-        return std::move(read).error();
-    name = *std::move(read);
+        return read.error();
+    name = *read;
     return true;
 }
 

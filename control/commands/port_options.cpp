@@ -43,13 +43,20 @@ std::vector<std::string_view> choices_of(std::string_view expected)
     return choices;
 }
 
+Result<std::string> as_string(const Result<std::string_view>& word)
+{
+    if (!word)
+        return word.error();
+    return std::string(*word);
+}
+
 Result<std::string> read_value(Words& words, const PortOption& option)
 {
     switch (option.type) {
     case PortOption::Type::kFlag:
         return std::string{};
     case PortOption::Type::kInterface:
-        return words.device_name(name_of_value(option));
+        return as_string(words.device_name(name_of_value(option)));
     case PortOption::Type::kCount: {
         const std::uint32_t max = option.max == 0 ? std::numeric_limits<std::uint32_t>::max() : option.max;
         const auto count = words.number(name_of_value(option), option.min, max);
@@ -65,17 +72,17 @@ Result<std::string> read_value(Words& words, const PortOption& option)
         return std::string{choices[*chosen]};
     }
     case PortOption::Type::kPciAddress: {
-        auto address = words.text(name_of_value(option));
+        const auto address = words.text(name_of_value(option));
         if (address && !is_pci_address(*address))
             return words.invalid("is not a PCI address; expected one such as 0000:81:00.0");
-        return address;
+        return as_string(address);
     }
     case PortOption::Type::kText:
     case PortOption::Type::kFile:
     case PortOption::Type::kNetns:
         break;
     }
-    return words.text(name_of_value(option));
+    return as_string(words.text(name_of_value(option)));
 }
 
 Result<> read_option(Words& words, const PortOption& option, PortSpec& spec)

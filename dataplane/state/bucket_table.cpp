@@ -4,7 +4,6 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <bit>
 #include <cassert>
 #include <limits>
 #include <new>
@@ -16,7 +15,7 @@ namespace
 {
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
-constexpr std::size_t kMinCapacity = 16; // so that a probe never meets a bucket twice
+constexpr std::size_t kMinCapacity = 32; // so that a probe meets no bucket twice
 
 std::size_t round_up(std::size_t size, std::size_t unit)
 {
@@ -43,11 +42,11 @@ BucketTable::Array<T> BucketTable::allocate(std::size_t count)
 
 BucketTable::BucketTable(std::size_t capacity, std::uint64_t seed)
     : multiplier_(seed | 1), crc_seed_(static_cast<std::uint32_t>(seed >> 32)),
-      capacity_(std::bit_ceil(std::max(capacity, kMinCapacity)))
+      capacity_(std::max(capacity, kMinCapacity))
 {
-    const std::size_t bucket_count = 2 * capacity_ / kSlotsPerBucket;
+    const std::size_t bucket_count = (15 * capacity_ / 8 + kSlotsPerBucket - 1) / kSlotsPerBucket;
     assert(bucket_count <= std::numeric_limits<Home>::max() / sizeof(Bucket));
-    mask_ = static_cast<std::uint32_t>(bucket_count - 1);
+    scale_ = std::uint64_t{bucket_count * sizeof(Bucket)} << 32;
     buckets_ = allocate<Bucket>(bucket_count);
     last_seen_ = allocate<std::atomic<std::uint32_t>>(slot_count());
 }
@@ -55,7 +54,8 @@ BucketTable::BucketTable(std::size_t capacity, std::uint64_t seed)
 BucketTable::Insert BucketTable::insert(std::uint64_t key, std::uint64_t value, std::uint32_t now)
 {
     std::size_t index = home_bucket(key);
-    for (std::size_t i = 0; i < kMaxProbe; ++i, index = (index + 1) & mask_) {
+    const std::size_t end = bucket_count();
+    for (std::size_t i = 0; i < kMaxProbe; ++i, index = index + 1 == end ? 0 : index + 1) {
         for (std::size_t place = 0; place < kSlotsPerBucket; ++place) {
             const std::size_t slot = index * kSlotsPerBucket + place;
             const std::uint64_t present = key_at(slot).load(std::memory_order_relaxed);

@@ -40,7 +40,7 @@ private:
 
 public:
     static constexpr std::uint32_t kNoSlot = 0xffffffff;
-    // With every bucket half full, the longest probe of a million keys is 11-14 buckets, and 4% look at a second.
+    // At the highest load the longest probe of a million keys is 12-15 buckets, and 5% look at a second.
     static constexpr std::size_t kMaxProbe = 16;
 
     struct Found {
@@ -48,7 +48,8 @@ public:
         std::uint32_t slot = kNoSlot;
     };
 
-    // Takes up to `capacity` keys (rounded up to a power of two), erased ones included, at a load of at most 50%.
+    // Takes up to `capacity` keys, erased ones included, at a load of at most 8/15: then a key costs 37.5 bytes, its
+    // age included. Any number of buckets will do, so that no table is larger than what it is for asks.
     BucketTable(std::size_t capacity, std::uint64_t seed);
 
     // ---- any thread ----
@@ -64,14 +65,15 @@ public:
     public:
         explicit Reader(const BucketTable& table)
             : buckets_(reinterpret_cast<const std::byte*>(table.buckets_.get())), last_seen_(table.last_seen_.get()),
-              multiplier_(table.multiplier_), crc_seed_(table.crc_seed_),
-              mask_(table.mask_ * static_cast<Home>(sizeof(Bucket)))
+              multiplier_(table.multiplier_), scale_(table.scale_), crc_seed_(table.crc_seed_)
         {
         }
 
         Home home(std::uint64_t key) const noexcept
         {
-            return static_cast<Home>(_mm_crc32_u64(crc_seed_, key * multiplier_)) & mask_;
+            unsigned long long scaled; // the hash is a fraction of 2^32: this much of all buckets lies before its own
+            _mulx_u64(_mm_crc32_u64(crc_seed_, key * multiplier_), scale_, &scaled);
+            return static_cast<Home>(scaled) & ~static_cast<Home>(sizeof(Bucket) - 1);
         }
         void prefetch(Home home) const noexcept { ask_for(buckets_ + home); }
         // For a key that is going to be stamped: also where its age is likely to lie.
@@ -148,7 +150,9 @@ public:
         [[gnu::noinline]] static Found find_further(const Reader& table, Home home, std::uint64_t key) noexcept
         {
             for (std::size_t i = 1; i < kMaxProbe; ++i) {
-                home = (home + static_cast<Home>(sizeof(Bucket))) & table.mask_;
+                home += static_cast<Home>(sizeof(Bucket));
+                if (home == table.scale_ >> 32)
+                    home = 0;
                 const auto& bucket = *reinterpret_cast<const Bucket*>(table.buckets_ + home);
                 if (const Match match{bucket, key}; match.is_found)
                     return match.at(bucket, home);
@@ -161,8 +165,8 @@ public:
         const std::byte* buckets_;
         std::atomic<std::uint32_t>* last_seen_;
         std::uint64_t multiplier_;
+        std::uint64_t scale_;
         std::uint32_t crc_seed_;
-        Home mask_;
     };
 
     Found find(std::uint64_t key) const noexcept { return Reader{*this}.find(key); }
@@ -187,7 +191,8 @@ public:
     std::size_t erased() const { return erased_; } // keys that keep their slot without being present
     bool is_full() const { return used_ == capacity_; }
     std::size_t capacity() const { return capacity_; }
-    std::size_t slot_count() const { return (std::size_t{mask_} + 1) * kSlotsPerBucket; }
+    std::size_t bucket_count() const { return (scale_ >> 32) / sizeof(Bucket); }
+    std::size_t slot_count() const { return bucket_count() * kSlotsPerBucket; }
 
     // Calls function(key, value, last_seen) for every entry; the function may erase or update entries.
     template <typename Function>
@@ -223,8 +228,8 @@ private:
     alignas(64) Array<Bucket> buckets_;
     Array<std::atomic<std::uint32_t>> last_seen_; // by slot
     std::uint64_t multiplier_;
+    std::uint64_t scale_; // of all buckets: their bytes, times 2^32
     std::uint32_t crc_seed_;
-    std::uint32_t mask_;
     std::size_t capacity_;
 
     // The writer's.

@@ -31,7 +31,8 @@ public:
     // Precondition: dest is not kNone.
     Change set(FdbKey key, Dest dest, std::uint32_t now);
     bool erase(FdbKey key);
-    void reserve(std::size_t count) { words_.reserve(count); } // more entries
+    void prefetch(FdbKey key) const { words_.prefetch(key.word()); } // for find(), set() or erase()
+    void reserve(std::size_t count) { words_.reserve(count); }       // more entries
 
     std::size_t size() const { return words_.size(); }
     // Entries that lead to or through a link; kLocal ones are not counted.

@@ -2,7 +2,7 @@
 #include "dataplane/state/word_table.h"
 
 #include <algorithm>
-#include <bit>
+#include <array>
 #include <random>
 
 namespace vx
@@ -13,10 +13,16 @@ namespace
 
 constexpr std::size_t kMinCapacity = 1024;
 
-// Leaves a fifth of the slots free, so that the cost of a rebuild is spread over at least that many inserts.
+// Leaves a fifth free, so that the cost of a rebuild is spread over at least that many inserts.
 std::size_t capacity_for(std::size_t size)
 {
-    return std::bit_ceil(std::max(size + size / 4, kMinCapacity));
+    return std::max(size + size / 4, kMinCapacity);
+}
+
+// Where it is known what comes, there is less to be prepared for.
+std::size_t capacity_for_expected(std::size_t size)
+{
+    return size + size / 32;
 }
 
 // Keys that crowd a few buckets may cost this many times the memory that their number asks for, and no more.
@@ -63,7 +69,8 @@ WordTable::Change WordTable::rebuild_with(std::uint64_t key, std::uint64_t value
     // Whoever sends keys without a place must not buy a rebuild with each of them.
     if (!table_->is_full() && gave_up_ == now)
         return refuse();
-    const std::size_t enough = std::max(capacity_for(size() + 1), std::bit_ceil(std::min(expected_, max_size_)));
+    const std::size_t enough =
+        std::max(capacity_for(size() + 1), capacity_for_expected(std::min(expected_, max_size_)));
     for (std::size_t capacity = enough; capacity <= kMaxOversize * enough; capacity *= 2) {
         std::unique_ptr<BucketTable> fresh = copy(capacity);
         if (fresh == nullptr || fresh->insert(key, value, now) == BucketTable::Insert::kFull)
@@ -79,11 +86,29 @@ WordTable::Change WordTable::rebuild_with(std::uint64_t key, std::uint64_t value
 // Nothing if some key finds no place.
 std::unique_ptr<BucketTable> WordTable::copy(std::size_t capacity) const
 {
+    struct Entry {
+        std::uint64_t key, value;
+        std::uint32_t seen;
+    };
     auto fresh = std::make_unique<BucketTable>(capacity, seed_source_());
+    const BucketTable::Reader reader{*fresh};
+    // Each lands in a place of its own: several are asked for at a time.
+    std::array<Entry, 16> waiting;
+    std::size_t count = 0;
     bool is_whole = true;
+    const auto insert = [&](const Entry& entry) {
+        is_whole = is_whole && fresh->insert(entry.key, entry.value, entry.seen) != BucketTable::Insert::kFull;
+    };
     table_->for_each([&](std::uint64_t key, std::uint64_t value, std::uint32_t seen) {
-        is_whole = is_whole && fresh->insert(key, value, seen) != BucketTable::Insert::kFull;
+        Entry& place = waiting[count % waiting.size()];
+        if (count >= waiting.size())
+            insert(place);
+        place = {key, value, seen};
+        ++count;
+        reader.prefetch_with_age(reader.home(key));
     });
+    for (std::size_t left = std::min(count, waiting.size()); left > 0; --left)
+        insert(waiting[(count - left) % waiting.size()]);
     return is_whole ? std::move(fresh) : nullptr;
 }
 

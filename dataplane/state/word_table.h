@@ -41,6 +41,11 @@ public:
     // That many more keys are about to come: a rebuild that they cause makes room for all of them at once.
     void reserve(std::size_t count) { expected_ = size() + count; }
 
+    void prefetch(std::uint64_t key) const
+    {
+        const BucketTable::Reader reader{*table_};
+        reader.prefetch_with_age(reader.home(key));
+    }
     std::uint64_t find(std::uint64_t key) const { return table_->find(key).value; } // 0: absent
     std::optional<std::uint32_t> last_seen(std::uint64_t key) const;
     std::size_t size() const { return table_->size(); }

@@ -7,7 +7,7 @@
 // The data plane is real, has no workers and only ports of type null. Commands that name another type of port touch
 // the machine; they are parsed and not carried out.
 #include "control/commands/link.h"
-#include "control/wire.h"
+#include "control/wire_decode.h"
 #include "tests/fuzz/daemon.h"
 #include "tests/fuzz/target.h"
 
@@ -33,25 +33,32 @@ Daemon& daemon()
 
 // ---- requests --------------------------------------------------------------------------------------------------
 
-bool touches_the_machine(const CommandWords& words)
+bool touches_the_machine(CommandView words)
 {
     return std::any_of(words.begin(), words.end(),
-                       [](const std::string& word) { return word != "null" && find_port_kind(word) != nullptr; });
+                       [](std::string_view word) { return word != "null" && find_port_kind(word) != nullptr; });
 }
 
 // Takes those commands out of the request.
 void only_parse_what_touches_the_machine(Request& request)
 {
-    std::erase_if(request.commands, [](const CommandWords& words) {
-        if (!touches_the_machine(words))
-            return false;
-        Words cursor{words, std::min<std::size_t>(2, words.size()), "link", "add", "NAME type TYPE"};
-        if (const auto parsed = parse_link_add(cursor); !parsed)
-            require(!parsed.error().message.empty(), "an error says something");
-        return true;
-    });
-    if (request.commands.size() > kMaxCommands)
-        request.commands.resize(kMaxCommands);
+    CommandList commands;
+    std::vector<std::uint32_t> lines;
+    std::size_t index = 0;
+    for (const CommandView words : request.commands) {
+        const std::size_t at = index++;
+        if (touches_the_machine(words)) {
+            Words cursor{words, std::min<std::size_t>(2, words.size()), "link", "add", "NAME type TYPE"};
+            if (const auto parsed = parse_link_add(cursor); !parsed)
+                require(!parsed.error().message.empty(), "an error says something");
+        } else if (commands.size() < kMaxCommands) {
+            commands.add(words);
+            if (!request.lines.empty())
+                lines.push_back(request.lines[at]);
+        }
+    }
+    request.commands = std::move(commands);
+    request.lines = std::move(lines);
 }
 
 bool is_one_line(std::string_view text)
@@ -65,19 +72,41 @@ std::string printed(const Json& value)
     return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+// What a script's outputs are on their way: those that are not empty.
+std::string printed_of_script(const Outputs& outputs)
+{
+    Json all = Json::array();
+    for (const auto& [index, output] : outputs.printed())
+        if (!output.is_null())
+            all.push_back(output);
+    return printed(all);
+}
+
+std::string printed(const Outputs& outputs)
+{
+    Json all = Json::array();
+    for (std::size_t i = 0; i < outputs.size(); ++i)
+        all.push_back(outputs[i]);
+    return printed(all);
+}
+
 void check_response(const Request& request, const Response& response)
 {
     const std::string line = encode_response(request, response);
     require(is_one_line(line), "a response is one line");
     const auto decoded = decode_response(line);
     require(decoded.has_value(), "a response can be decoded");
-    require(printed(decoded->outputs) == printed(response.outputs), "the outputs arrive");
+    if (request.lines.empty())
+        require(printed(decoded->outputs) == printed(response.outputs), "the outputs arrive");
+    else
+        require(printed_of_script(decoded->outputs) == printed_of_script(response.outputs), "what was printed arrives");
     require(printed(decoded->warnings) == printed(response.warnings), "the warnings arrive");
     require(decoded->failures.size() == response.failures.size(), "the failures arrive");
     for (std::size_t i = 0; i < response.failures.size(); ++i) {
         const Failure &sent = response.failures[i], &received = decoded->failures[i];
         require(!sent.error.message.empty(), "an error says something");
-        require(received.index == sent.index && received.error.kind == sent.error.kind, "a failure arrives");
+        require(received.index == sent.index && received.error.kind == sent.error.kind && received.line == sent.line,
+                "a failure arrives");
         require(printed(received.error.message) == printed(sent.error.message), "an error's message arrives");
     }
 }
@@ -151,9 +180,25 @@ std::vector<Line> scan(std::string_view stream, std::size_t chunk)
     return lines;
 }
 
+// The decoder of the common shape and that of every shape.
+void check_decoders(std::string_view line, const DecodedRequest& request)
+{
+    const DecodedRequest other = decode_by_events(line);
+    require(static_cast<bool>(request) == static_cast<bool>(other), "the decoders agree on what is right");
+    if (!request)
+        return require(request.error().message == other.error().message && request.error().id == other.error().id &&
+                           request.error().code == other.error().code && request.error().line == other.error().line,
+                       "the decoders agree on what is wrong");
+    require(request->id == other->id && request->method == other->method && request->commands == other->commands &&
+                request->lines == other->lines && request->on_failure == other->on_failure &&
+                request->format == other->format,
+            "the decoders agree on what is asked for");
+}
+
 void answer(const Line& line)
 {
     const DecodedRequest request = decode_request(line.text);
+    check_decoders(line.text, request);
     if (!request) {
         const std::string reply = encode_error(request.error());
         require(is_one_line(reply) && !decode_response(reply), "an error is one line, and no response");

@@ -64,7 +64,7 @@ void Daemon::run_script(std::string_view text)
 std::string Daemon::output_of(std::string_view command)
 {
     Request request;
-    request.commands.push_back(split_words(command).value());
+    request.commands.add(split_words(command).value());
     const Response response = run(request);
     require(response.failures.empty(), "the command succeeds");
     return response.outputs.front().get<std::string>();
@@ -78,7 +78,7 @@ std::string Daemon::shown()
     const Response response = run(request);
     require(response.failures.empty(), "show never fails");
     std::string text;
-    for (const nlohmann::ordered_json& output : response.outputs)
+    for (const auto& [index, output] : response.outputs.printed())
         text += output.dump() + "\n";
     return text;
 }

@@ -158,6 +158,10 @@ def request(commands, **params):
     return json.dumps({"jsonrpc": "2.0", "id": 1, "method": "run", "params": {"commands": commands, **params}}) + "\n"
 
 
+def script_request(text, **params):
+    return json.dumps({"jsonrpc": "2.0", "id": 1, "method": "run", "params": {"script": text, **params}}) + "\n"
+
+
 def protocol_streams():
     words = [line.split() for line in SCRIPTS["fdb"].splitlines()]
     streams = {
@@ -165,6 +169,13 @@ def protocol_streams():
         "atomic": request(words, atomic=True, format="json"),
         "stop": request([*words[:3], ["frob"], *words[3:]], atomic=False, format="text"),
         "force": request([*words[:3], ["frob"], *words[3:]], force=True, atomic=False),
+        "script": script_request(SCRIPTS["fdb"], atomic=True),
+        "script-force": script_request("frob\n" + SCRIPTS["fdb"] + "show \\\n me\n# \u00fc\n", force=True, atomic=False,
+                                       options=["-4", "-oneline"]),
+        "script-quote": script_request("link show\n\nlink add 'br0 type bridge\n"),
+        "script-and-commands": request(words[:1], script="link show", options=["-4"]),
+        "options-alone": request(words[:1], options=["-4"]),
+        "compact": request(words, atomic=True).replace(", ", ",").replace(": ", ":"),
         "no-commands": request([]),
         "empty-command": request([[]]),
         "two": request(words[:2]) + request([["link", "show"]], format="json"),

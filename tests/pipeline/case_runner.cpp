@@ -128,7 +128,7 @@ private:
         if (!script)
             return std::move(script).error();
         const std::string prefix = RingPort::kPrefix;
-        for (const CommandWords& words : script->commands)
+        for (const CommandView words : script->commands)
             for (const std::string& word : words)
                 if (word.starts_with(prefix))
                     if (auto made = make_port(word.substr(prefix.size())); !made)

@@ -17,10 +17,11 @@ namespace
 // The words of one command, and a cursor after its noun and verb.
 struct Line {
     explicit Line(std::string_view text)
-        : words(split_words(text).value()), cursor(words, 2, words.at(0), words.at(1), "USAGE")
+        : list(read_script(text).commands), words(list.begin()), cursor(*words, 2, (*words)[0], (*words)[1], "USAGE")
     {
     }
-    CommandWords words;
+    CommandList list;
+    CommandList::Iterator words;
     Words cursor;
 };
 

@@ -29,8 +29,7 @@ TEST_CASE("a config file is read into commands, and its errors name file and lin
     const TemporaryFile file("# uplink\n\nlink add br0 type bridge\nfdb append x\n");
     const auto config = ConfigFile::read(file.path);
     REQUIRE(config.has_value());
-    CHECK(config->commands() ==
-          std::vector<CommandWords>{{"link", "add", "br0", "type", "bridge"}, {"fdb", "append", "x"}});
+    CHECK(config->commands() == CommandList{{"link", "add", "br0", "type", "bridge"}, {"fdb", "append", "x"}});
     const Error failure = config->error_at(1, usage_error("fdb append: no"));
     CHECK(failure.message == file.path + ":4: fdb append: no");
     CHECK(failure.kind == Error::Kind::kUsage);

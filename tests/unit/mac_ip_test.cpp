@@ -3,10 +3,14 @@
 #include "dataplane/net/ip.h"
 #include "dataplane/net/mac.h"
 
+#include <arpa/inet.h>
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include <random>
 #include <set>
+#include <string>
+#include <string_view>
 
 namespace
 {
@@ -103,6 +107,28 @@ TEST_CASE("what is not quite an address is refused")
                              "::1::", "1:2:3:4:5:6:7:8:9", "::g", "0x7f.1", "fe80::1%eth0"})
         CHECK_FALSE(IpAddress::parse(text));
     CHECK_FALSE(IpAddress::parse(std::string_view("1.2.3.4\0", 8)));
+}
+
+TEST_CASE("an IPv4 address is what inet_pton() takes for one")
+{
+    std::mt19937 random(5);
+    const std::string_view alphabet = "0012345678925.....:a";
+    int taken = 0;
+    for (int round = 0; round < 200'000; ++round) {
+        std::string text = fmt::format("{}.{}.{}.{}", random() % 300, random() % 30, random() % 300, random() % 3);
+        for (auto edits = random() % 3; edits > 0; --edits)
+            text[random() % text.size()] = alphabet[random() % alphabet.size()];
+        std::uint8_t bytes[4];
+        const bool is_address = inet_pton(AF_INET, text.c_str(), bytes) == 1;
+        const auto address = IpAddress::parse(text);
+        INFO(text);
+        REQUIRE((address && address->is_v4()) == is_address);
+        if (is_address)
+            REQUIRE(*address == IpAddress::v4_from_wire(bytes));
+        taken += is_address ? 1 : 0;
+    }
+    CHECK(taken > 10'000);
+    CHECK(taken < 190'000);
 }
 
 TEST_CASE("addresses of different families are never equal")

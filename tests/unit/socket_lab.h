@@ -50,13 +50,13 @@ private:
     {
         handled_.fetch_add(1, std::memory_order_relaxed);
         Response response;
-        for (const CommandWords& words : request.commands) {
+        for (const CommandView words : request.commands) {
             if (words[0] == "throw")
                 throw std::runtime_error("a bug");
             if (words[0] == "big")
-                response.outputs.emplace_back(std::string(std::stoul(words[1]), 'x'));
+                response.outputs.push_back(std::string(std::stoul(std::string(words[1])), 'x'));
             else
-                response.outputs.emplace_back(fmt::format("{}\n", fmt::join(words, " ")));
+                response.outputs.push_back(fmt::format("{}\n", fmt::join(words, " ")));
         }
         return response;
     }

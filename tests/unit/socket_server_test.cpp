@@ -63,7 +63,8 @@ TEST_CASE("a large batch is one request")
     Peer peer(folder.socket());
     Request request;
     request.id = 1;
-    request.commands.assign(200'000, {"fdb", "append", "02:42:ac:12:14:02", "dev", "vxlan100", "dst", "192.0.2.2"});
+    for (int i = 0; i < 200'000; ++i)
+        request.commands.add(CommandWords{"fdb", "append", "02:42:ac:12:14:02", "dev", "vxlan100", "dst", "192.0.2.2"});
     const std::string line = encode_request(request).value();
     CHECK(peer.send(line) == line.size());
     CHECK(decode_response(peer.line())->outputs.size() == 200'000);
@@ -168,7 +169,8 @@ TEST_CASE("a request beyond what may be buffered ends its client")
     Peer peer(folder.socket());
     Request request;
     request.id = 1;
-    request.commands.assign(200'000, {"link", "show"});
+    for (int i = 0; i < 200'000; ++i)
+        request.commands.add(CommandWords{"link", "show"});
     peer.send(encode_request(request).value());
     CHECK(peer.line().find("\"error\"") != std::string::npos);
     CHECK(peer.line().empty());

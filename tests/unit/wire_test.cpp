@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "control/wire.h"
+#include "control/wire_decode.h"
 
 #include <catch2/catch.hpp>
 
@@ -235,8 +235,123 @@ TEST_CASE("a script keeps the line of every command")
 {
     const auto script = parse_script("# head\n\nlink add br0 type bridge\n  # more\r\nlink show", "f");
     REQUIRE(script.has_value());
-    CHECK(script->commands == std::vector<CommandWords>{{"link", "add", "br0", "type", "bridge"}, {"link", "show"}});
-    CHECK(script->lines == std::vector<std::size_t>{3, 5});
+    CHECK(script->commands == CommandList{{"link", "add", "br0", "type", "bridge"}, {"link", "show"}});
+    CHECK(script->lines == std::vector<std::uint32_t>{3, 5});
     CHECK(parse_script("", "f")->commands.empty());
     CHECK(parse_script("a\nb \"c\n", "f").error().message == "f:2: the quote at column 3 is not closed");
+}
+
+TEST_CASE("a script is decoded into its commands, their lines, and the options before each")
+{
+    Request request;
+    request.id = 1;
+    request.on_failure = GENERATE(OnFailure::kUndoAll, OnFailure::kGoOn);
+    const std::string script = "# head\nlink show \"a \\\"b\"\n\n\tfdb show \\\n  br br0\n";
+    const auto line = encode_request(request, script, {"-4", "-oneline"});
+    REQUIRE(line.has_value());
+    CHECK(line->find('\n') == line->size() - 1);
+    const DecodedRequest decoded = decode_request(*line);
+    REQUIRE(decoded);
+    CHECK(decoded->commands ==
+          CommandList{{"-4", "-oneline", "link", "show", "a \"b"}, {"-4", "-oneline", "fdb", "show", "br", "br0"}});
+    CHECK(decoded->lines == std::vector<std::uint32_t>{2, 4});
+    CHECK(decoded->on_failure == request.on_failure);
+    const DecodedRequest escaped = decode_request(run_with(R"({"script":"\u006cink\r\n\u00e9 b"})"));
+    CHECK(escaped->commands == CommandList{{"link"}, {"\xc3\xa9", "b"}});
+}
+
+TEST_CASE("a script that cannot be split is refused with its line")
+{
+    const DecodedRequest request = decode_request(run_with(R"({"script":"a\n\nb 'c"})"));
+    REQUIRE_FALSE(request);
+    CHECK(request.error().message == "the quote at column 3 is not closed");
+    CHECK(request.error().line == 3);
+    const auto response = decode_response(encode_error(request.error()));
+    REQUIRE(response.has_value());
+    REQUIRE(response->failures.size() == 1);
+    CHECK(response->failures[0].line == 3);
+    CHECK(response->failures[0].error.kind == Error::Kind::kUsage);
+}
+
+TEST_CASE("a script has the place of commands, and options are its own")
+{
+    CHECK(refusal(run_with(R"({"script":"a","commands":[["a"]]})")) ==
+          "params.script: only where there are no params.commands");
+    CHECK(refusal(run_with(R"({"commands":[["a"]],"options":["-4"]})")) ==
+          "params.options: only where there is a params.script");
+    CHECK(refusal(run_with(R"({"script":["a"]})")) == "params.script: expected a string");
+    CHECK(refusal(run_with(R"({"script":"a","options":"-4"})")) == "params.options: expected an array");
+    CHECK(refusal(run_with(R"({"script":"a","options":["-4",4]})")) == "params.options[1]: expected a string");
+}
+
+TEST_CASE("of a script's outputs those that are not empty arrive, and its failures with their lines")
+{
+    Request request;
+    request.id = 1;
+    request.on_failure = OnFailure::kGoOn;
+    request.lines = {3, 4, 9};
+    Response response;
+    response.outputs = {"", nullptr, "text\n"};
+    response.failures = {{1, Error{"no such device", Error::Kind::kRefused}, 4}};
+    const auto decoded = decode_response(encode_response(request, response));
+    REQUIRE(decoded.has_value());
+    CHECK(decoded->outputs == Outputs{"text\n"});
+    REQUIRE(decoded->failures.size() == 1);
+    CHECK(decoded->failures[0].line == 4);
+}
+
+TEST_CASE("both decoders read a request alike")
+{
+    const auto check = [](const std::string& line) {
+        CAPTURE(line);
+        const auto plain = decode_plain(line);
+        REQUIRE(plain.has_value()); // else nothing is compared
+        const DecodedRequest one = decode_request(line);
+        const DecodedRequest other = decode_by_events(line);
+        REQUIRE(one);
+        REQUIRE(other);
+        CHECK(one->id == other->id);
+        CHECK(one->commands == other->commands);
+        CHECK(one->lines == other->lines);
+        CHECK(one->on_failure == other->on_failure);
+        CHECK(one->format == other->format);
+    };
+    check(run_with(R"({"commands":[["link","show"],["fdb","show","br","br0"]],"atomic":false,"format":"json"})"));
+    check(run_with(R"( { "commands" : [ [ "" , "a b" ] ] , "force" : true , "format":"text" } )") + " \r\n");
+    check(run_with(R"({"commands":[]})"));
+    check(run_with(R"({"options":["-4"],"script":"link show \"x\\y\"\n\t# z\nfdb show","atomic":true})"));
+    check(R"({"params":{"script":""},"id":"x","method":"run","jsonrpc":"2.0"})");
+}
+
+TEST_CASE("what is no plain request is left to the other decoder")
+{
+    for (const char* params : {R"({"commands":[["a\u0041"]]})", R"({"commands":[[]]})", R"({"commands":[["a"],]})",
+                               R"({"commands":[["a"]],"commands":[["a"]]})", R"({"commands":[["a"]],"x":1})",
+                               R"({"commands":[["a"]]}})", R"({"commands":[["a"]],"atomic":true,"force":true})",
+                               "{\"commands\":[[\"\xc3\xa9\"]]}", R"({"commands":[["a")", R"({})"}) {
+        CAPTURE(params);
+        CHECK_FALSE(decode_plain(run_with(params)).has_value());
+    }
+    CHECK_FALSE(decode_plain(R"({"jsonrpc":"2.0","id":01,"method":"run","params":{"commands":[]}})").has_value());
+    CHECK_FALSE(decode_plain(R"({"jsonrpc":"2.0","id":1.5,"method":"run","params":{"commands":[]}})").has_value());
+    CHECK_FALSE(decode_plain("").has_value());
+}
+
+TEST_CASE("outputs are one a command, whether they are kept or not")
+{
+    Outputs outputs;
+    CHECK(outputs.empty());
+    outputs.push_nothing();
+    outputs.push_back("text\n");
+    outputs.push_back("");
+    outputs.push_back(nullptr);
+    CHECK(outputs.size() == 4);
+    CHECK(outputs[0] == "");
+    CHECK(outputs[1] == "text\n");
+    CHECK(outputs[2] == "");
+    CHECK(outputs.back().is_null());
+    CHECK(outputs.printed().size() == 2);
+    outputs.pop_back();
+    outputs.pop_back();
+    CHECK(outputs == Outputs{"", "text\n"});
 }

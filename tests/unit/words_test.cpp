@@ -5,6 +5,8 @@
 
 #include <array>
 #include <cstddef>
+#include <string_view>
+#include <vector>
 
 using namespace vx;
 
@@ -15,10 +17,12 @@ constexpr std::string_view kUsage = "LLADDR dev DEV [ dst ADDR ]";
 
 // The words of one command, and a cursor after its noun and verb.
 struct Line {
-    explicit Line(std::string_view text) : words(split_words(text).value()), cursor(words, 2, "fdb", "append", kUsage)
+    explicit Line(std::string_view text)
+        : list(read_script(text).commands), words(list.begin()), cursor(*words, 2, "fdb", "append", kUsage)
     {
     }
-    CommandWords words;
+    CommandList list;
+    CommandList::Iterator words;
     Words cursor;
 };
 
@@ -71,7 +75,8 @@ const std::array kTable = {
 Result<Reply> run(std::string_view line)
 {
     const CommandWords words = split_words(line).value();
-    return dispatch(no_transaction(), words, kTable);
+    const std::vector<std::string_view> views(words.begin(), words.end());
+    return dispatch(no_transaction(), views, kTable);
 }
 
 } // namespace

@@ -108,14 +108,11 @@ Result<std::string> Client::receive_line()
     }
 }
 
-Result<Response> Client::run(const Request& request)
+Result<Response> Client::run(std::string request)
 {
-    auto bytes = encode_request(request);
-    if (!bytes)
-        return std::move(bytes).error();
     // Whether it could be sent or not, vxd says what it made of it.
-    const bool is_sent = send(*bytes);
-    bytes->clear();
+    const bool is_sent = send(request);
+    request.clear();
     auto line = receive_line();
     if (!line && !is_sent)
         return error("vxd closed the connection while the request was sent");

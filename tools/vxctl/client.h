@@ -26,9 +26,9 @@ public:
     Client& operator=(Client&&) = delete;
     ~Client();
 
-    // Sends the commands and waits for what becomes of them. An Error here is one of the connection or the protocol;
-    // failed commands are in the Response.
-    Result<Response> run(const Request& request);
+    // Sends an encoded request and waits for what becomes of its commands. An Error here is one of the connection or
+    // the protocol; failed commands are in the Response.
+    Result<Response> run(std::string request);
 
 private:
     explicit Client(int fd) : fd_(fd) {}

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -184,6 +185,8 @@ Result<std::string> read_all(const std::string& path)
     if (fd < 0)
         return vx::usage_error("open {}: {}", path, std::strerror(errno)); // 1, as ip
     std::string text;
+    if (struct stat file{}; fstat(fd, &file) == 0 && S_ISREG(file.st_mode))
+        text.reserve(static_cast<std::size_t>(file.st_size)); // a batch may have a hundred megabytes
     std::array<char, 256 << 10> chunk;
     ssize_t size = 0;
     do {
@@ -199,12 +202,19 @@ Result<std::string> read_all(const std::string& path)
     return text;
 }
 
-Result<vx::Response> ask(const Invocation& invocation, const vx::Request& request)
+Result<vx::Response> ask(const Invocation& invocation, Result<std::string> request)
 {
+    if (!request)
+        return std::move(request).error();
     auto client = vx::Client::connect(invocation.socket_path);
     if (!client)
         return std::move(client).error();
-    return client->run(request);
+    return client->run(*std::move(request));
+}
+
+Result<vx::Response> ask(const Invocation& invocation, const vx::Request& request)
+{
+    return ask(invocation, vx::encode_request(request));
 }
 
 // Everything that vxd printed, and everything that it complained of. `place` is "FILE:7: " or "vxctl: " for a command.
@@ -212,7 +222,8 @@ template <typename Place>
 int report(const Invocation& invocation, const vx::Response& response, Place place)
 {
     std::string text;
-    for (const auto& output : response.outputs) {
+    for (const vx::Outputs::Printed& printed : response.outputs.printed()) {
+        const nlohmann::ordered_json& output = printed.second;
         if (output.is_string() && invocation.output == Output::kText)
             text += output.get_ref<const std::string&>();
         else if (!output.is_null() && invocation.output != Output::kText)
@@ -223,12 +234,12 @@ int report(const Invocation& invocation, const vx::Response& response, Place pla
     for (const std::string& warning : response.warnings)
         complaints += fmt::format("vxctl: warning: {}\n", warning);
     for (const vx::Failure& failure : response.failures) {
-        complaints += fmt::format("{}{}\n", place(failure.index), failure.error.message);
+        complaints += fmt::format("{}{}\n", place(failure), failure.error.message);
         status = std::max(status, failure.error.kind == Error::Kind::kUsage ? kUsage : kRefused);
     }
-    const int printed = print(STDOUT_FILENO, text);
+    const int printing = print(STDOUT_FILENO, text);
     print(STDERR_FILENO, complaints);
-    return std::max(status, printed);
+    return std::max(status, printing);
 }
 
 vx::Request request_of(const Invocation& invocation)
@@ -262,39 +273,47 @@ std::optional<int> explain_without_daemon(const vx::CommandWords& words)
 int run_command(const Invocation& invocation)
 {
     vx::Request request = request_of(invocation);
-    request.commands = {invocation.options};
-    request.commands[0].insert(request.commands[0].end(), invocation.words.begin(), invocation.words.end());
+    for (const std::string& option : invocation.options)
+        request.commands.add_word(option);
+    request.commands.add(invocation.words);
     const auto response = ask(invocation, request);
     if (!response && invocation.words.back() == "help")
         if (const auto status = explain_without_daemon(invocation.words))
             return *status;
     if (!response)
         return fail(response.error());
-    return report(invocation, *response, [](std::size_t) { return "vxctl: "; });
+    return report(invocation, *response, [](const vx::Failure&) { return "vxctl: "; });
 }
 
+// A script goes to vxd as it is. What JSON has no bytes for, in a comment perhaps, or words that may not be UTF-8, does
+// not: of such a script vxd gets the words.
 int run_batch(const Invocation& invocation)
 {
     auto text = read_all(invocation.batch_path);
     if (!text)
         return fail(text.error());
     const std::string name = invocation.batch_path == "-" ? "stdin" : invocation.batch_path;
-    auto script = vx::parse_script(*text, name);
-    if (!script) {
-        print(STDERR_FILENO, script.error().message + '\n');
-        return kUsage;
-    }
     vx::Request request = request_of(invocation);
-    request.commands = std::move(script->commands);
-    for (vx::CommandWords& words : request.commands)
-        words.insert(words.begin(), invocation.options.begin(), invocation.options.end());
     request.on_failure = invocation.goes_on ? vx::OnFailure::kGoOn : vx::OnFailure::kUndoAll;
-    const auto response = ask(invocation, request);
+    const bool is_plain = vx::is_plain_script(*text);
+    vx::Script script;
+    if (!is_plain) {
+        const std::vector<std::string_view> options(invocation.options.begin(), invocation.options.end());
+        script = vx::read_script(*text, options);
+        if (script.failure) {
+            const vx::Failure& failure = *script.failure;
+            print(STDERR_FILENO, vx::at_line(name, failure.line, failure.error).message + '\n');
+            return kUsage;
+        }
+        request.commands = std::move(script.commands);
+    }
+    const auto response = ask(invocation, is_plain ? vx::encode_request(request, *text, invocation.options)
+                                                   : vx::encode_request(request));
     if (!response)
         return fail(response.error());
-    const int status = report(invocation, *response, [&](std::size_t index) {
-        return index < script->lines.size() ? fmt::format("{}:{}: ", name, script->lines[index])
-                                            : fmt::format("{}: ", name);
+    const int status = report(invocation, *response, [&](const vx::Failure& failure) {
+        const std::size_t line = is_plain ? failure.line : script.lines.at(failure.index);
+        return fmt::format("{}:{}: ", name, line);
     });
     return response->failures.empty() ? status : kUsage;
 }
