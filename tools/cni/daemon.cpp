@@ -127,10 +127,14 @@ Outcome<Response> Daemon::ask(const std::vector<CommandWords>& commands, OnFailu
 {
     Request request;
     request.id = ++request_count_;
-    request.commands = commands;
+    for (const CommandWords& words : commands)
+        request.commands.add(words);
     request.on_failure = on_failure;
     request.format = Format::kJson;
-    auto response = client_.run(request);
+    auto line = encode_request(request);
+    if (!line)
+        return fail(Code::kIo, line.error());
+    auto response = client_.run(*std::move(line));
     if (!response)
         return fail(Code::kIo, response.error());
     for (const std::string& warning : response->warnings)
