@@ -215,7 +215,7 @@ TEST_CASE("a line that ends with a backslash goes on in the next, and is known b
                                          {"link", "add", "br2", "type", "bridge"},
                                          {"addr", "show"},
                                          {"link", "show", "ab"}});
-    CHECK(script.lines == std::vector<std::size_t>{1, 4, 7, 8});
+    CHECK(script.lines == std::vector<std::uint32_t>{1, 4, 7, 8});
     const auto bad = parse_script("link show \\\n\nlink show\nlink \\\nshow \"x\n", "test");
     CHECK(has(bad.error().message, "test:4: the quote"));
 }
