@@ -129,9 +129,9 @@ private:
             return std::move(script).error();
         const std::string prefix = RingPort::kPrefix;
         for (const CommandView words : script->commands)
-            for (const std::string& word : words)
+            for (const std::string_view word : words)
                 if (word.starts_with(prefix))
-                    if (auto made = make_port(word.substr(prefix.size())); !made)
+                    if (auto made = make_port(std::string(word.substr(prefix.size()))); !made)
                         return made;
         Request request;
         request.commands = script->commands;
