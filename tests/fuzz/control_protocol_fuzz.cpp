@@ -201,7 +201,9 @@ void answer(const Line& line)
     check_decoders(line.text, request);
     if (!request) {
         const std::string reply = encode_error(request.error());
-        require(is_one_line(reply) && !decode_response(reply), "an error is one line, and no response");
+        // A script that cannot be split has failed in one of its lines, and that is a response.
+        require(is_one_line(reply) && decode_response(reply).has_value() == (request.error().line != 0),
+                "an error is one line, and no response");
         return;
     }
     require(line.refusal.empty(), "what the scanner refuses is no request");
