@@ -15,7 +15,7 @@ BRIDGES = 25              # DPDK has 32 devices at most, so four networks share 
 FRAMES = 10_000           # fits vxd's packet buffers in 4 KiB pages
 MILLION = 1_000_000
 RANDOM_FRAMES = 200_000   # of a table of a million: 12.8 MB of its lines, beyond any second-level cache
-BUFFERS = RANDOM_FRAMES + 16_384
+BUFFERS = 2 * RANDOM_FRAMES + 16_384  # a capture that is repeated may fill half of them
 
 
 # ---- networks and VTEPs -----------------------------------------------------------------------------------------
