@@ -360,7 +360,8 @@ DecodedRequest decode_request(std::string_view line)
 DecodedRequest decode_by_events(std::string_view line)
 {
     Decoder decoder;
-    const bool is_parsed = Json::sax_parse(line, &decoder);
+    // To nlohmann-json a NUL ends the text, whatever follows.
+    const bool is_parsed = line.find('\0') == line.npos && Json::sax_parse(line, &decoder);
     return std::move(decoder).finish(is_parsed);
 }
 

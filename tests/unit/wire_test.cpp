@@ -355,3 +355,12 @@ TEST_CASE("outputs are one a command, whether they are kept or not")
     outputs.pop_back();
     CHECK(outputs == Outputs{"", "text\n"});
 }
+
+TEST_CASE("a request does not end with a NUL")
+{
+    const std::string ping = R"({"jsonrpc":"2.0","id":1,"method":"ping"})";
+    CHECK(static_cast<bool>(decode_request(ping)));
+    const DecodedRequest longer = decode_request(ping + std::string(3, '\0') + "\n");
+    REQUIRE_FALSE(static_cast<bool>(longer));
+    CHECK(longer.error().code == RpcCode::kParseError);
+}
