@@ -25,7 +25,7 @@ constexpr std::array kNouns = {
 
 bool is_prefix(std::string_view word, std::string_view of)
 {
-    return !word.empty() && !of.empty() && word.front() == of.front() && of.starts_with(word);
+    return !word.empty() && of.starts_with(word);
 }
 
 const Noun* find_noun(std::span<const Noun> table, std::string_view word)

@@ -35,7 +35,7 @@ public:
     {
     public:
         Iterator(const CommandList& list, std::size_t index) : list_(list), index_(index) {}
-        CommandView operator*()
+        CommandView operator*() & // and of no temporary
         {
             const std::size_t end = list_.command_ends_[index_];
             words_.clear();

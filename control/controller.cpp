@@ -165,18 +165,25 @@ void Controller::commit(Transaction& transaction) noexcept
         resolver_.forget(key);
     for_each_fdb_change(transaction, [&](FdbKey key, Dest dest) {
         if (dest.kind() == Dest::Kind::kNone || (is_model_changed && dataplane_.fdb().find(key).link() != dest.link()))
-            set_fdb(key, Dest{});
+            (void)set_fdb(key, Dest{});
     });
     needs_publish_ |= vteps_.changes().has_new || is_model_changed;
     publish_if_needed();
     bool is_erased = false;
     dataplane_.fdb().reserve(transaction.fdb_changes_.size());
+    std::size_t refused = 0; // of what is configured
     for_each_fdb_change(transaction, [&](FdbKey key, Dest dest) {
         if (dest.kind() == Dest::Kind::kNone)
             is_erased = true;
-        else
-            set_fdb(key, dest);
+        else if (set_fdb(key, dest))
+            return;
+        else if (dest.has(Dest::kLearned))
+            dataplane_.count_learn_refused();
+        else if (refused++ == 0)
+            log_warning("the FDB has no room for {} of bridging domain {}", key.mac().to_string(), key.bridge().value);
     });
+    if (refused > 1)
+        log_warning("the FDB has no room for {} more entries", refused - 1);
     publish_if_needed();
     if (!transaction.fdb_changes_.empty() && (is_erased || !is_model_changed))
         dataplane_.synchronize();
@@ -345,7 +352,7 @@ std::optional<Mac> Controller::known_mac(const NeighborKey& key) const
 }
 
 // Stores or erases one entry, and moves the references that it holds.
-void Controller::set_fdb(FdbKey key, Dest dest)
+bool Controller::set_fdb(FdbKey key, Dest dest)
 {
     Fdb& fdb = dataplane_.fdb();
     const Dest old = fdb.find(key);
@@ -353,12 +360,8 @@ void Controller::set_fdb(FdbKey key, Dest dest)
         fdb.erase(key);
     } else {
         const Fdb::Change change = fdb.set(key, dest, now_seconds());
-        if (change == Fdb::Change::kRefused) {
-            if (!dest.has(Dest::kLearned))
-                log_warning("the FDB has no room for {} of bridging domain {}", key.mac().to_string(),
-                            key.bridge().value);
-            return;
-        }
+        if (change == Fdb::Change::kRefused)
+            return false;
         needs_refresh_ |= change == Fdb::Change::kRebuilt;
     }
     adjacencies_.note(key);
@@ -372,6 +375,7 @@ void Controller::set_fdb(FdbKey key, Dest dest)
         vteps_.release(old.vtep());
     if (old.kind() == Dest::Kind::kReplicate)
         vteps_.release(old.replication());
+    return true;
 }
 
 } // namespace vx

@@ -67,7 +67,7 @@ private:
     void update_neighbor(const NeighborKey& key);
     void update_neighbors(const Transaction& transaction);
     std::optional<Mac> known_mac(const NeighborKey& key) const;
-    void set_fdb(FdbKey key, Dest dest);
+    bool set_fdb(FdbKey key, Dest dest); // false: refused, the table has no room
     void learn(Transaction& transaction, const LearnEvent& event);
     void age();
     void check_ports();

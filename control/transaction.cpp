@@ -203,8 +203,7 @@ Result<const Link*> Transaction::add_link(Link link)
         spec.mtu = link.mtu;
         if (!link.mac.is_zero())
             spec.mac = link.mac;
-        else if (spec.kind == "tap" || spec.kind == "memif" || spec.kind == "vhost-user" ||
-                 spec.kind == "null") // else random at every start
+        else if (const PortKind* kind = find_port_kind(spec.kind); kind != nullptr && !kind->has_own_mac)
             spec.mac = stable_mac(mac_seed_, link.name);
         auto added = open_port(link.id, spec);
         if (!added)

@@ -94,22 +94,7 @@ struct RpcError {
     std::size_t line = 0;      // of a script that could not be split into words, from 1; else 0
 };
 
-// Like a Result, but its error is one of the protocol.
-class [[nodiscard]] DecodedRequest
-{
-public:
-    DecodedRequest(Request request) : request_(std::move(request)), ok_(true) {}
-    DecodedRequest(RpcError failure) : error_(std::move(failure)) {}
-    explicit operator bool() const { return ok_; }
-    const Request& operator*() const { return request_; }
-    const Request* operator->() const { return &request_; }
-    const RpcError& error() const { return error_; }
-
-private:
-    Request request_;
-    RpcError error_;
-    bool ok_ = false;
-};
+using DecodedRequest = Result<Request, RpcError>;
 
 // Strict: unknown members and wrong types are errors that name where they are ("params.commands[3][1]: expected a
 // string"). Never recurses, whatever the nesting.

@@ -5,9 +5,11 @@ import os
 
 from .plots import value
 
-COLUMNS = ("p10", "p90", "ci95", "ticks_per_packet", "wall_mpps", "offered_mpps", "cpu_share", "steal")
+COLUMNS = ("p10", "p90", "ci95", "ticks_per_packet", "wall_mpps", "offered_mpps", "cpu_share", "steal", "target", "met")
 TITLES = {"ci95": "95% interval", "ticks_per_packet": "ticks/packet", "wall_mpps": "Mpps of the wall",
-          "offered_mpps": "offered", "cpu_share": "share of its CPU", "steal": "steal"}
+          "offered_mpps": "offered", "cpu_share": "share of its CPU", "steal": "steal",
+          "target": "wanted"}
+IS_MET = {True: "yes", False: "**no**", None: ""}
 
 
 def number(what):
@@ -23,6 +25,8 @@ def number(what):
 
 
 def cell(column, what):
+    if column == "met":
+        return IS_MET[what]
     if column in ("cpu_share", "steal") and what is not None:
         return f"{what:.1%}" if column == "steal" else f"{what:.0%}"
     return number(what)
@@ -59,15 +63,24 @@ def _ratios(report):
     rows = []
     for ratio in report.get("ratios", []):
         lowest, highest = ratio.get("ci95") or (ratio.get("min"), ratio.get("max"))
-        met = {True: "yes", False: "**no**", None: ""}[ratio.get("met")]
+        met = IS_MET[ratio.get("met")]
         rows.append([ratio["name"], number(ratio["median"]), number((lowest, highest)) if lowest is not None else "",
                      number(ratio.get("target")), met])
     return table(["ratio", "median", "range", "wanted", "met"], rows) if rows else ""
 
 
+def repeatable(command):
+    """The command without where its results went, which is a matter of that run alone."""
+    words = command.split(" ")
+    if "--json" in words:
+        at = words.index("--json")
+        del words[at:at + 2]
+    return " ".join(words)
+
+
 def section(report, plots, folder):
     parts = [f"## {report['bench']}",
-             f"`{report.get('command', report['bench'])}`, commit `{report.get('commit', 'unknown')}`"
+             f"`{repeatable(report.get('command', report['bench']))}`, commit `{report.get('commit', 'unknown')}`"
              + (f", {report['time']}" if report.get("time") else "") + ".",
              f"Machine and calibration: {machine_line(report)}."]
     parts += [f"![{report['bench']}]({os.path.relpath(path, folder)})" for path in plots]

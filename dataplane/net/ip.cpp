@@ -33,39 +33,14 @@ IpAddress IpAddress::v6_from_wire(const void* sixteen_bytes)
     return address;
 }
 
-namespace
-{
-
-// As inet_pton() has it: four decimal numbers without leading zeros.
-std::optional<std::uint32_t> parse_dotted_quad(std::string_view text)
-{
-    std::uint32_t address = 0;
-    const char* at = text.data();
-    const char* const end = at + text.size();
-    for (int i = 0; i < 4; ++i) {
-        if (i > 0 && (at == end || *at++ != '.'))
-            return std::nullopt;
-        const char* const first = at;
-        std::uint32_t byte = 0;
-        for (; at != end && *at >= '0' && *at <= '9' && byte <= 0xff; ++at)
-            byte = 10 * byte + static_cast<std::uint32_t>(*at - '0');
-        if (at == first || byte > 0xff || (*first == '0' && at - first > 1))
-            return std::nullopt;
-        address = address << 8 | byte;
-    }
-    return at == end ? std::optional{address} : std::nullopt;
-}
-
-} // namespace
-
 std::optional<IpAddress> IpAddress::parse(std::string_view text)
 {
-    if (const auto quad = parse_dotted_quad(text))
-        return v4(*quad);
     const std::string terminated(text);
     if (terminated.size() != std::strlen(terminated.c_str()))
         return std::nullopt;
     IpAddress address;
+    if (inet_pton(AF_INET, terminated.c_str(), address.bytes_.data()) == 1)
+        return address;
     address.family_ = Family::kIpv6;
     if (inet_pton(AF_INET6, terminated.c_str(), address.bytes_.data()) == 1)
         return address;

@@ -35,12 +35,13 @@ Error usage_error(fmt::format_string<Args...> format, Args&&... args)
 struct Ok {
 };
 
-template <typename T = Ok>
+// `E`: where a protocol has errors of its own.
+template <typename T = Ok, typename E = Error>
 class [[nodiscard]] Result
 {
 public:
     Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
-    Result(Error failure) : state_(std::in_place_index<1>, std::move(failure)) {}
+    Result(E failure) : state_(std::in_place_index<1>, std::move(failure)) {}
 
     bool has_value() const { return state_.index() == 0; }
     explicit operator bool() const { return has_value(); }
@@ -56,11 +57,11 @@ public:
     const T* operator->() const { return &value(); }
 
     // Precondition: !has_value().
-    const Error& error() const& { return *std::get_if<1>(&state_); }
-    Error&& error() && { return std::move(*std::get_if<1>(&state_)); }
+    const E& error() const& { return *std::get_if<1>(&state_); }
+    E&& error() && { return std::move(*std::get_if<1>(&state_)); }
 
 private:
-    std::variant<T, Error> state_;
+    std::variant<T, E> state_;
 };
 
 } // namespace vx

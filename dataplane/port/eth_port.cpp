@@ -200,9 +200,12 @@ Result<> EthPort::set_mtu(std::uint16_t mtu)
 bool EthPort::follow_mtu()
 {
     const auto now = interface_ ? interface_->mtu() : Result<std::uint16_t>{mtu_};
-    if (!now || *now == mtu_)
+    if (!now)
         return false;
-    apply_mtu(*now);
+    const std::uint16_t mtu = std::min(*now, static_cast<std::uint16_t>(ring_limit_ - sizeof(EthernetHeader)));
+    if (mtu == mtu_)
+        return false;
+    apply_mtu(mtu);
     return true;
 }
 

@@ -57,14 +57,14 @@ constexpr PortOption kVdevOptions[] = {
 };
 
 constexpr PortKind kPortKinds[] = {
-    {"tap", "an interface made for a container, in its network namespace", kTapOptions, open_tap},
+    {"tap", "an interface made for a container, in its network namespace", kTapOptions, open_tap, false},
     {"pci", "a network card, by its PCI address, driven by DPDK", kPciOptions, open_pci},
     {"af_xdp", "an interface of the kernel, through AF_XDP sockets", kAfXdpOptions, open_af_xdp},
     {"af_packet", "an interface of the kernel, through an AF_PACKET socket", kAfPacketOptions, open_af_packet},
-    {"memif", "another process, through shared memory", kMemifOptions, open_memif},
-    {"vhost-user", "a virtual machine, whose network card is shared memory", kVhostUserOptions, open_vhost_user},
+    {"memif", "another process, through shared memory", kMemifOptions, open_memif, false},
+    {"vhost-user", "a virtual machine, whose network card is shared memory", kVhostUserOptions, open_vhost_user, false},
     {"pcap", "capture files: frames come from one and go to another", kPcapOptions, open_pcap},
-    {"null", "nothing: no frame comes, what goes there is gone", {}, open_null},
+    {"null", "nothing: no frame comes, what goes there is gone", {}, open_null, false},
     {"vdev", "any virtual device that DPDK has", kVdevOptions, open_vdev},
 };
 

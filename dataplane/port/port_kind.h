@@ -62,6 +62,7 @@ struct PortKind {
     std::string_view summary; // one line: what it connects to
     std::span<const PortOption> options;
     Result<OpenedPort> (*open)(const PortSpec&, const PortContext&);
+    bool has_own_mac = true; // false: its device's is made up at every start, unless one is given
 };
 
 std::span<const PortKind> port_kinds();

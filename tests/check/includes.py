@@ -25,7 +25,8 @@ RULES = [
                   STATE, NET],
      ["fmt", "json", "cli", "mnl", "numa", "systemd"]),
     ("tools/vxctl/", ["tools/vxctl/", "control/wire.h", "dataplane/net/result.h"], ["fmt", "json", "cli"]),
-    ("tools/cni/", ["tools/cni/", "tools/vxctl/client.h", "control/wire.h", NET], ["fmt", "json", "mnl"]),
+    ("tools/cni/", ["tools/cni/", "tools/vxctl/client.h", "control/wire.h", "dataplane/port/netns.h",
+                    "dataplane/port/file_descriptor.h", NET], ["fmt", "json", "mnl"]),
     ("tests/", ["tests/", "control/", "dataplane/", "tools/"], ["fmt", "json", "cli", "dpdk", "catch2", "numa"]),
     ("bench/", ["bench/", "tests/support/", "control/", "dataplane/"], ["fmt", "json", "cli", "dpdk", "numa"]),
 ]

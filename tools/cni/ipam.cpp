@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tools/cni/ipam.h"
 
+#include "dataplane/port/file_descriptor.h"
+
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/mman.h>
@@ -30,20 +32,18 @@ std::optional<std::string> find_plugin(const std::vector<std::string>& folders, 
 }
 
 // A file without a name, so that a plugin that reads late, or never, keeps nobody waiting.
-int file_with(std::string_view text)
+FileDescriptor file_with(std::string_view text)
 {
-    const int fd = memfd_create("cni-conf", MFD_CLOEXEC);
-    while (fd >= 0 && !text.empty()) {
-        const ssize_t size = write(fd, text.data(), text.size());
-        if (size < 0 && errno != EINTR) {
-            close(fd);
-            return -1;
-        }
+    FileDescriptor file{memfd_create("cni-conf", MFD_CLOEXEC)};
+    while (file && !text.empty()) {
+        const ssize_t size = write(file.get(), text.data(), text.size());
+        if (size < 0 && errno != EINTR)
+            return {};
         text.remove_prefix(size < 0 ? 0 : static_cast<std::size_t>(size));
     }
-    if (fd >= 0)
-        lseek(fd, 0, SEEK_SET);
-    return fd;
+    if (file)
+        lseek(file.get(), 0, SEEK_SET);
+    return file;
 }
 
 std::string read_to_end(int fd)
@@ -88,23 +88,21 @@ struct Ended {
 
 Outcome<Ended> run(const std::string& path, std::string_view command, std::string_view conf_text)
 {
-    const int input = file_with(conf_text);
-    std::array<int, 2> pipe{};
-    if (input < 0 || pipe2(pipe.data(), O_CLOEXEC) != 0)
+    const FileDescriptor input = file_with(conf_text);
+    std::array<int, 2> ends{};
+    if (!input || pipe2(ends.data(), O_CLOEXEC) != 0)
         return fail(Code::kIo, "running {}: {}", path, std::strerror(errno));
+    const FileDescriptor output{ends[0]};
+    FileDescriptor childs_end{ends[1]};
     pid_t child = 0;
-    const int failed = start(path, command, input, pipe[1], child);
-    close(input);
-    close(pipe[1]);
-    Ended ended;
-    if (failed == 0) {
-        ended.output = read_to_end(pipe[0]);
-        while (waitpid(child, &ended.status, 0) < 0 && errno == EINTR) {
-        }
-    }
-    close(pipe[0]);
+    const int failed = start(path, command, input.get(), childs_end.get(), child);
     if (failed != 0)
         return fail(Code::kIpam, "running {}: {}", path, std::strerror(failed));
+    childs_end = FileDescriptor{}; // closed: the output ends with the child's
+    Ended ended;
+    ended.output = read_to_end(output.get());
+    while (waitpid(child, &ended.status, 0) < 0 && errno == EINTR) {
+    }
     return ended;
 }
 

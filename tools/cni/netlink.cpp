@@ -9,7 +9,6 @@
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,66 +23,24 @@ namespace vx::cni
 namespace
 {
 
-constexpr const char* kOwnNetns = "/proc/thread-self/ns/net";
 constexpr std::size_t kBufferSize = 32 << 10; // what the kernel fills at most for one read of a dump
 
-class File
-{
-public:
-    explicit File(int fd) : fd_(fd) {}
-    File(const File&) = delete;
-    File& operator=(const File&) = delete;
-    ~File()
-    {
-        if (fd_ >= 0)
-            close(fd_);
-    }
-    int get() const { return fd_; }
-
-private:
-    int fd_;
-};
-
-// In another network namespace, for the life of this object; sockets made meanwhile stay there.
-class Visit
-{
-public:
-    explicit Visit(const std::string& path)
-        : home_(::open(kOwnNetns, O_RDONLY | O_CLOEXEC)), there_(::open(path.c_str(), O_RDONLY | O_CLOEXEC))
-    {
-        is_there_ = home_.get() >= 0 && there_.get() >= 0 && setns(there_.get(), CLONE_NEWNET) == 0;
-    }
-    ~Visit()
-    {
-        if (is_there_ && setns(home_.get(), CLONE_NEWNET) != 0)
-            std::abort(); // whatever came next would be done to the wrong namespace
-    }
-    Visit(const Visit&) = delete;
-    Visit& operator=(const Visit&) = delete;
-    bool is_there() const { return is_there_; }
-
-private:
-    File home_;
-    File there_;
-    bool is_there_ = false;
-};
-
-bool is_own_netns(const std::string& path)
+bool is_own(const Netns& netns)
 {
     struct stat own {
     };
     struct stat other {
     };
-    return stat(kOwnNetns, &own) == 0 && stat(path.c_str(), &other) == 0 && own.st_ino == other.st_ino &&
-           own.st_dev == other.st_dev;
+    return stat("/proc/thread-self/ns/net", &own) == 0 && fstat(netns.fd(), &other) == 0 &&
+           own.st_ino == other.st_ino && own.st_dev == other.st_dev;
 }
 
 // Whether it could be set. Nobody has to know: what is missing shows when an address is refused, or is a courtesy.
 bool write_sysctl(std::string_view family, std::string_view ifname, std::string_view name, char value)
 {
-    const File file{
+    const FileDescriptor file{
         ::open(fmt::format("/proc/sys/net/{}/conf/{}/{}", family, ifname, name).c_str(), O_WRONLY | O_CLOEXEC)};
-    return file.get() >= 0 && write(file.get(), &value, 1) == 1;
+    return file && write(file.get(), &value, 1) == 1;
 }
 
 // A request, and room for its attributes.
@@ -154,17 +111,21 @@ void ContainerNet::Close::operator()(mnl_socket* socket) const
 
 Outcome<ContainerNet> ContainerNet::open(const std::string& netns_path)
 {
-    if (is_own_netns(netns_path))
+    auto netns = Netns::open(netns_path);
+    if (!netns)
+        return fail(Code::kInvalidEnvironment, "CNI_NETNS: {}", netns.error().message);
+    if (is_own(*netns))
         return fail(Code::kInvalidEnvironment, "CNI_NETNS: {} is the host's own network namespace, not a container's",
                     netns_path);
-    const Visit visit{netns_path};
-    if (!visit.is_there())
-        return fail(Code::kInvalidEnvironment, "CNI_NETNS: entering the network namespace {}: {}", netns_path,
-                    std::strerror(errno));
-    std::unique_ptr<mnl_socket, Close> socket{mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC)};
-    if (!socket || mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) != 0)
-        return refused(netns_path, "a netlink socket", errno);
-    return ContainerNet{netns_path, std::move(socket)};
+    auto socket = netns->run([]() -> Result<Socket> {
+        Socket opened{mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC)};
+        if (!opened || mnl_socket_bind(opened.get(), 0, MNL_SOCKET_AUTOPID) != 0)
+            return error("a netlink socket: {}", std::strerror(errno));
+        return opened;
+    });
+    if (!socket)
+        return fail(Code::kInterface, "{}: {}", netns_path, socket.error().message);
+    return ContainerNet{netns_path, *std::move(netns), *std::move(socket)};
 }
 
 // Sends, and gives every message of the answer to `handle`.
@@ -241,16 +202,16 @@ Outcome<> ContainerNet::set_addresses(const std::string& ifname, const Interface
 {
     if (auto down = set_up(interface, false); !down)
         return down;
-    {
-        const Visit visit{path_};
-        if (!visit.is_there())
-            return refused(path_, "entering", errno);
+    const auto entered = netns_.run([&]() -> Result<> {
         write_sysctl("ipv4", ifname, "arp_notify", '1');
         write_sysctl("ipv6", ifname, "ndisc_notify", '1');
         for (const IpPrefix& address : addresses)
             if (address.address().is_v6())
                 write_sysctl("ipv6", ifname, "disable_ipv6", '0');
-    }
+        return Ok{};
+    });
+    if (!entered)
+        return fail(Code::kInterface, entered.error());
     for (const IpPrefix& prefix : addresses) {
         Message message{RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL};
         auto& info = message.family_header<ifaddrmsg>();

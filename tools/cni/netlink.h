@@ -3,6 +3,7 @@
 #pragma once
 
 #include "dataplane/net/ip.h"
+#include "dataplane/port/netns.h"
 #include "tools/cni/outcome.h"
 
 #include <cstdint>
@@ -49,8 +50,9 @@ private:
     struct Close {
         void operator()(mnl_socket* socket) const;
     };
-    ContainerNet(std::string path, std::unique_ptr<mnl_socket, Close> socket)
-        : path_(std::move(path)), socket_(std::move(socket))
+    using Socket = std::unique_ptr<mnl_socket, Close>;
+    ContainerNet(std::string path, Netns netns, Socket socket)
+        : path_(std::move(path)), netns_(std::move(netns)), socket_(std::move(socket))
     {
     }
     template <typename Handle>
@@ -58,7 +60,8 @@ private:
     Outcome<> set_up(const Interface& interface, bool is_up);
 
     std::string path_;
-    std::unique_ptr<mnl_socket, Close> socket_;
+    Netns netns_;
+    Socket socket_;
     std::uint32_t sequence_ = 0;
 };
 

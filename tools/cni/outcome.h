@@ -6,7 +6,6 @@
 
 #include <string>
 #include <utility>
-#include <variant>
 
 namespace vx::cni
 {
@@ -42,27 +41,7 @@ inline CniError fail(Code code, const Error& failure)
     return CniError{static_cast<int>(code), failure.message, {}};
 }
 
-// Like a Result, but its error is one of CNI.
 template <typename T = Ok>
-class [[nodiscard]] Outcome
-{
-public:
-    Outcome(T value) : state_(std::in_place_index<0>, std::move(value)) {}
-    Outcome(CniError failure) : state_(std::in_place_index<1>, std::move(failure)) {}
-
-    explicit operator bool() const { return state_.index() == 0; }
-    // Precondition of these: it is a value.
-    T& operator*() & { return *std::get_if<0>(&state_); }
-    const T& operator*() const& { return *std::get_if<0>(&state_); }
-    T&& operator*() && { return std::move(*std::get_if<0>(&state_)); }
-    T* operator->() { return std::get_if<0>(&state_); }
-    const T* operator->() const { return std::get_if<0>(&state_); }
-    // Precondition: it is none.
-    const CniError& error() const& { return *std::get_if<1>(&state_); }
-    CniError&& error() && { return std::move(*std::get_if<1>(&state_)); }
-
-private:
-    std::variant<T, CniError> state_;
-};
+using Outcome = Result<T, CniError>;
 
 } // namespace vx::cni
