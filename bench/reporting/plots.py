@@ -106,10 +106,13 @@ def _lines(results, title, unit):
 
 
 def draw(bench, results, folder):
-    """Paths of the figures: one for each "plot" and unit, and no more bars in one than can be read."""
+    """Paths of the figures: one for each "plot" and unit, and no more bars in one than can be read. What says None for
+    its plot has none."""
     os.makedirs(folder, exist_ok=True)
     figures = {}
     for result in results:
+        if result.get("plot", "") is None:
+            continue
         figures.setdefault((result.get("plot", ""), result["unit"]), []).append(result)
     paths = []
     for (plot, unit), of_figure in figures.items():
