@@ -70,11 +70,12 @@ def _ratios(report):
 
 
 def repeatable(command):
-    """The command without where its results went, which is a matter of that run alone."""
+    """The command without where its programs were and its results went, which is a matter of that run alone."""
     words = command.split(" ")
-    if "--json" in words:
-        at = words.index("--json")
-        del words[at:at + 2]
+    for option in ("--json", "--build"):
+        if option in words:
+            at = words.index(option)
+            del words[at:at + 2]
     return " ".join(words)
 
 
