@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/transmitter.h"
 
+#include "dataplane/offload/gro.h"
 #include "dataplane/stage/encap.h"
 #include "dataplane/stage/route.h"
 
@@ -33,18 +34,12 @@ void Transmitter::discard(rte_mbuf* mbuf, LinkId link, DropReason reason, Contex
     rte_pktmbuf_free(mbuf);
 }
 
-// Turns to another port, and completes a checksum that the port would not. False if the frame was dropped.
-bool Transmitter::open(rte_mbuf* mbuf, LinkId link, Context& context) noexcept
+// Turns to another port. False if it is not there.
+bool Transmitter::open(LinkId link, Context& context) noexcept
 {
     const LinkState& port = context.link(link);
-    if (port.port == nullptr) {
-        discard(mbuf, link, DropReason::link_down, context);
+    if (port.port == nullptr)
         return false;
-    }
-    if (has_partial_checksum(mbuf) && !port.port->takes_partial_checksum() && !complete_checksum(mbuf)) {
-        discard(mbuf, link, DropReason::offload_invalid, context);
-        return false;
-    }
     open_dest_ = Dest::port(link);
     open_ = &buffers_[port.slot];
     if (open_->port == nullptr) {
@@ -55,16 +50,65 @@ bool Transmitter::open(rte_mbuf* mbuf, LinkId link, Context& context) noexcept
     return true;
 }
 
+// The segments of a GSO frame, one after the other. Takes the frame.
+template <typename Take>
+void Transmitter::cut(rte_mbuf* mbuf, LinkId link, Context& context, Take&& take) noexcept
+{
+    for (Segmenter segmenter{mbuf}; !segmenter.is_done();) {
+        rte_mbuf* segment = segmenter.next(copies_);
+        if (segment == nullptr) {
+            context.count_drop(link, DropReason::no_mbuf);
+            break;
+        }
+        take(segment);
+    }
+    rte_pktmbuf_free(mbuf);
+}
+
+static bool takes(const Port& port, const rte_mbuf* mbuf) noexcept
+{
+    const MbufNote& note = note_of(mbuf);
+    return note.outer_size == 0 && port.offloads().takes(note.gso);
+}
+
+void Transmitter::send_any(rte_mbuf* mbuf, LinkId link, Context& context) noexcept
+{
+    if (!open(link, context))
+        return discard(mbuf, link, DropReason::link_down, context);
+    if (has_partial_checksum(mbuf) && !takes(*open_->port, mbuf)) {
+        if (is_gso(mbuf))
+            return cut(mbuf, link, context, [&](rte_mbuf* segment) { append(*open_, segment, context); });
+        if (!complete_checksum(mbuf))
+            return discard(mbuf, link, DropReason::offload_invalid, context);
+    }
+    append(*open_, mbuf, context);
+}
+
 // Why a port did not take a frame. Tunnels fill an MTU that was set too large for the port below.
 static DropReason refusal(const rte_mbuf* frame, const LinkState& link) noexcept
 {
     constexpr std::uint32_t kHeader = sizeof(EthernetHeader) + 4; // with a VLAN tag
-    return rte_pktmbuf_pkt_len(frame) > link.mtu + kHeader ? DropReason::frame_too_big : DropReason::tx_full;
+    return rte_pktmbuf_pkt_len(frame) > link.mtu + kHeader && !is_gso(frame) ? DropReason::frame_too_big
+                                                                             : DropReason::tx_full;
+}
+
+// Of the frames that wait for a port, larger ones where it takes them.
+void Transmitter::coalesce_frames(Buffer& buffer) noexcept
+{
+    const std::size_t count = coalesce({buffer.frames.data(), buffer.count});
+    if (count == buffer.count)
+        return;
+    buffer.count = static_cast<std::uint32_t>(count);
+    buffer.bytes = 0;
+    for (std::size_t i = 0; i < count; ++i)
+        buffer.bytes += rte_pktmbuf_pkt_len(buffer.frames[i]);
 }
 
 void Transmitter::flush(Buffer& buffer, Context& context) noexcept
 {
     const LinkId link = buffer.link;
+    if (buffer.port->offloads().tso4)
+        coalesce_frames(buffer);
     const std::uint16_t sent = buffer.port->tx(worker_, {buffer.frames.data(), buffer.count});
     for (std::size_t i = sent; i < buffer.count; ++i) { // what a port does not take lies at the end, and is still ours
         buffer.bytes -= rte_pktmbuf_pkt_len(buffer.frames[i]);
@@ -90,6 +134,8 @@ void Transmitter::flush(Context& context) noexcept
 
 void Transmitter::punt_frame(rte_mbuf* mbuf, LinkId in, PuntReason reason, Context& context) noexcept
 {
+    if (is_gso(mbuf)) [[unlikely]]
+        return cut(mbuf, in, context, [&](rte_mbuf* segment) { punt_frame(segment, in, reason, context); });
     const std::size_t room = reason == PuntReason::kUnderlay ? punted_.size() : punted_.size() / 2;
     if (punted_count_ >= room) [[unlikely]]
         return discard(mbuf, in, DropReason::punt_full, context);
@@ -139,7 +185,7 @@ void Transmitter::flood(Packet& packet, Context& context) noexcept
     const bool to_us =
         bridge.answers && !is_own && packet.destination.is_group() && is_about_neighbors(head_of(packet.mbuf));
     // One checksum for all copies. Were it unsound, parse() would have dropped the frame.
-    if (has_partial_checksum(packet.mbuf))
+    if (has_partial_checksum(packet.mbuf) && !is_gso(packet.mbuf))
         complete_checksum(packet.mbuf);
 
     bool is_placed = to_us || to_vteps;

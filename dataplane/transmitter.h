@@ -45,13 +45,14 @@ public:
     std::span<rte_mbuf*> punted() noexcept { return {punted_.data(), punted_count_}; }
     void clear_punted() noexcept { punted_count_ = 0; }
 
-    // Sends one frame out of a port as it is; completes its checksum if the port cannot. Takes the frame.
+    // Sends one frame out of a port; what is still owed to it, and the port does not take, is done here. Takes the
+    // frame.
     void send(rte_mbuf* mbuf, LinkId link, Context& context) noexcept
     {
         if (Dest::port(link) == open_dest_ && !has_partial_checksum(mbuf))
             append(*open_, mbuf, context);
-        else if (open(mbuf, link, context))
-            append(*open_, mbuf, context);
+        else
+            send_any(mbuf, link, context);
     }
 
 private:
@@ -72,8 +73,12 @@ private:
         if (count + 1 == kBurst) [[unlikely]]
             flush(buffer, context);
     }
-    bool open(rte_mbuf* mbuf, LinkId link, Context& context) noexcept;
+    void send_any(rte_mbuf* mbuf, LinkId link, Context& context) noexcept;
+    bool open(LinkId link, Context& context) noexcept;
+    template <typename Take>
+    void cut(rte_mbuf* mbuf, LinkId link, Context& context, Take&& take) noexcept;
     void carry_out(Packet& packet, Context& context) noexcept;
+    void coalesce_frames(Buffer& buffer) noexcept;
     void flush(Buffer& buffer, Context& context) noexcept;
     void discard(rte_mbuf* mbuf, LinkId link, DropReason reason, Context& context) noexcept;
     void punt_frame(rte_mbuf* mbuf, LinkId in, PuntReason reason, Context& context) noexcept;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What the stages need of an rte_mbuf, and the notes that vxd keeps in it: work still owed to the packet (a partial
-// L4 checksum), and where a punted or injected frame belongs.
+// L4 checksum, segmentation), and where a punted or injected frame belongs.
 #pragma once
 
+#include "dataplane/net/offload.h"
 #include "dataplane/net/parse.h"
 #include "dataplane/net/result.h"
 
@@ -14,16 +15,19 @@
 namespace vx
 {
 
-// Travels in the mbuf. Valid parts depend on who made the mbuf: checksum_* only with has_partial_checksum();
-// link and reason only on the punt and inject rings.
+// Travels in the mbuf. Valid parts depend on who made the mbuf: those about checksum and segmentation only with
+// has_partial_checksum(); link and reason only on the punt and inject rings.
 struct MbufNote {
     std::uint16_t checksum_start = 0;  // first byte of the L4 header, from the start of the frame
     std::uint16_t checksum_offset = 0; // where in the L4 header the checksum field lies
-    std::uint16_t link = 0;            // LinkId: where the frame came in (punt) or leaves from (inject)
-    std::uint8_t reason = 0;           // PuntReason
+    Gso gso = Gso::kNone;
+    std::uint8_t outer_size = 0; // of a GSO frame's outer headers, which are those of its first segment; 0: none
+    std::uint16_t gso_size = 0;  // payload of each of its segments but the last, bytes
+    std::uint16_t link = 0;      // LinkId: where the frame came in (punt) or leaves from (inject)
+    std::uint8_t reason = 0;     // PuntReason
     std::uint8_t reserved = 0;
 };
-static_assert(sizeof(MbufNote) == 8);
+static_assert(sizeof(MbufNote) == 12);
 
 // Registers the note, and the flag below, in DPDK's dynamic mbuf area; once, after EAL start. Set before any worker
 // runs.
@@ -33,6 +37,10 @@ extern int mbuf_note_offset;
 inline MbufNote& note_of(rte_mbuf* mbuf) noexcept
 {
     return *RTE_MBUF_DYNFIELD(mbuf, mbuf_note_offset, MbufNote*);
+}
+inline const MbufNote& note_of(const rte_mbuf* mbuf) noexcept
+{
+    return *RTE_MBUF_DYNFIELD(mbuf, mbuf_note_offset, const MbufNote*);
 }
 
 // The L4 checksum in the data is not right yet; the sender, on this machine, left it to us. TAP ports receive such
@@ -50,6 +58,12 @@ inline void mark_partial_checksum(rte_mbuf* mbuf) noexcept
 inline void clear_partial_checksum(rte_mbuf* mbuf) noexcept
 {
     mbuf->ol_flags &= ~kMbufPartialFlag;
+}
+
+// Whether it is larger than what may be sent, and to be cut; see offload/gso.h.
+inline bool is_gso(const rte_mbuf* mbuf) noexcept
+{
+    return has_partial_checksum(mbuf) && note_of(mbuf).gso != Gso::kNone;
 }
 
 // The bytes that may be read at `data()`: the first segment. A header is never assembled from two.
@@ -101,7 +115,7 @@ inline void trim_tail(rte_mbuf* mbuf, std::size_t size) noexcept
 }
 
 // Computes the partial checksum that the frame's sender left to us, and clears the flag. False if the note does not
-// fit the frame; the frame is unchanged then.
+// fit the frame; the frame is unchanged then. Precondition: !is_gso(mbuf).
 inline bool complete_checksum(rte_mbuf* mbuf) noexcept
 {
     const MbufNote& note = note_of(mbuf);

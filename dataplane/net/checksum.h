@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <span>
 
@@ -90,6 +91,25 @@ inline std::uint64_t checksum_add(std::uint64_t sum, const void* data, std::size
         return checksum_add_few(sum, at, size);
     const std::size_t whole = size & ~std::size_t{63};
     return checksum_add_few(checksum_carry(sum, checksum_of_many(at, whole)), at + whole, size - whole);
+}
+
+// Copies, and returns the sum of what it copied: one pass over the memory.
+inline std::uint64_t checksum_copy(std::byte* __restrict to, const std::byte* __restrict from,
+                                   std::size_t size) noexcept
+{
+    const __m256i low_halves = _mm256_set1_epi64x(0xffffffff);
+    __m256i sums = _mm256_setzero_si256(); // of 32-bit words; cannot overflow below 2^33 bytes
+    for (; size >= 32; size -= 32, to += 32, from += 32) {
+        const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), bytes);
+        sums =
+            _mm256_add_epi64(sums, _mm256_add_epi64(_mm256_and_si256(bytes, low_halves), _mm256_srli_epi64(bytes, 32)));
+    }
+    const __m128i half = _mm_add_epi64(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+    const std::uint64_t sum =
+        static_cast<std::uint64_t>(_mm_extract_epi64(half, 0)) + static_cast<std::uint64_t>(_mm_extract_epi64(half, 1));
+    std::memcpy(to, from, size);
+    return checksum_add(sum, to, size);
 }
 
 // Folds a sum that fits into 32 bits to 16.

@@ -82,6 +82,26 @@ struct Ipv6Header {
 };
 static_assert(sizeof(Ipv6Header) == 40 && alignof(Ipv6Header) == 1);
 
+struct TcpHeader { // RFC 9293
+    static constexpr std::uint8_t kFin = 0x01;
+    static constexpr std::uint8_t kPsh = 0x08;
+    static constexpr std::uint8_t kAck = 0x10;
+    static constexpr std::uint8_t kCwr = 0x80;
+
+    Be16 source_port;
+    Be16 destination_port;
+    Be32 sequence;
+    Be32 acknowledgment;
+    std::uint8_t offset; // its upper half: of the payload, in words
+    std::uint8_t flags;
+    Be16 window;
+    Be16 checksum;
+    Be16 urgent;
+
+    std::size_t size() const { return (offset >> 4) * std::size_t{4}; } // bytes, options included
+};
+static_assert(sizeof(TcpHeader) == 20 && alignof(TcpHeader) == 1);
+
 struct UdpHeader {
     Be16 source_port;
     Be16 destination_port;

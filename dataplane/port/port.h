@@ -21,7 +21,7 @@ public:
     explicit Port(EthPort port) : port_(std::move(port)) {}
     explicit Port(TapPort port) : port_(std::move(port)) {}
 
-    // Fills `out` from the front; returns the count. A TAP frame with a partial checksum carries its MbufNote.
+    // Fills `out` from the front; returns the count. What a TAP frame is still owed is in its MbufNote.
     std::uint16_t rx(std::uint16_t queue, std::span<rte_mbuf*> out) noexcept
     {
         if (auto* eth = std::get_if<EthPort>(&port_))
@@ -38,8 +38,12 @@ public:
         return std::get_if<TapPort>(&port_)->tx(worker, frames);
     }
 
-    // Takes partial checksums as they are (its other end finishes them), so nothing is computed for it.
-    bool takes_partial_checksum() const { return std::holds_alternative<TapPort>(port_); }
+    // What it takes undone. DPDK's devices are given finished frames.
+    Offloads offloads() const
+    {
+        const auto* tap = std::get_if<TapPort>(&port_);
+        return tap == nullptr ? Offloads{} : tap->offloads();
+    }
 
     std::uint16_t rx_queue_count() const;
     // A descriptor that epoll reports readable when a frame waits, or -1: the queue has to be polled.

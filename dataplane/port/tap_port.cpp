@@ -4,6 +4,8 @@
 #include "dataplane/dpdk/mbuf.h"
 #include "dataplane/port/kernel_interface.h"
 #include "dataplane/port/netns.h"
+#include "dataplane/port/spare_buffers.h"
+#include "dataplane/port/vnet_header.h"
 
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -14,6 +16,7 @@
 #include <sys/uio.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -24,24 +27,10 @@ namespace vx
 namespace
 {
 
-// What the kernel may leave undone in a frame that it hands to us.
-constexpr unsigned kOffloads = TUN_F_CSUM;
-
-// virtio 1.2 section 5.1.6, legacy form, in host byte order; <linux/virtio_net.h> is not C++.
-struct VnetHeader {
-    static constexpr std::uint8_t kNeedsChecksum = 1;
-    static constexpr std::uint8_t kDataValid = 2;
-
-    std::uint8_t flags;
-    std::uint8_t gso_type;
-    std::uint16_t header_size;
-    std::uint16_t gso_size;
-    std::uint16_t checksum_start;
-    std::uint16_t checksum_offset;
-};
-static_assert(sizeof(VnetHeader) == 10);
-
-constexpr std::size_t kFrameOverhead = sizeof(EthernetHeader) + 4; // and a VLAN tag
+// What the kernel may leave undone in a frame that it hands to us. TUN_F_USO4 and 6 are of Linux 6.2.
+constexpr unsigned kOffloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+constexpr unsigned kUso = 0x20 | 0x40;
+constexpr std::size_t kBurstBytes = 256 * 1024; // after which a burst ends: what a cache holds
 
 } // namespace
 
@@ -51,7 +40,7 @@ namespace
 {
 
 // `name` may hold a %d, and becomes the interface's name.
-Result<FileDescriptor> open_queue(const TapSetup& setup, std::string& name, bool is_first)
+Result<FileDescriptor> open_queue(const TapSetup& setup, std::string& name, bool is_first, Offloads& offloads)
 {
     FileDescriptor fd{open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC)};
     if (!fd)
@@ -68,7 +57,10 @@ Result<FileDescriptor> open_queue(const TapSetup& setup, std::string& name, bool
         return error("tap \"{}\": creating it: {}", setup.ifname, std::strerror(errno));
     name = request.ifr_name;
     int header_size = sizeof(VnetHeader);
-    if (ioctl(fd.get(), TUNSETVNETHDRSZ, &header_size) != 0 || ioctl(fd.get(), TUNSETOFFLOAD, kOffloads) != 0)
+    offloads = {.checksum = true, .tso4 = true, .tso6 = true};
+    offloads.uso = ioctl(fd.get(), TUNSETOFFLOAD, kOffloads | kUso) == 0;
+    if (ioctl(fd.get(), TUNSETVNETHDRSZ, &header_size) != 0 ||
+        (!offloads.uso && ioctl(fd.get(), TUNSETOFFLOAD, kOffloads) != 0))
         return error("tap \"{}\": setting its offloads: {}", setup.ifname, std::strerror(errno));
     return fd;
 }
@@ -100,8 +92,9 @@ Result<TapPort> TapPort::create(const TapSetup& setup, MbufPool& pool)
 
     std::string name = setup.netns.empty() ? setup.ifname : "vxd%d";
     auto queues = std::make_unique<Queue[]>(setup.queues);
+    Offloads offloads;
     for (std::uint16_t i = 0; i < setup.queues; ++i) {
-        auto fd = open_queue(setup, name, i == 0);
+        auto fd = open_queue(setup, name, i == 0, offloads);
         if (!fd)
             return std::move(fd).error();
         queues[i].fd = std::move(*fd);
@@ -122,7 +115,7 @@ Result<TapPort> TapPort::create(const TapSetup& setup, MbufPool& pool)
     TapPort port{std::move(queues), setup.queues, pool};
     port.mac_ = *mac;
     port.mtu_ = *mtu;
-    port.fit_segments(*mtu);
+    port.offloads_ = offloads;
     if (auto up = interface->bring_up(*netns, setup.ifname); !up)
         return std::move(up).error();
     return port;
@@ -131,22 +124,6 @@ Result<TapPort> TapPort::create(const TapSetup& setup, MbufPool& pool)
 TapPort::TapPort(std::unique_ptr<Queue[]> queues, std::uint16_t queue_count, MbufPool& pool)
     : queues_(std::move(queues)), pool_(pool.raw()), queue_count_(queue_count)
 {
-}
-
-TapPort::Queue::~Queue()
-{
-    if (spare_count > 0)
-        rte_pktmbuf_free_bulk(spares.data(), static_cast<unsigned>(spare_count));
-}
-
-// One byte more than a frame can have, so that a frame which fills everything was cut off.
-void TapPort::fit_segments(std::uint16_t mtu)
-{
-    const std::size_t rest_room = rte_pktmbuf_data_room_size(pool_);
-    const std::size_t first_room = rest_room - RTE_PKTMBUF_HEADROOM;
-    const std::size_t size = mtu + kFrameOverhead + 1;
-    const std::size_t count = size <= first_room ? 1 : 1 + (size - first_room + rest_room - 1) / rest_room;
-    shared_->segment_count.store(std::min(count, kMaxSegments), std::memory_order_relaxed);
 }
 
 int TapPort::wake_fd(std::uint16_t queue) const
@@ -187,8 +164,6 @@ bool TapPort::is_gone() const
 PortLosses TapPort::losses()
 {
     PortLosses losses;
-    for (std::uint16_t i = 0; i < queue_count_; ++i)
-        losses.rx_errors += queues_[i].cut_off.load(std::memory_order_relaxed);
     ifreq name{};
     if (const auto netns = netns_of(queues_[0].fd.get(), name)) {
         const auto missed = netns->run([&]() -> Result<std::uint64_t> { return dropped_by(name.ifr_name); });
@@ -204,15 +179,12 @@ Result<> TapPort::set_mtu(std::uint16_t mtu)
     const auto netns = netns_of(queues_[0].fd.get(), name);
     if (!netns)
         return netns.error();
-    if (mtu > mtu_)
-        fit_segments(mtu); // before such frames come
     auto set = netns->run([&]() -> Result<> {
         auto interface = KernelInterface::find(name.ifr_name);
         return interface ? interface->set_mtu(mtu) : Result<>{interface.error()};
     });
     if (set)
         mtu_ = mtu;
-    fit_segments(mtu_);
     return set;
 }
 
@@ -231,89 +203,31 @@ Result<> TapPort::set_mac(const Mac& mac)
 
 std::uint16_t TapPort::rx(std::uint16_t queue, std::span<rte_mbuf*> out) noexcept
 {
+    SpareBuffers spares{pool_};
     std::uint16_t count = 0;
-    while (count < out.size()) {
-        rte_mbuf* frame = receive(queues_[queue]);
+    for (std::size_t bytes = 0; count < out.size() && bytes < kBurstBytes && !spares.is_empty();) {
+        rte_mbuf* frame = receive(queues_[queue].fd.get(), spares);
         if (frame == nullptr)
             break;
+        bytes += rte_pktmbuf_pkt_len(frame);
         out[count++] = frame;
     }
     return count;
 }
 
-namespace
+rte_mbuf* TapPort::receive(int fd, SpareBuffers& spares) noexcept
 {
-
-// What the sender left undone, as the pipeline knows it. A note that does not fit the frame is kept: whoever completes
-// the checksum refuses it.
-void note_checksum(rte_mbuf* frame, const VnetHeader& header) noexcept
-{
-    if ((header.flags & VnetHeader::kNeedsChecksum) != 0) {
-        mark_partial_checksum(frame);
-        MbufNote& note = note_of(frame);
-        note = {};
-        note.checksum_start = header.checksum_start;
-        note.checksum_offset = header.checksum_offset;
-        if (std::size_t{header.checksum_start} + header.checksum_offset + 2 > rte_pktmbuf_pkt_len(frame))
-            note.checksum_start = 0xffff; // beyond the first segment of any frame
-    } else if ((header.flags & VnetHeader::kDataValid) != 0) {
-        frame->ol_flags = RTE_MBUF_F_RX_L4_CKSUM_GOOD;
-    }
-}
-
-} // namespace
-
-rte_mbuf* TapPort::receive(Queue& queue) noexcept
-{
-    const std::size_t segment_count = shared_->segment_count.load(std::memory_order_relaxed);
-    if (queue.spare_count < segment_count) {
-        rte_mbuf** free = queue.spares.data() + queue.spare_count;
-        const std::size_t missing = segment_count - queue.spare_count;
-        if (rte_pktmbuf_alloc_bulk(pool_, free, static_cast<unsigned>(missing)) != 0)
-            return nullptr; // the frame waits in the kernel
-        queue.spare_count += missing;
-    }
-
-    VnetHeader header;
-    std::array<iovec, 1 + kMaxSegments> pieces;
-    pieces[0] = {&header, sizeof(header)};
-    rte_mbuf** const spares = queue.spares.data() + queue.spare_count; // the last ones are taken first
-    for (std::size_t i = 0; i < segment_count; ++i) {
-        rte_mbuf* segment = *(spares - 1 - i);
-        segment->data_off = i == 0 ? RTE_PKTMBUF_HEADROOM : 0;
-        pieces[1 + i] = {rte_pktmbuf_mtod(segment, void*), rte_pktmbuf_tailroom(segment)};
-    }
-    const ssize_t size = readv(queue.fd.get(), pieces.data(), static_cast<int>(1 + segment_count));
+    const auto pieces = spares.pieces();
+    const ssize_t size = readv(fd, pieces.data(), static_cast<int>(pieces.size()));
     if (size < 0) {
         if (errno != EAGAIN && errno != EINTR)
-            shared_->is_broken.store(true, std::memory_order_relaxed);
+            is_broken_->store(true, std::memory_order_relaxed);
         return nullptr;
     }
-
-    std::size_t left = static_cast<std::size_t>(size) - std::min(static_cast<std::size_t>(size), sizeof(header));
-    rte_mbuf* const frame = *(spares - 1);
-    frame->pkt_len = static_cast<std::uint32_t>(left);
-    rte_mbuf* last = nullptr;
-    std::uint16_t used = 0;
-    do {
-        rte_mbuf* segment = *(spares - 1 - used);
-        segment->data_len = static_cast<std::uint16_t>(std::min(left, pieces[1U + used].iov_len));
-        left -= segment->data_len;
-        if (last != nullptr)
-            last->next = segment;
-        last = segment;
-        ++used;
-    } while (left > 0);
-    frame->nb_segs = used;
-    queue.spare_count -= used;
-    if (used == segment_count && rte_pktmbuf_tailroom(last) == 0) [[unlikely]] {
-        // Cut off: somebody in the container has raised the MTU. The next one will fit.
-        shared_->segment_count.store(kMaxSegments, std::memory_order_relaxed);
-        queue.cut_off.store(queue.cut_off.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-        rte_pktmbuf_free(frame);
-        return receive(queue);
-    }
-    note_checksum(frame, header);
+    const VnetHeader header = spares.header;
+    const auto whole = static_cast<std::size_t>(size);
+    rte_mbuf* const frame = spares.take(whole - std::min(whole, sizeof(header)));
+    note_offloads(frame, header);
     return frame;
 }
 
@@ -323,7 +237,7 @@ std::uint16_t TapPort::tx(std::uint16_t worker, std::span<rte_mbuf*> frames) noe
     // A frame that is refused moves to the end, so that those behind it, of other senders, still leave.
     std::size_t end = frames.size();
     std::size_t at = 0;
-    while (at < end && !shared_->is_broken.load(std::memory_order_relaxed)) {
+    while (at < end && !is_broken_->load(std::memory_order_relaxed)) {
         if (send(fd, frames[at]))
             ++at;
         else if (errno == EIO) // the container has its interface down: none will pass
@@ -336,13 +250,7 @@ std::uint16_t TapPort::tx(std::uint16_t worker, std::span<rte_mbuf*> frames) noe
 
 bool TapPort::send(int fd, rte_mbuf* frame) noexcept
 {
-    VnetHeader header{};
-    if (has_partial_checksum(frame)) {
-        const MbufNote& note = note_of(frame);
-        header.flags = VnetHeader::kNeedsChecksum;
-        header.checksum_start = note.checksum_start;
-        header.checksum_offset = note.checksum_offset;
-    }
+    VnetHeader header = vnet_header_of(frame);
     std::array<iovec, 1 + kMaxSegments> pieces;
     pieces[0] = {&header, sizeof(header)};
     std::size_t count = 1;
@@ -356,7 +264,7 @@ bool TapPort::send(int fd, rte_mbuf* frame) noexcept
     // Refused when the container has its interface down (EIO), has removed it (EBADFD), or lacks memory.
     if (writev(fd, pieces.data(), static_cast<int>(count)) < 0) [[unlikely]] {
         if (errno == EBADFD)
-            shared_->is_broken.store(true, std::memory_order_relaxed);
+            is_broken_->store(true, std::memory_order_relaxed);
         return false;
     }
     rte_pktmbuf_free(frame);

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A TAP interface that vxd makes inside a container's network namespace; what the container sends, vxd receives. Both
-// ends hand over L4 checksums half done (virtio-net headers): the kernel never computes a sum that nobody needs.
+// ends hand over L4 checksums half done and frames of up to 64 KiB uncut (virtio-net headers): the kernel never
+// computes a sum, nor cuts a frame, that nobody needs.
 #pragma once
 
 #include "dataplane/dpdk/mbuf_pool.h"
 #include "dataplane/net/mac.h"
+#include "dataplane/net/offload.h"
 #include "dataplane/net/result.h"
 #include "dataplane/port/file_descriptor.h"
 #include "dataplane/port/port_losses.h"
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -19,6 +20,8 @@
 
 namespace vx
 {
+
+class SpareBuffers;
 
 struct TapSetup {
     std::string ifname; // as the container sees it
@@ -46,38 +49,25 @@ public:
     std::uint16_t mtu() const { return mtu_; }
     bool is_up() const;   // false when the container has removed it or set it down
     bool is_gone() const; // removed, by the container or with it: it will not come back
+    Offloads offloads() const { return offloads_; }
     PortLosses losses();
     Result<> set_mtu(std::uint16_t mtu);
     Result<> set_mac(const Mac& mac);
 
 private:
-    // Frames of up to 65521 + 18 bytes, in segments of 2 KiB.
-    static constexpr std::size_t kMaxSegments = 40;
-
-    // One receiving worker each; the descriptor is also written to, by any worker.
-    struct alignas(64) Queue {
-        FileDescriptor fd;
-        std::atomic<std::uint64_t> cut_off{0}; // frames larger than the buffers; written by the receiving worker alone
-        std::size_t spare_count = 0;
-        std::array<rte_mbuf*, 2 * kMaxSegments> spares; // allocated before it is known whether a frame waits
-        ~Queue();
-    };
-
-    // Shared with workers, so it stays where it is when the port is moved.
-    struct Shared {
-        std::atomic<bool> is_broken{false};
-        std::atomic<std::size_t> segment_count{1}; // that a frame may need
+    struct Queue {
+        FileDescriptor fd; // one receiving worker; written to by any
     };
 
     TapPort(std::unique_ptr<Queue[]> queues, std::uint16_t queue_count, MbufPool& pool);
-    rte_mbuf* receive(Queue& queue) noexcept;
+    rte_mbuf* receive(int fd, SpareBuffers& spares) noexcept;
     bool send(int fd, rte_mbuf* frame) noexcept;
-    void fit_segments(std::uint16_t mtu);
 
     std::unique_ptr<Queue[]> queues_;
-    std::unique_ptr<Shared> shared_ = std::make_unique<Shared>();
+    std::unique_ptr<std::atomic<bool>> is_broken_ = std::make_unique<std::atomic<bool>>(false); // shared with workers
     rte_mempool* pool_;
     std::uint16_t queue_count_;
+    Offloads offloads_;
     std::uint16_t mtu_ = 1500;
     std::uint64_t missed_ = 0; // when the interface was last asked
     Mac mac_;

@@ -2,6 +2,7 @@
 // Stage: put the prebuilt outer headers in front of a frame, RFC 7348 section 5.
 #pragma once
 
+#include "dataplane/offload/gso.h"
 #include "dataplane/stage/packet.h"
 
 namespace vx
@@ -24,14 +25,45 @@ namespace vx
     return {};
 }
 
+// Puts the outer headers of its first segment in front of a GSO frame. Precondition: there is headroom.
+inline void put_outer_headers(rte_mbuf* mbuf, const EncapTemplate& vtep, std::uint32_t flow_hash,
+                              std::uint8_t ecn) noexcept
+{
+    const std::size_t segment_size = gso_segment_size(mbuf);
+    grow_front(mbuf, vtep.size());
+    vtep.write(data_of(mbuf), segment_size, flow_hash, ecn, 0); // the payload's sum is added by whoever cuts
+    MbufNote& note = note_of(mbuf);
+    note.outer_size = static_cast<std::uint8_t>(vtep.size());
+    note.checksum_start = static_cast<std::uint16_t>(note.checksum_start + vtep.size());
+}
+
+// A frame that stands for many; it is cut where it leaves.
+[[gnu::noinline]] inline Dest encap_gso(rte_mbuf* mbuf, const EncapTemplate& vtep, std::uint32_t flow_hash,
+                                        std::uint8_t ecn, Context& context) noexcept
+{
+    if (vtep.next().kind() == Dest::Kind::kDrop)
+        return vtep.next();
+    if (!vtep.takes(static_cast<std::uint32_t>(gso_segment_size(mbuf))))
+        return Dest::drop(DropReason::frame_too_big);
+    if (rte_pktmbuf_headroom(mbuf) < vtep.size())
+        return Dest::drop(DropReason::no_headroom);
+    context.count_tx(vtep.vxlan(), rte_pktmbuf_pkt_len(mbuf));
+    put_outer_headers(mbuf, vtep, flow_hash, ecn);
+    return vtep.next();
+}
+
 // Any frame by any tunnel.
 [[gnu::noinline]] inline Dest encap_any(rte_mbuf* mbuf, const EncapTemplate& vtep, std::uint32_t flow_hash,
                                         std::uint8_t ecn, Context& context) noexcept
 {
     const std::uint32_t inner_size = rte_pktmbuf_pkt_len(mbuf);
-    if (!vtep.takes(inner_size) || has_partial_checksum(mbuf) || rte_pktmbuf_headroom(mbuf) < vtep.size()) [[unlikely]]
+    if (!vtep.takes(inner_size) || has_partial_checksum(mbuf) || rte_pktmbuf_headroom(mbuf) < vtep.size())
+        [[unlikely]] {
+        if (is_gso(mbuf))
+            return encap_gso(mbuf, vtep, flow_hash, ecn, context);
         if (const Dest refused = make_ready(mbuf, vtep, context); refused.kind() == Dest::Kind::kDrop)
             return refused;
+    }
     const std::uint64_t payload_sum = vtep.needs_payload_sum() ? checksum_add(0, mbuf, 0, inner_size) : 0;
     grow_front(mbuf, vtep.size());
     vtep.write(data_of(mbuf), inner_size, flow_hash, ecn, payload_sum);

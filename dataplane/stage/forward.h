@@ -14,10 +14,12 @@ inline bool is_reserved_group(FdbKey destination) noexcept
     return (destination.word() & 0xfffffffffff0ULL) == 0x0180c2000000ULL;
 }
 
+// Of a GSO frame, what counts is its segments.
 inline bool is_frame_too_big(const Packet& packet, const LinkState& egress) noexcept
 {
-    const std::size_t header = sizeof(EthernetHeader) + packet.tag_size;
-    return rte_pktmbuf_pkt_len(packet.mbuf) > header + egress.mtu;
+    const std::size_t largest = sizeof(EthernetHeader) + packet.tag_size + egress.mtu;
+    return rte_pktmbuf_pkt_len(packet.mbuf) > largest &&
+           (!is_gso(packet.mbuf) || gso_segment_size(packet.mbuf) > largest);
 }
 inline bool is_frame_too_big(const Packet& packet, LinkId egress, const Context& context) noexcept
 {

@@ -2,18 +2,20 @@
 // Stage: read the inner frame, from a local port or from a tunnel, and form the FDB keys.
 #pragma once
 
+#include "dataplane/offload/gso.h"
 #include "dataplane/stage/packet.h"
 
 namespace vx
 {
 
 // An L4 checksum that a port left to us has to lie behind an IP header and inside the first segment, or finishing it
-// would spoil what was looked up, or could not be done.
-inline bool partial_checksum_fits(rte_mbuf* mbuf) noexcept
+// would spoil what was looked up, or could not be done. Precondition: has_partial_checksum(mbuf).
+inline bool is_offload_sound(const rte_mbuf* mbuf) noexcept
 {
     const MbufNote& note = note_of(mbuf);
     return note.checksum_start >= sizeof(EthernetHeader) + sizeof(Ipv4Header) &&
-           std::size_t{note.checksum_start} + note.checksum_offset + 2 <= rte_pktmbuf_data_len(mbuf);
+           std::size_t{note.checksum_start} + note.checksum_offset + 2 <= rte_pktmbuf_data_len(mbuf) &&
+           (note.gso == Gso::kNone || gso_is_sound(mbuf));
 }
 
 // What parse() notes of a frame. Precondition: head holds an Ethernet header.
@@ -39,7 +41,7 @@ inline bool partial_checksum_fits(rte_mbuf* mbuf) noexcept
     const FdbKey source = FdbKey::source_of(domain, header_at<EthernetHeader>(head, 0));
     if (!source.is_unicast())
         return drop(packet, DropReason::source_mac_invalid);
-    if (has_partial_checksum(packet.mbuf) && !partial_checksum_fits(packet.mbuf))
+    if (has_partial_checksum(packet.mbuf) && !is_offload_sound(packet.mbuf))
         return drop(packet, DropReason::offload_invalid);
     note(packet, source, domain, head, parse_inner(head), context);
 }

@@ -11,13 +11,14 @@ import sys
 
 # A file's rule is the first row that its path starts with. A row: the project's headers that it may include (a name
 # that ends in '/' is a folder), and the libraries beyond the standard one and the kernel's.
-NET, DPDK, STATE, STAGE, PORT = ("dataplane/net/", "dataplane/dpdk/", "dataplane/state/", "dataplane/stage/",
-                                 "dataplane/port/")
+NET, DPDK, STATE, OFFLOAD, STAGE, PORT = ("dataplane/net/", "dataplane/dpdk/", "dataplane/state/", "dataplane/offload/",
+                                          "dataplane/stage/", "dataplane/port/")
 RULES = [
     (NET, [NET], ["fmt"]),
     (DPDK, [DPDK, NET], ["fmt", "dpdk", "numa"]),
     (STATE, [STATE, NET, "dataplane/dpdk/qsbr.h", "dataplane/dpdk/rcu_pointer.h"], ["fmt"]),
-    (STAGE, [STAGE, STATE, NET, "dataplane/dpdk/mbuf.h"], []),
+    (OFFLOAD, [OFFLOAD, NET, "dataplane/dpdk/mbuf.h"], []),
+    (STAGE, [STAGE, OFFLOAD, STATE, NET, "dataplane/dpdk/mbuf.h"], []),
     (PORT, [PORT, DPDK, NET], ["fmt", "dpdk", "mnl", "numa"]),
     # pipeline, worker, transmitter, dataplane: what joins the folders
     ("dataplane/", ["dataplane/"], ["fmt", "dpdk", "numa"]),

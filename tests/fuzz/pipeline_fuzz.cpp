@@ -160,7 +160,10 @@ void pipeline(Input input)
         if ((control & 4) != 0)
             shape.first_segment = input[1];
         if ((control & 8) != 0)
-            shape.note = {input[1], input[2]};
+            shape.note = MbufNote{.checksum_start = input[1],
+                                  .checksum_offset = input[2],
+                                  .gso = static_cast<Gso>((control >> 5) & 3),
+                                  .gso_size = static_cast<std::uint16_t>(input[3] * 3U)};
         if ((control & 16) != 0)
             shape.headroom = input[2];
         const std::size_t size = std::min<std::size_t>(input[3] + input[4] * std::size_t{256}, input.size() - kPrefix);

@@ -30,15 +30,18 @@ std::vector<std::string> split(const std::string& text, char at)
     return parts;
 }
 
-// One line a frame: where its partial checksum starts, and where from there its field is.
+// One line a frame: where its partial checksum starts, and where from there its field is; what kind of GSO frame it is,
+// by the number of its enumerator, and the size of its segments' payload.
 Result<> read_notes(const fs::path& path, Injection& injection)
 {
     std::ifstream file{path};
     for (MbufShape& shape : injection.shapes) {
-        std::uint16_t start = 0, offset = 0;
-        if (!(file >> start >> offset))
-            return error("{}: expected a line \"START OFFSET\" for each frame", path.string());
-        shape.note = {start, offset};
+        MbufNote note;
+        unsigned gso = 0;
+        if (!(file >> note.checksum_start >> note.checksum_offset >> gso >> note.gso_size))
+            return error("{}: expected a line \"START OFFSET GSO SIZE\" for each frame", path.string());
+        note.gso = static_cast<Gso>(gso);
+        shape.note = note;
     }
     return Ok{};
 }

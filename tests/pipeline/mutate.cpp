@@ -27,8 +27,15 @@ public:
         if (below(8) == 0)
             shape.headroom = below(129);
         // A frame that is no longer what it was has no pseudo header to be found.
-        if (shape.is_partial || below(8) == 0)
-            shape.note = {word(), below(2) == 0 ? std::uint16_t{6} : word()};
+        if (shape.is_partial || below(8) == 0) {
+            constexpr std::array<std::uint16_t, 6> kLikely = {6, 16, 34, 54, 84, 124};
+            const auto likely = [&] { return below(2) == 0 ? kLikely[below(kLikely.size())] : word(); };
+            shape.note = MbufNote{.checksum_start = likely(), .checksum_offset = likely()};
+            if (shape.gso_size != 0 || below(2) == 0) {
+                shape.note->gso = static_cast<Gso>(below(4));
+                shape.note->gso_size = below(4) == 0 ? word() : std::uint16_t{500};
+            }
+        }
     }
 
 private:

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tests/support/mbuf_shape.h"
 
-#include "dataplane/dpdk/mbuf.h"
-
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
@@ -53,7 +51,7 @@ std::uint32_t sum_of(const Frame& frame, std::size_t begin, std::size_t end)
     return sum;
 }
 
-std::pair<std::uint16_t, std::uint16_t> make_partial(Frame& frame)
+MbufNote make_partial(Frame& frame, std::uint16_t gso_size)
 {
     constexpr std::size_t kIp = 14;
     const bool is_v4 = std::to_integer<unsigned>(frame[kIp]) >> 4 == 4;
@@ -67,7 +65,12 @@ std::pair<std::uint16_t, std::uint16_t> make_partial(Frame& frame)
         sum = (sum & 0xffff) + (sum >> 16);
     frame[l4 + offset] = static_cast<std::byte>(sum >> 8);
     frame[l4 + offset + 1] = static_cast<std::byte>(sum);
-    return {static_cast<std::uint16_t>(l4), static_cast<std::uint16_t>(offset)};
+    MbufNote note{.checksum_start = static_cast<std::uint16_t>(l4),
+                  .checksum_offset = static_cast<std::uint16_t>(offset),
+                  .gso_size = gso_size};
+    if (gso_size != 0)
+        note.gso = protocol == 17 ? Gso::kUdp : is_v4 ? Gso::kTcp4 : Gso::kTcp6;
+    return note;
 }
 
 } // namespace
@@ -91,14 +94,16 @@ Result<> MbufShape::add(std::string_view word)
         flags |= RTE_MBUF_F_RX_L4_CKSUM_BAD;
     else if (word == "innernone")
         flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE;
+    else if (const auto payload = number("gso"))
+        gso_size = static_cast<std::uint16_t>(*payload);
     else if (const auto size = number("split"))
         first_segment = *size;
     else if (const auto room = number("room"))
         headroom = *room;
     else
-        return error(
-            "\"{}\" is no shape of frames; expected partial, splitN, roomN, verified, innergood, innerbad or innernone",
-            word);
+        return error("\"{}\" is no shape of frames; expected partial, gsoN, splitN, roomN, verified, innergood, "
+                     "innerbad or innernone",
+                     word);
     return Ok{};
 }
 
@@ -106,7 +111,7 @@ rte_mbuf* make_mbuf(rte_mempool* pool, Frame frame, const MbufShape& shape)
 {
     auto note = shape.note;
     if (shape.is_partial && !note)
-        note = make_partial(frame);
+        note = make_partial(frame, shape.gso_size);
     const std::size_t first = std::min(shape.first_segment.value_or(frame.size()), frame.size());
     rte_mbuf* mbuf = make_segment(pool, frame.data(), first, shape);
     if (mbuf == nullptr)
@@ -124,7 +129,7 @@ rte_mbuf* make_mbuf(rte_mempool* pool, Frame frame, const MbufShape& shape)
     mbuf->ol_flags |= shape.flags;
     if (note) {
         mark_partial_checksum(mbuf);
-        note_of(mbuf) = MbufNote{.checksum_start = note->first, .checksum_offset = note->second};
+        note_of(mbuf) = *note;
     }
     return mbuf;
 }

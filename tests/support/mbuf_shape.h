@@ -2,6 +2,7 @@
 // Frames as mbufs of a chosen shape: as ports hand them over, and as none should.
 #pragma once
 
+#include "dataplane/dpdk/mbuf.h"
 #include "dataplane/net/result.h"
 #include "tests/support/pcap.h"
 
@@ -10,7 +11,6 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
-#include <utility>
 
 namespace vx::test
 {
@@ -25,13 +25,13 @@ struct MbufShape {
     std::optional<std::size_t> first_segment; // its size; the others have 101 bytes. Absent: one segment
     // The frame's L4 checksum field is replaced by the pseudo header's sum, and noted as partial, as a TAP does it.
     bool is_partial = false;
-    // Noted as it says (start, offset from there) instead; the frame is left as it is.
-    std::optional<std::pair<std::uint16_t, std::uint16_t>> note;
+    std::uint16_t gso_size = 0;   // of a frame that is_partial: it stands for many, each with so much payload
+    std::optional<MbufNote> note; // noted so instead; the frame is left as it is
 
     std::uint64_t flags = 0; // more of ol_flags: what the port says of checksums
 
-    // The words between the dots of "01-docker1.partial.split128.pcap": partial, splitN, roomN, verified, innergood,
-    // innerbad, innernone.
+    // The words between the dots of "01-docker1.partial.split128.pcap": partial, gsoN, splitN, roomN, verified,
+    // innergood, innerbad, innernone.
     Result<> add(std::string_view word);
 };
 

@@ -260,7 +260,7 @@ TEST_CASE("a TAP does not keep the network namespace of its container alive")
     CHECK_FALSE(opened.port->set_mac(*Mac::parse("02:00:00:00:00:77")).has_value());
 }
 
-TEST_CASE("a frame that a TAP has no room for is lost and counted, never cut short")
+TEST_CASE("a TAP takes frames of an MTU that was raised behind vxd's back")
 {
     if (cannot_make_namespaces())
         return;
@@ -269,18 +269,13 @@ TEST_CASE("a frame that a TAP has no room for is lost and counted, never cut sho
     OpenedPort opened = open({"tap", {{"netns", container.path()}}, "c1", {}, 1500});
     std::unique_ptr<RawSocket> inside;
     container.run([&] {
-        run("ip link set c1 mtu 9000"); // behind vxd's back
+        run("ip link set c1 mtu 65521");
         inside = std::make_unique<RawSocket>("c1");
     });
-    inside->send(experimental_frame(9014));
-    inside->send(experimental_frame(9013));
-    CHECK(receive_frame(*opened.port) == experimental_frame(9013));
-    CHECK(opened.port->losses().rx_errors == 1);
-    for (const std::size_t size : {2048, 2049, 9014, 60}) { // at the edge of a buffer, and on
+    for (const std::size_t size : {9014, 2048, 2049, 65521 + 14, 60}) { // at the edge of a buffer, and on
         inside->send(experimental_frame(size));
         CHECK(receive_frame(*opened.port) == experimental_frame(size));
     }
-    CHECK(opened.port->losses().rx_errors == 1);
 }
 
 TEST_CASE("frames that find a TAP's queue full are counted")

@@ -2,6 +2,6 @@
 """The golden cases, by what they are about. Importing this package makes them."""
 
 from .case import CASES
-from . import bridging, decap, dropping, encap, host, learning, routing, sweeps
+from . import bridging, decap, dropping, encap, host, learning, offloads, routing, sweeps
 
-__all__ = ["CASES", "bridging", "decap", "dropping", "encap", "host", "learning", "routing", "sweeps"]
+__all__ = ["CASES", "bridging", "decap", "dropping", "encap", "host", "learning", "offloads", "routing", "sweeps"]

@@ -54,6 +54,39 @@ def tcp6(source, destination, size=26, *, src="fd00::1", dst="fd00::2"):
         / Raw(payload(size))
 
 
+def large_payload(size):
+    """More than BLOB holds: its bytes again, from another place each time."""
+    return b"".join(payload(1000, start % 7001) for start in range(0, size, 1000))[:size]
+
+
+def segments(frame, size):
+    """What a GSO frame stands for: frames with `size` bytes of its payload each. scapy computes what is left out."""
+    layer = TCP if TCP in frame else UDP
+    data = bytes(frame[layer].payload)
+    cut = []
+    for at in range(0, len(data), size):
+        one = frame.copy()
+        one[layer].remove_payload()
+        one[layer].add_payload(Raw(data[at:at + size]))
+        is_last = at + size >= len(data)
+        if IP in one:
+            one[IP].len = one[IP].chksum = None
+            one[IP].id = (one[IP].id + at // size) & 0xffff
+        else:
+            one[IPv6].plen = None
+        one[layer].chksum = None
+        if layer is UDP:
+            one[UDP].len = None
+        else:
+            one[TCP].seq = (one[TCP].seq + at) & 0xffffffff
+            flags = int(one[TCP].flags)
+            flags &= ~0x80 if at else ~0           # CWR: the first
+            flags &= ~0 if is_last else ~0x09      # FIN, PSH: the last
+            one[TCP].flags = flags
+        cut.append(Ether(bytes(one)))
+    return cut
+
+
 def raw_frame(source, destination, ether_type=0x88b5, size=46):
     """A frame of a type that nobody reads (IEEE 802 local experimental)."""
     return Ether(dst=destination, src=source, type=ether_type) / Raw(payload(size))
