@@ -165,6 +165,7 @@ void Dataplane::publish(std::unique_ptr<ForwardingConfig> config)
         LinkState& named = config->links.edit(link.value);
         named.port = record.port.get();
         named.slot = record.slot;
+        record.port->set_use(named.role == LinkState::Role::kUnderlay ? PortUse::kUnderlay : PortUse::kOverlay);
         record.is_watched = record.is_watched || state_->watch(record);
         for (std::uint16_t queue = 0; queue < record.worker_of_queue.size(); ++queue) {
             const bool wakes = record.is_watched && record.port->wake_fd(queue) >= 0;

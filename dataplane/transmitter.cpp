@@ -65,10 +65,12 @@ void Transmitter::cut(rte_mbuf* mbuf, LinkId link, Context& context, Take&& take
     rte_pktmbuf_free(mbuf);
 }
 
-static bool takes(const Port& port, const rte_mbuf* mbuf) noexcept
+// Whether the port takes what is owed. The outer headers of a tunnel are made fit for that.
+static bool takes(const Port& port, rte_mbuf* mbuf) noexcept
 {
     const MbufNote& note = note_of(mbuf);
-    return note.outer_size == 0 && port.offloads().takes(note.gso);
+    const Offloads offloads = port.offloads();
+    return offloads.takes(note.gso) && (note.outer_size == 0 || (offloads.tunnels && make_outer_whole(mbuf)));
 }
 
 void Transmitter::send_any(rte_mbuf* mbuf, LinkId link, Context& context) noexcept

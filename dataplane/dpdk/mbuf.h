@@ -21,7 +21,7 @@ struct MbufNote {
     std::uint16_t checksum_start = 0;  // first byte of the L4 header, from the start of the frame
     std::uint16_t checksum_offset = 0; // where in the L4 header the checksum field lies
     Gso gso = Gso::kNone;
-    std::uint8_t outer_size = 0; // of a GSO frame's outer headers, which are those of its first segment; 0: none
+    std::uint8_t outer_size = 0; // of a GSO frame's outer headers; 0: none
     std::uint16_t gso_size = 0;  // payload of each of its segments but the last, bytes
     std::uint16_t link = 0;      // LinkId: where the frame came in (punt) or leaves from (inject)
     std::uint8_t reason = 0;     // PuntReason

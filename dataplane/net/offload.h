@@ -23,6 +23,7 @@ struct Offloads {
     bool tso4 = false;
     bool tso6 = false;
     bool uso = false;
+    bool tunnels = false; // the same of frames with the outer headers of a tunnel, whose checksum it completes too
 
     constexpr bool takes(Gso gso) const
     {

@@ -83,7 +83,7 @@ bool gso_is_sound(const rte_mbuf* frame) noexcept
     const bool is_udp = note.gso == Gso::kUdp;
     const Ip ip = find_ip(head, 0);
     if (ip.l3 == 0 || note.gso_size == 0 || note.gso_size == kReservedSize ||
-        (!is_udp && ip.is_v4 != (note.gso == Gso::kTcp4)))
+        (!is_udp && note.gso != (ip.is_v4 ? Gso::kTcp4 : Gso::kTcp6)))
         return false;
     if (l4 + (is_udp ? sizeof(UdpHeader) : sizeof(TcpHeader)) > head.size() ||
         note.checksum_offset != (is_udp ? offsetof(UdpHeader, checksum) : offsetof(TcpHeader, checksum)))
@@ -96,6 +96,33 @@ bool gso_is_sound(const rte_mbuf* frame) noexcept
         return false;
     const std::uint8_t protocol = is_udp ? ip_protocol::kUdp : ip_protocol::kTcp;
     return (ip.is_v4 ? is_sound_v4 : is_sound_v6)(head, ip.l3, l4, protocol, frame_size);
+}
+
+bool make_outer_whole(rte_mbuf* frame) noexcept
+{
+    const std::size_t outer_size = note_of(frame).outer_size;
+    const std::size_t l4 = outer_size - sizeof(VxlanHeader) - sizeof(UdpHeader);
+    const std::size_t size = rte_pktmbuf_pkt_len(frame);
+    if (size - sizeof(EthernetHeader) > 0xffff)
+        return false;
+    std::byte* const headers = data_of(frame);
+    auto& udp = header_in<UdpHeader>(headers, l4);
+    udp.length = be16(size - l4);
+    std::uint64_t pseudo_sum = 0;
+    if (outer_size == kOuterSizeV4) {
+        auto& ip = header_in<Ipv4Header>(headers, sizeof(EthernetHeader));
+        const std::uint64_t rest = minus(ip.checksum) + minus(ip.total_length);
+        ip.total_length = be16(size - sizeof(EthernetHeader));
+        store(&ip.checksum, checksum_finish(rest + word(ip.total_length)));
+        pseudo_sum = pseudo_sum_v4(ip, ip_protocol::kUdp, udp.length.host());
+    } else {
+        auto& ip = header_in<Ipv6Header>(headers, sizeof(EthernetHeader));
+        ip.payload_length = udp.length;
+        pseudo_sum = pseudo_sum_v6(ip, ip_protocol::kUdp, udp.length.host());
+    }
+    if (udp.checksum != Be16{0})
+        store(&udp.checksum, checksum_fold(pseudo_sum));
+    return true;
 }
 
 // ---- cutting ---------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Frames larger than the MTU, which stand for many segments (generic segmentation offload), and their end: the cutting
-// into segments for a port that wants them so. Outer headers that such a frame has are those of its first segment.
+// into segments for a port that wants them so. Outer headers that we put in front of one are those of its first
+// segment, until it leaves uncut.
 #pragma once
 
 #include "dataplane/dpdk/mbuf.h"
@@ -30,6 +31,10 @@ inline std::size_t gso_segment_size(const rte_mbuf* frame) noexcept
 {
     return std::min<std::size_t>(gso_header_size(frame) + note_of(frame).gso_size, rte_pktmbuf_pkt_len(frame));
 }
+
+// Makes the outer headers those of the whole frame, for a port that takes it so. False if an IP packet holds no so
+// much; the frame is unchanged then. Precondition: note_of(frame).outer_size != 0.
+bool make_outer_whole(rte_mbuf* frame) noexcept;
 
 // Cuts one frame, from its front to its end. All checksums are computed while the payload is copied; one that was wrong
 // in the frame is wrong in each segment.

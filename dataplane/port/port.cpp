@@ -4,6 +4,12 @@
 namespace vx
 {
 
+void Port::set_use(PortUse use)
+{
+    if (auto* tap = std::get_if<TapPort>(&port_))
+        tap->set_use(use);
+}
+
 std::uint16_t Port::rx_queue_count() const
 {
     return std::visit([](const auto& port) { return port.rx_queue_count(); }, port_);

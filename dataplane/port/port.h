@@ -45,6 +45,9 @@ public:
         return tap == nullptr ? Offloads{} : tap->offloads();
     }
 
+    // Whether its frames have outer headers; control thread.
+    void set_use(PortUse use);
+
     std::uint16_t rx_queue_count() const;
     // A descriptor that epoll reports readable when a frame waits, or -1: the queue has to be polled.
     int wake_fd(std::uint16_t queue) const;

@@ -30,6 +30,7 @@ namespace
 // What the kernel may leave undone in a frame that it hands to us. TUN_F_USO4 and 6 are of Linux 6.2.
 constexpr unsigned kOffloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
 constexpr unsigned kUso = 0x20 | 0x40;
+constexpr unsigned kTunnels = 0x80 | 0x100;     // TUN_F_UDP_TUNNEL_GSO, _CSUM: Linux 6.17
 constexpr std::size_t kBurstBytes = 256 * 1024; // after which a burst ends: what a cache holds
 
 } // namespace
@@ -58,9 +59,10 @@ Result<FileDescriptor> open_queue(const TapSetup& setup, std::string& name, bool
     name = request.ifr_name;
     int header_size = sizeof(VnetHeader);
     offloads = {.checksum = true, .tso4 = true, .tso6 = true};
+    if (ioctl(fd.get(), TUNSETVNETHDRSZ, &header_size) != 0)
+        return error("tap \"{}\": setting its header: {}", setup.ifname, std::strerror(errno));
     offloads.uso = ioctl(fd.get(), TUNSETOFFLOAD, kOffloads | kUso) == 0;
-    if (ioctl(fd.get(), TUNSETVNETHDRSZ, &header_size) != 0 ||
-        (!offloads.uso && ioctl(fd.get(), TUNSETOFFLOAD, kOffloads) != 0))
+    if (!offloads.uso && ioctl(fd.get(), TUNSETOFFLOAD, kOffloads) != 0)
         return error("tap \"{}\": setting its offloads: {}", setup.ifname, std::strerror(errno));
     return fd;
 }
@@ -188,6 +190,19 @@ Result<> TapPort::set_mtu(std::uint16_t mtu)
     return set;
 }
 
+void TapPort::set_use(PortUse use)
+{
+    if (use == use_)
+        return;
+    use_ = use;
+    const unsigned plain = kOffloads | (offloads_.uso ? kUso : 0);
+    const bool takes_tunnels =
+        use == PortUse::kUnderlay && ioctl(queues_[0].fd.get(), TUNSETOFFLOAD, plain | kTunnels) == 0;
+    if (!takes_tunnels)
+        ioctl(queues_[0].fd.get(), TUNSETOFFLOAD, plain); // what it had; that was possible
+    shared_->takes_tunnels.store(takes_tunnels, std::memory_order_relaxed);
+}
+
 Result<> TapPort::set_mac(const Mac& mac)
 {
     ifreq request{};
@@ -221,7 +236,7 @@ rte_mbuf* TapPort::receive(int fd, SpareBuffers& spares) noexcept
     const ssize_t size = readv(fd, pieces.data(), static_cast<int>(pieces.size()));
     if (size < 0) {
         if (errno != EAGAIN && errno != EINTR)
-            is_broken_->store(true, std::memory_order_relaxed);
+            shared_->is_broken.store(true, std::memory_order_relaxed);
         return nullptr;
     }
     const VnetHeader header = spares.header;
@@ -237,7 +252,7 @@ std::uint16_t TapPort::tx(std::uint16_t worker, std::span<rte_mbuf*> frames) noe
     // A frame that is refused moves to the end, so that those behind it, of other senders, still leave.
     std::size_t end = frames.size();
     std::size_t at = 0;
-    while (at < end && !is_broken_->load(std::memory_order_relaxed)) {
+    while (at < end && !shared_->is_broken.load(std::memory_order_relaxed)) {
         if (send(fd, frames[at]))
             ++at;
         else if (errno == EIO) // the container has its interface down: none will pass
@@ -264,7 +279,7 @@ bool TapPort::send(int fd, rte_mbuf* frame) noexcept
     // Refused when the container has its interface down (EIO), has removed it (EBADFD), or lacks memory.
     if (writev(fd, pieces.data(), static_cast<int>(count)) < 0) [[unlikely]] {
         if (errno == EBADFD)
-            is_broken_->store(true, std::memory_order_relaxed);
+            shared_->is_broken.store(true, std::memory_order_relaxed);
         return false;
     }
     rte_pktmbuf_free(frame);

@@ -23,6 +23,9 @@ namespace vx
 
 class SpareBuffers;
 
+// What a port is for: containers, or the fabric that tunnels go through.
+enum class PortUse : std::uint8_t { kOverlay, kUnderlay };
+
 struct TapSetup {
     std::string ifname; // as the container sees it
     std::string netns;  // see Netns::open
@@ -49,7 +52,15 @@ public:
     std::uint16_t mtu() const { return mtu_; }
     bool is_up() const;   // false when the container has removed it or set it down
     bool is_gone() const; // removed, by the container or with it: it will not come back
-    Offloads offloads() const { return offloads_; }
+    Offloads offloads() const
+    {
+        Offloads offloads = offloads_;
+        offloads.tunnels = shared_->takes_tunnels.load(std::memory_order_relaxed);
+        return offloads;
+    }
+    // A TAP of the underlay hands over, and takes, encapsulated frames uncut too, if the kernel can (Linux 6.17). Of a
+    // container's it does not: a tunnel inside a tunnel would have to be cut by us.
+    void set_use(PortUse use);
     PortLosses losses();
     Result<> set_mtu(std::uint16_t mtu);
     Result<> set_mac(const Mac& mac);
@@ -59,15 +70,22 @@ private:
         FileDescriptor fd; // one receiving worker; written to by any
     };
 
+    // Shared with workers, so it stays where it is when the port is moved.
+    struct Shared {
+        std::atomic<bool> is_broken{false};
+        std::atomic<bool> takes_tunnels{false};
+    };
+
     TapPort(std::unique_ptr<Queue[]> queues, std::uint16_t queue_count, MbufPool& pool);
     rte_mbuf* receive(int fd, SpareBuffers& spares) noexcept;
     bool send(int fd, rte_mbuf* frame) noexcept;
 
     std::unique_ptr<Queue[]> queues_;
-    std::unique_ptr<std::atomic<bool>> is_broken_ = std::make_unique<std::atomic<bool>>(false); // shared with workers
+    std::unique_ptr<Shared> shared_ = std::make_unique<Shared>();
     rte_mempool* pool_;
     std::uint16_t queue_count_;
-    Offloads offloads_;
+    Offloads offloads_; // but for tunnels
+    PortUse use_ = PortUse::kOverlay;
     std::uint16_t mtu_ = 1500;
     std::uint64_t missed_ = 0; // when the interface was last asked
     Mac mac_;

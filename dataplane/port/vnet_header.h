@@ -9,11 +9,14 @@
 namespace vx
 {
 
-// virtio 1.2 section 5.1.6, legacy form, in host byte order; <linux/virtio_net.h> is not C++.
+// virtio 1.4 section 5.1.6, legacy form, in host byte order; <linux/virtio_net.h> is not C++. A kernel that knows no
+// tunnels leaves what lies behind the first ten bytes as it is.
 struct VnetHeader {
     static constexpr std::uint8_t kNeedsChecksum = 1;
     static constexpr std::uint8_t kDataValid = 2;
-    enum : std::uint8_t { kNoGso = 0, kGsoTcp4 = 1, kGsoTcp6 = 4, kGsoUdp = 5, kGsoEcn = 0x80 };
+    static constexpr std::uint8_t kTunnelChecksum = 8;
+    enum : std::uint8_t { kNoGso = 0, kGsoTcp4 = 1, kGsoTcp6 = 4, kGsoUdp = 5 };
+    enum : std::uint8_t { kTunnelV4 = 0x20, kTunnelV6 = 0x40, kGsoEcn = 0x80 }; // added to it
 
     std::uint8_t flags;
     std::uint8_t gso_type;
@@ -21,8 +24,12 @@ struct VnetHeader {
     std::uint16_t gso_size;
     std::uint16_t checksum_start;
     std::uint16_t checksum_offset;
+    std::uint16_t buffer_count;
+    std::uint16_t hash[4];
+    std::uint16_t outer_l4; // offsets, of a GSO frame in a tunnel
+    std::uint16_t inner_l3;
 };
-static_assert(sizeof(VnetHeader) == 10);
+static_assert(sizeof(VnetHeader) == 24);
 
 // Notes in a frame that was received what its sender left undone. A note that makes no sense is one that the pipeline
 // refuses.

@@ -64,6 +64,7 @@ inline bool plain_udp_checksum_is_right(const rte_mbuf* mbuf, std::size_t addres
         clear_partial_checksum(mbuf);
     else
         note.checksum_start = static_cast<std::uint16_t>(note.checksum_start - stripped);
+    note.outer_size = 0;
 }
 
 inline const VxlanListener* find_listener(const ForwardingConfig& config, std::uint16_t udp_port) noexcept
@@ -136,12 +137,13 @@ inline bool is_plain_v6(const rte_mbuf* mbuf, const Ingress& expected) noexcept
 [[gnu::noinline]] inline void decap_any(Packet& packet, Context& context) noexcept
 {
     rte_mbuf* mbuf = packet.mbuf;
-    if (is_gso(mbuf)) [[unlikely]] // several datagrams in one; no port says of which kind that a tunnel is
-        return drop(packet, DropReason::offload_invalid);
     const Bytes head = head_of(mbuf);
     const OuterHeaders outer = parse_outer(head, rte_pktmbuf_pkt_len(mbuf));
     if (outer.kind == OuterHeaders::Kind::kDrop) [[unlikely]]
         return drop(packet, outer.reason);
+    if (is_gso(mbuf) && (outer.kind != OuterHeaders::Kind::kUdp || outer.inner_offset() != note_of(mbuf).outer_size))
+        [[unlikely]]
+        return drop(packet, DropReason::offload_invalid); // several in one, and not by what they have inside
     const Mac& destination = header_at<EthernetHeader>(head, 0).destination;
     if (outer.kind == OuterHeaders::Kind::kArp) [[unlikely]]
         return destination == context.link(packet.in).mac || destination.is_broadcast()

@@ -163,6 +163,7 @@ void pipeline(Input input)
             shape.note = MbufNote{.checksum_start = input[1],
                                   .checksum_offset = input[2],
                                   .gso = static_cast<Gso>((control >> 5) & 3),
+                                  .outer_size = static_cast<std::uint8_t>((control & 128) != 0 ? 50 : 0),
                                   .gso_size = static_cast<std::uint16_t>(input[3] * 3U)};
         if ((control & 16) != 0)
             shape.headroom = input[2];

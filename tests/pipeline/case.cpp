@@ -31,15 +31,16 @@ std::vector<std::string> split(const std::string& text, char at)
 }
 
 // One line a frame: where its partial checksum starts, and where from there its field is; what kind of GSO frame it is,
-// by the number of its enumerator, and the size of its segments' payload.
+// by the number of its enumerator, the size of its segments' payload, and of its outer headers.
 Result<> read_notes(const fs::path& path, Injection& injection)
 {
     std::ifstream file{path};
     for (MbufShape& shape : injection.shapes) {
         MbufNote note;
-        unsigned gso = 0;
-        if (!(file >> note.checksum_start >> note.checksum_offset >> gso >> note.gso_size))
-            return error("{}: expected a line \"START OFFSET GSO SIZE\" for each frame", path.string());
+        unsigned gso = 0, outer_size = 0;
+        if (!(file >> note.checksum_start >> note.checksum_offset >> gso >> note.gso_size >> outer_size))
+            return error("{}: expected a line \"START OFFSET GSO SIZE OUTER\" for each frame", path.string());
+        note.outer_size = static_cast<std::uint8_t>(outer_size);
         note.gso = static_cast<Gso>(gso);
         shape.note = note;
     }

@@ -28,12 +28,13 @@ public:
             shape.headroom = below(129);
         // A frame that is no longer what it was has no pseudo header to be found.
         if (shape.is_partial || below(8) == 0) {
-            constexpr std::array<std::uint16_t, 6> kLikely = {6, 16, 34, 54, 84, 124};
-            const auto likely = [&] { return below(2) == 0 ? kLikely[below(kLikely.size())] : word(); };
-            shape.note = MbufNote{.checksum_start = likely(), .checksum_offset = likely()};
+            constexpr std::array<std::uint16_t, 6> kCommon = {6, 16, 34, 54, 84, 124};
+            const auto common = [&] { return below(2) == 0 ? kCommon[below(kCommon.size())] : word(); };
+            shape.note = MbufNote{.checksum_start = common(), .checksum_offset = common()};
             if (shape.gso_size != 0 || below(2) == 0) {
                 shape.note->gso = static_cast<Gso>(below(4));
                 shape.note->gso_size = below(4) == 0 ? word() : std::uint16_t{500};
+                shape.note->outer_size = below(2) == 0 ? std::uint8_t{0} : std::uint8_t{50};
             }
         }
     }

@@ -82,6 +82,25 @@ def udp_exchange(source, target, sizes=(1, 2, 17, 18, 19, 100, 1000, 1400), addr
             expect(got == data, f"UDP {source.name} -> {target.name}: a datagram of {size} bytes arrived changed")
 
 
+def udp_segments(source, target, address=None, size=1200, count=40):
+    """One send() of `count` datagrams (UDP_SEGMENT): each arrives whole, and in order."""
+    address = address or target.address
+    port = next(_ports)
+    with target.namespace.socket(_family(address)) as receiver, source.namespace.socket(_family(address)) as sender:
+        receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        receiver.bind((address, port))
+        sender.setsockopt(socket.SOL_UDP, 103, size)  # UDP_SEGMENT
+        data = os.urandom(size * count - 17)
+        sender.sendto(data, (address, port))
+        what = f"UDP {source.name} -> {target.name}, {count} datagrams in one send"
+        for at in range(0, len(data), size):
+            try:
+                got = receiver.recv(65535)
+            except TimeoutError:
+                raise Failed(f"{what}: the one at {at} did not arrive") from None
+            expect(got == data[at:at + size], f"{what}: the one at {at} arrived changed")
+
+
 def _collect(receivers, data, seconds=3.0, settle=0.3):
     """How many times each got `data`: waits until all have it once, then a little longer for one too many."""
     counts = {receiver: 0 for receiver, _ in receivers}

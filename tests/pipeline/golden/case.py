@@ -35,7 +35,7 @@ class Case:
         return f"{self._step:02}"
 
     def send(self, link, frames, shape="", notes=None):
-        """Frames come in at a link. `notes`: (start, offset) of each frame's partial checksum, and (GSO, size)."""
+        """Frames come in at a link. `notes`: (start, offset) of each frame's partial checksum, and (GSO, size, outer size)."""
         self.send_together({link: frames}, shape, notes)
 
     def send_together(self, frames_of, shape="", notes=None):
@@ -45,7 +45,7 @@ class Case:
             stem = f"{step}-{link}" + (f".{shape}" if shape else "")
             self._pcap(f"{stem}.pcap", frames)
             if notes:
-                lines = [(*note, 0, 0)[:4] for note in notes]
+                lines = [(*note, 0, 0, 0)[:5] for note in notes]
                 self._files[f"{stem}.notes"] = "".join(" ".join(map(str, line)) + "\n" for line in lines).encode()
 
     def send_same(self, link, other, file, shape=""):

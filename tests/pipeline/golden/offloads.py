@@ -3,7 +3,7 @@
 vxd, every state of a checksum, plain frames and GSO frames, each protocol. What was wrong stays wrong."""
 
 from scapy.layers.inet import in4_chksum
-from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, PadN
+from scapy.layers.inet6 import in6_chksum, ICMPv6EchoRequest, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, PadN
 
 from .case import golden, golden_each
 from .oracle import *
@@ -64,6 +64,16 @@ def whole_frames(source, destination, src, dst, only_v4=False):
 def partial_frames(source, destination, src, dst, only_v4=False):
     return [Ether(bytes(packet / Raw(payload(size)))) for name, packet in headers(source, destination, src, dst).items()
             for size in (0, 1, 2, 999, 1200) if name[-1] == "4" or not only_v4]
+
+
+def made_partial(frame):
+    """With the sum of the pseudo header in its checksum, as who leaves it to others puts it there."""
+    frame = frame.copy()
+    layer, number = (TCP, 6) if TCP in frame else (UDP, 17)
+    nothing = bytes(len(bytes(frame[layer]))) if IPv6 in frame else b""  # adds nothing to the sum but its length
+    frame[layer].chksum = ~(in4_chksum(number, frame[IP], nothing) if IP in frame else
+                            in6_chksum(number, frame[IPv6], nothing)) & 0xffff
+    return frame
 
 
 def from_container(case, arguments, leaves, options=None):
@@ -170,9 +180,7 @@ def gso_with_vlan_tag(case):
     case.setup(f"fdb append {F1} dev docker2 master static")
     data = large_payload(3500)
     tagged = Ether(bytes(ethernet(C1, F1) / Dot1Q(vlan=5) / IP(id=3) / TCP(flags="A") / Raw(data)))
-    partial = tagged.copy()
-    partial[TCP].chksum = ~in4_chksum(6, partial[IP], b"") & 0xffff
-    case.send("docker1", [partial], "partial", [(38, 16, 1, SIZE)])
+    case.send("docker1", [made_partial(tagged)], "partial", [(38, 16, 1, SIZE)])
     case.expect("docker2", segments(tagged, SIZE))
 
 
@@ -234,6 +242,24 @@ def gso_from_underlay(case):
     frame = received(udp(F1, C1, 1000))
     case.send("uplink", [frame], "partial", [(34, 6, 3, 500)])
     case.drop("uplink", "offload_invalid", 1)
+
+
+@golden_each(ipv4=dict(far=FAR4, outer=50), ipv6=dict(far=FAR6, outer=70))
+def gso_decap(case, far, outer):
+    """A port of the underlay that says what is in its tunnel hands over frames that are encapsulated once and stand for
+    many; of one whose outer headers end elsewhere, nothing is believed."""
+    bridged(case, family=4 if far == FAR4 else 6)
+    case.setup(f"fdb append {C1} dev docker1 master static")
+    for frame in gso_frames(F1, C1, "10.0.0.2", "10.0.0.1"):
+        layer = TCP if TCP in frame else UDP
+        kind = 3 if layer is UDP else 1 if IP in frame else 2
+        start = outer + len(bytes(frame)) - len(bytes(frame[layer]))
+        tunnelled = received(made_partial(frame), far, checksum=far == FAR6)
+        case.send("uplink", [tunnelled], "partial", [(start, 16 if layer is TCP else 6, kind, SIZE, outer)])
+        case.expect("docker1", segments(frame, SIZE))
+        wrong = [(start, 16, kind, SIZE, 0), (start, 16, kind, SIZE, outer + 4), (start, 16, kind, SIZE, 255)]
+        case.send("uplink", [tunnelled] * 3, "partial", wrong)
+        case.drop("uplink", "offload_invalid", 3)
 
 
 @golden
