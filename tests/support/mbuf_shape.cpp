@@ -55,9 +55,13 @@ MbufNote make_partial(Frame& frame, std::uint16_t gso_size)
 {
     constexpr std::size_t kIp = 14;
     const bool is_v4 = std::to_integer<unsigned>(frame[kIp]) >> 4 == 4;
-    const std::size_t l4 = kIp + (is_v4 ? (std::to_integer<std::size_t>(frame[kIp]) & 0xf) * 4 : 40);
+    std::size_t l4 = kIp + (is_v4 ? (std::to_integer<std::size_t>(frame[kIp]) & 0xf) * 4 : 40);
     const std::size_t end = is_v4 ? kIp + sum_of(frame, kIp + 2, kIp + 4) : l4 + sum_of(frame, kIp + 4, kIp + 6);
-    const auto protocol = std::to_integer<std::uint32_t>(frame[kIp + (is_v4 ? 9 : 6)]);
+    auto protocol = std::to_integer<std::uint32_t>(frame[kIp + (is_v4 ? 9 : 6)]);
+    if (protocol == 60) { // destination options
+        protocol = std::to_integer<std::uint32_t>(frame[l4]);
+        l4 += (std::to_integer<std::size_t>(frame[l4 + 1]) + 1) * 8;
+    }
     const std::size_t offset = protocol == 6 ? 16 : 6;
     std::uint32_t sum = is_v4 ? sum_of(frame, kIp + 12, kIp + 20) : sum_of(frame, kIp + 8, kIp + 40);
     sum += protocol + static_cast<std::uint32_t>(end - l4);
@@ -112,12 +116,16 @@ rte_mbuf* make_mbuf(rte_mempool* pool, Frame frame, const MbufShape& shape)
     auto note = shape.note;
     if (shape.is_partial && !note)
         note = make_partial(frame, shape.gso_size);
-    const std::size_t first = std::min(shape.first_segment.value_or(frame.size()), frame.size());
+    // What is not asked to lie in pieces does where a buffer ends.
+    const std::size_t room =
+        shape.buffers == MbufShape::Buffers::kPool ? rte_pktmbuf_data_room_size(pool) - shape.headroom : frame.size();
+    const std::size_t first = std::min({shape.first_segment.value_or(frame.size()), frame.size(), room});
+    const std::size_t later = shape.first_segment ? kLaterSegment : room;
     rte_mbuf* mbuf = make_segment(pool, frame.data(), first, shape);
     if (mbuf == nullptr)
         return nullptr;
     for (std::size_t at = first; at < frame.size();) {
-        const std::size_t size = std::min(kLaterSegment, frame.size() - at);
+        const std::size_t size = std::min(later, frame.size() - at);
         rte_mbuf* segment = make_segment(pool, frame.data() + at, size, shape);
         if (segment == nullptr || rte_pktmbuf_chain(mbuf, segment) != 0) {
             rte_pktmbuf_free(segment);

@@ -35,7 +35,8 @@ struct MbufShape {
     Result<> add(std::string_view word);
 };
 
-// Precondition: a frame that is_partial holds TCP or UDP right behind an IPv4 or IPv6 header. nullptr: no mbuf left.
+// Precondition: a frame that is_partial holds TCP or UDP behind an IPv4 or IPv6 header, and destination options at
+// most. nullptr: no mbuf left.
 rte_mbuf* make_mbuf(rte_mempool* pool, Frame frame, const MbufShape& shape);
 Frame bytes_of(const rte_mbuf* mbuf);
 
