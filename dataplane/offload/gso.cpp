@@ -82,7 +82,7 @@ bool gso_is_sound(const rte_mbuf* frame) noexcept
     const std::size_t l4 = note.checksum_start;
     const bool is_udp = note.gso == Gso::kUdp;
     const Ip ip = find_ip(head, 0);
-    if (ip.l3 == 0 || note.gso_size == 0 || note.gso_size == kReservedSize ||
+    if (note.outer_size != 0 || ip.l3 == 0 || note.gso_size == 0 || note.gso_size == kReservedSize ||
         (!is_udp && note.gso != (ip.is_v4 ? Gso::kTcp4 : Gso::kTcp6)))
         return false;
     if (l4 + (is_udp ? sizeof(UdpHeader) : sizeof(TcpHeader)) > head.size() ||

@@ -14,7 +14,8 @@ namespace vx
 {
 
 // Headers end where they say that they do, nothing is left over, and all of it lies in the first piece of memory. To be
-// asked once of what a port hands over. Precondition: is_gso(frame), no outer headers.
+// asked once of what a port hands over, or what it has inside. False of what has outer headers. Precondition:
+// is_gso(frame).
 bool gso_is_sound(const rte_mbuf* frame) noexcept;
 
 // Of all headers, up to the payload that is cut.
