@@ -51,6 +51,12 @@ std::vector<Frame> cut_all(const std::vector<rte_mbuf*>& mbufs)
     return frames;
 }
 
+// Of which connection a frame is: its host, and whether it is UDP.
+std::pair<std::uint8_t, bool> connection_of(const Frame& frame)
+{
+    return {frame[11], frame[frame[12] == 8 ? 23 : 20] == 17};
+}
+
 // How many frames become of these, after which cutting has to give back what went in.
 std::size_t count_merged(const std::vector<Frame>& frames)
 {
@@ -216,7 +222,7 @@ TEST_CASE("merging gives each connection what it was sent, in the order in which
             flows[i].sequence = static_cast<std::uint32_t>(random());
             flows[i].options.assign(4 * below(random, 4), 1);
         }
-        std::map<std::uint8_t, std::vector<Frame>> sent, got; // by connection
+        std::map<std::pair<std::uint8_t, bool>, std::vector<Frame>> sent, got; // by connection
         std::vector<Frame> frames;
         while (frames.size() < kMaxCoalesced) {
             FlowShape& flow = flows[below(random, flows.size())];
@@ -238,14 +244,14 @@ TEST_CASE("merging gives each connection what it was sent, in the order in which
             else if (what == 6)
                 shape.is_udp = true;
             frames.push_back(frame_of(shape, random_payload(random, size)));
-            sent[flow.host].push_back(frames.back());
+            sent[connection_of(frames.back())].push_back(frames.back());
             flow.sequence += static_cast<std::uint32_t>(size);
             flow.id++;
         }
         const auto mbufs = merged(frames);
         saved += frames.size() - mbufs.size();
         for (const Frame& frame : cut_all(mbufs))
-            got[frame[11]].push_back(frame);
+            got[connection_of(frame)].push_back(frame);
         REQUIRE(got == sent);
     }
     CHECK(saved > 10000);
