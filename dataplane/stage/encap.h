@@ -52,23 +52,36 @@ inline void put_outer_headers(rte_mbuf* mbuf, const EncapTemplate& vtep, std::ui
     return vtep.next();
 }
 
-// Any frame by any tunnel.
-[[gnu::noinline]] inline Dest encap_any(rte_mbuf* mbuf, const EncapTemplate& vtep, std::uint32_t flow_hash,
-                                        std::uint8_t ecn, Context& context) noexcept
+[[gnu::always_inline]] inline Dest write_outer(rte_mbuf* mbuf, const EncapTemplate& vtep, std::uint32_t flow_hash,
+                                               std::uint8_t ecn, Context& context) noexcept
 {
     const std::uint32_t inner_size = rte_pktmbuf_pkt_len(mbuf);
-    if (!vtep.takes(inner_size) || has_partial_checksum(mbuf) || rte_pktmbuf_headroom(mbuf) < vtep.size())
-        [[unlikely]] {
-        if (is_gso(mbuf))
-            return encap_gso(mbuf, vtep, flow_hash, ecn, context);
-        if (const Dest refused = make_ready(mbuf, vtep, context); refused.kind() == Dest::Kind::kDrop)
-            return refused;
-    }
     const std::uint64_t payload_sum = vtep.needs_payload_sum() ? checksum_add(0, mbuf, 0, inner_size) : 0;
     grow_front(mbuf, vtep.size());
     vtep.write(data_of(mbuf), inner_size, flow_hash, ecn, payload_sum);
     context.count_tx(vtep.vxlan(), inner_size);
     return vtep.next();
+}
+
+// What is owed something, or does not fit.
+[[gnu::noinline]] inline Dest encap_owed(rte_mbuf* mbuf, const EncapTemplate& vtep, std::uint32_t flow_hash,
+                                         std::uint8_t ecn, Context& context) noexcept
+{
+    if (is_gso(mbuf))
+        return encap_gso(mbuf, vtep, flow_hash, ecn, context);
+    if (const Dest refused = make_ready(mbuf, vtep, context); refused.kind() == Dest::Kind::kDrop)
+        return refused;
+    return write_outer(mbuf, vtep, flow_hash, ecn, context);
+}
+
+// Any frame by any tunnel.
+[[gnu::noinline]] inline Dest encap_any(rte_mbuf* mbuf, const EncapTemplate& vtep, std::uint32_t flow_hash,
+                                        std::uint8_t ecn, Context& context) noexcept
+{
+    if (!vtep.takes(rte_pktmbuf_pkt_len(mbuf)) || has_partial_checksum(mbuf) ||
+        rte_pktmbuf_headroom(mbuf) < vtep.size()) [[unlikely]]
+        return encap_owed(mbuf, vtep, flow_hash, ecn, context);
+    return write_outer(mbuf, vtep, flow_hash, ecn, context);
 }
 
 // As encap_frame() does it, but by IPv6: inline too, for a frame that is in one piece and not long.
