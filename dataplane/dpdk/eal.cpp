@@ -128,7 +128,8 @@ Result<Eal> Eal::start(const EalOptions& options)
     std::vector<std::string> words{"vxd", fmt::format("--lcores=0@{}", options.control_cpu), "--no-telemetry",
                                    "--log-level=warning", "--log-level=pmd.net.memif:error"};
     if (uses_hugepages) {
-        words.emplace_back("--in-memory");
+        // One file for all pages: net_memif shares them with its peer, net_virtio_user has places for eight.
+        words.insert(words.end(), {"--in-memory", "--single-file-segments"});
     } else { // 22.11 refuses --no-huge together with --in-memory
         words.insert(words.end(), {"--no-huge", "--no-shconf", "-m", std::to_string(options.memory_mib)});
     }

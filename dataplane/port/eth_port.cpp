@@ -28,12 +28,18 @@ rte_eth_conf configuration(const EthSetup& setup, const rte_eth_dev_info& info, 
                            std::uint16_t room)
 {
     rte_eth_conf conf{};
-    // No checksum offload: virtual drivers take it as leave to hand over unfinished ones without saying where.
+    // No checksum offload but of guests, of which we know where to look: virtual drivers take it as leave to hand over
+    // unfinished ones without saying where.
     std::uint64_t rx_wanted = 0;
+    std::uint64_t tx_wanted = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+    if (setup.guest == EthSetup::Guest::kOffloads) {
+        rx_wanted |= RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
+        tx_wanted |= RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
+    }
     if (setup.mtu.value_or(RTE_ETHER_MTU) + sizeof(EthernetHeader) + 4U > room)
         rx_wanted |= RTE_ETH_RX_OFFLOAD_SCATTER;
     conf.rxmode.offloads = rx_wanted & info.rx_offload_capa;
-    conf.txmode.offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS & info.tx_offload_capa;
+    conf.txmode.offloads = tx_wanted & info.tx_offload_capa;
     if (rx_queues > 1 && (info.flow_type_rss_offloads & kRssFields) != 0) {
         conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
         conf.rx_adv_conf.rss_conf.rss_hf = kRssFields & info.flow_type_rss_offloads;
@@ -84,7 +90,8 @@ Result<> EthPort::configure(const EthSetup& setup)
 
     const rte_eth_conf conf =
         configuration(setup, info, rx_queue_count_, own_pool_ == nullptr ? MbufPool::room(pool_) : own_pool_->room());
-    takes_chains_ = setup.chains == EthSetup::Chains::kTaken || conf.txmode.offloads != 0;
+    takes_chains_ =
+        setup.chains == EthSetup::Chains::kTaken || (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
     if (const int rc = rte_eth_dev_configure(id, rx_queue_count_, tx_queue_count_, &conf); rc != 0)
         return error("DPDK device \"{}\": configuring {} receive and {} transmit queues: {}", setup.devargs,
                      rx_queue_count_, tx_queue_count_, rte_strerror(-rc));
@@ -97,6 +104,11 @@ Result<> EthPort::configure(const EthSetup& setup)
         rte_eth_promiscuous_enable(id); // starting it would take back what the user has set
     if (const int rc = rte_eth_dev_start(id); rc != 0)
         return error("DPDK device \"{}\": starting it: {}", setup.devargs, rte_strerror(-rc));
+    if (setup.guest == EthSetup::Guest::kOffloads) {
+        guest_ = GuestOffloads::follow(id);
+        if (guest_ == nullptr)
+            return error("DPDK device \"{}\": its guests cannot be followed", setup.devargs);
+    }
     if (!setup.interface)
         rte_eth_allmulticast_enable(id); // neighbour solicitations; a device that cannot filter refuses, and is right
 
@@ -148,6 +160,7 @@ EthPort::~EthPort()
 {
     // Another port may still hold frames that were received here, and net_af_xdp does not return its own. Then the
     // pool stays until the process ends.
+    guest_.reset();
     device_.remove();
     if (own_pool_ != nullptr && own_pool_->in_use_count() != 0)
         (void)own_pool_.release();
@@ -247,7 +260,8 @@ std::uint16_t EthPort::prepare(std::span<rte_mbuf*> frames) noexcept
     }
     for (; i < frames.size(); ++i)
         look_at(frames[i]);
-    constexpr std::uint64_t kUnusual = RTE_MBUF_F_TX_OFFLOAD_MASK | RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
+    constexpr std::uint64_t kUnusual =
+        RTE_MBUF_F_TX_OFFLOAD_MASK | RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL | kMbufPartialFlag;
     if ((flags & kUnusual) == 0 && (too_long >> 31) == 0 && segments == 1) [[likely]]
         return static_cast<std::uint16_t>(frames.size());
     return sort_out(frames, max_frame);
@@ -285,7 +299,8 @@ rte_mbuf* make_contiguous(const rte_mbuf* frame, rte_mempool* pool) noexcept
 bool EthPort::make_sendable(rte_mbuf*& frame, std::uint32_t max_frame) noexcept
 {
     const std::uint32_t size = rte_pktmbuf_pkt_len(frame);
-    if (size > max_frame && (size > max_frame + 4 || size > ring_limit_ || !has_tag(frame))) [[unlikely]]
+    if (size > max_frame && !is_gso(frame) && (size > max_frame + 4 || size > ring_limit_ || !has_tag(frame)))
+        [[unlikely]]
         return false; // the kernel's drivers lose it without a word
     if (!takes_chains_ && (frame->nb_segs > 1 || !RTE_MBUF_DIRECT(frame))) [[unlikely]] {
         rte_mbuf* const copy = make_contiguous(frame, pool_);
@@ -294,8 +309,8 @@ bool EthPort::make_sendable(rte_mbuf*& frame, std::uint32_t max_frame) noexcept
         rte_pktmbuf_free(frame);
         frame = copy;
     }
-    frame->ol_flags &= ~RTE_MBUF_F_TX_OFFLOAD_MASK; // nothing is left to the device, whoever made the frame
-    return true;
+    frame->ol_flags &= ~RTE_MBUF_F_TX_OFFLOAD_MASK; // whatever the frame's maker left to his device
+    return !has_partial_checksum(frame) || GuestOffloads::request(frame, pool_);
 }
 
 } // namespace vx

@@ -6,6 +6,7 @@
 #include "dataplane/dpdk/mbuf_pool.h"
 #include "dataplane/net/mac.h"
 #include "dataplane/port/eth_device.h"
+#include "dataplane/port/guest_offloads.h"
 #include "dataplane/port/kernel_interface.h"
 #include "dataplane/port/port_losses.h"
 
@@ -47,12 +48,15 @@ struct EthSetup {
     enum class TxQueues : std::uint8_t { kOnePerWorker, kAsRx, kOne };
     // Which frames the driver's transmit function takes.
     enum class Chains : std::uint8_t { kIfOffered, kTaken };
+    // Whether the other end, of a net_vhost device, may leave checksums and segmentation undone, and take frames so.
+    enum class Guest : std::uint8_t { kNone, kOffloads };
 
     std::string devargs;
     std::uint16_t rx_queues = 1;
     std::uint16_t worker_count = 1;
     TxQueues tx_queues = TxQueues::kOnePerWorker;
     Chains chains = Chains::kIfOffered;
+    Guest guest = Guest::kNone;
     std::optional<Mac> mac;
     std::optional<std::uint16_t> mtu;
     std::uint32_t max_frame = 0xffff;         // bytes that the driver's rings take, whatever the MTU
@@ -71,7 +75,11 @@ public:
 
     std::uint16_t rx(std::uint16_t queue, std::span<rte_mbuf*> out) noexcept
     {
-        return rte_eth_rx_burst(device_.id(), queue, out.data(), static_cast<std::uint16_t>(out.size()));
+        const auto room = static_cast<std::uint16_t>(out.size());
+        const std::uint16_t count = rte_eth_rx_burst(device_.id(), queue, out.data(), room);
+        if (guest_ != nullptr)
+            GuestOffloads::note(out.first(count));
+        return count;
     }
 
     // What was not taken lies at the end; it is otherwise in order.
@@ -85,6 +93,8 @@ public:
         return rte_eth_tx_burst(device_.id(), queue, frames.data(), ready);
     }
 
+    // Of a guest, as long as it is there; DPDK's other devices are given finished frames.
+    Offloads offloads() const noexcept { return guest_ == nullptr ? Offloads{} : guest_->taken(); }
     std::uint16_t rx_queue_count() const { return rx_queue_count_; }
     int wake_fd(std::uint16_t queue) const { return queue < sockets_.size() ? sockets_[queue].fd : -1; }
     Mac mac() const { return mac_; }
@@ -115,6 +125,7 @@ private:
 
     std::unique_ptr<MbufPool> own_pool_; // outlives the device
     EthDevice device_;
+    std::unique_ptr<GuestOffloads> guest_; // goes before the device
     rte_mempool* pool_;
     std::unique_ptr<Limits> limits_ = std::make_unique<Limits>();
     std::unique_ptr<SharedQueueLock[]> shared_queues_; // none: every worker has a queue of its own

@@ -179,9 +179,9 @@ Result<OpenedPort> open_memif(const PortSpec& spec, const PortContext& context)
     return open_eth(std::move(setup), context);
 }
 
-// A virtual machine's network card, in memory that the machine shares with vxd. The driver completes what checksums the
-// guest leaves open, as long as it is not told to leave them. One transmit queue, for a guest need not have enabled
-// others.
+// A virtual machine's network card, in memory that the machine shares with vxd. What checksums and segmentation the
+// guest leaves open goes on as it is, as from a TAP; so does what it takes. One transmit queue, for a guest need not
+// have enabled others.
 Result<OpenedPort> open_vhost_user(const PortSpec& spec, const PortContext& context)
 {
     const std::string path{spec.option("path")};
@@ -191,9 +191,10 @@ Result<OpenedPort> open_vhost_user(const PortSpec& spec, const PortContext& cont
     if (!is_client)
         remove_stale_socket(path);
     EthSetup setup = eth_setup(spec, context,
-                               fmt::format("{},iface={},queues={},client={}", device_name("net_vhost", spec.name), path,
-                                           count_of(spec, "queues", 1), is_client ? 1 : 0));
+                               fmt::format("{},iface={},queues={},client={},tso=1", device_name("net_vhost", spec.name),
+                                           path, count_of(spec, "queues", 1), is_client ? 1 : 0));
     setup.tx_queues = EthSetup::TxQueues::kOne;
+    setup.guest = EthSetup::Guest::kOffloads;
     return open_eth(std::move(setup), context);
 }
 

@@ -38,11 +38,12 @@ public:
         return std::get_if<TapPort>(&port_)->tx(worker, frames);
     }
 
-    // What it takes undone. DPDK's devices are given finished frames.
-    Offloads offloads() const
+    // What it takes undone.
+    Offloads offloads() const noexcept
     {
-        const auto* tap = std::get_if<TapPort>(&port_);
-        return tap == nullptr ? Offloads{} : tap->offloads();
+        if (const auto* eth = std::get_if<EthPort>(&port_))
+            return eth->offloads();
+        return std::get_if<TapPort>(&port_)->offloads();
     }
 
     // Whether its frames have outer headers; control thread.

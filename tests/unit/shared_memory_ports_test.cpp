@@ -62,6 +62,7 @@ TEST_CASE("a virtual machine's card comes and goes behind a vhost-user port, who
                 usleep(1000);
             REQUIRE(port.port->is_up());
             REQUIRE(guest.port->is_up());
+            CHECK(port.port->offloads() == Offloads{}); // it has asked for none
             for (const std::size_t size : {60, 1514, 60}) {
                 CAPTURE(size);
                 CHECK(send(*guest.port, experimental_frame(size), 1));
