@@ -168,6 +168,10 @@ int run(int argc, char** argv)
         report->add(name, "ticks/packet",
                     difference(sample_pairs(report->calibration(), block_of(scene, Scene::Run::kPipeline),
                                             block_of(scene, Scene::Run::kFramesOnly), kBlockPackets, options.samples)));
+        if (scene.dropped() != 0) {
+            fmt::print(stderr, "{}: {} frames were dropped while it was measured\n", name, scene.dropped());
+            return 1;
+        }
     }
     for (const Control& control : kControls)
         if (report && wants(options, control.name))

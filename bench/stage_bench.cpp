@@ -29,7 +29,6 @@ constexpr std::size_t kMillion = 1'000'000;
 
 void look_up_burst(std::span<Packet> packets, Context& context) noexcept
 {
-    sweep<prefetch>(packets, context);
     sweep<lookup_source, lookup_destination>(packets, context);
 }
 
@@ -45,12 +44,12 @@ void transmit_burst(std::span<Packet> packets, Context& context) noexcept
 }
 
 // Each way's stages in the pipeline's order. What a way's packets only pass by is left out.
-constexpr std::array<Scene::Step, 6> kEncapSteps{sweep<parse>,   look_up_burst, sweep<learn>,
-                                                 sweep<forward>, sweep<encap>,  transmit_burst};
+constexpr std::array<Scene::Step, 6> kEncapSteps{
+    sweep<parse>, sweep<lookup_destination>, sweep<learn_source>, sweep<forward>, sweep<encap>, transmit_burst};
 constexpr std::array<Scene::Step, 6> kDecapSteps{
     sweep<decap>, sweep<parse_decapsulated>, look_up_burst, sweep<learn_vtep>, sweep<forward>, transmit_burst};
-constexpr std::array<Scene::Step, 5> kRouteSteps{sweep<parse>, look_up_burst, sweep<learn>, sweep<forward>,
-                                                 route_burst};
+constexpr std::array<Scene::Step, 5> kRouteSteps{sweep<parse>, sweep<lookup_destination>, sweep<learn_source>,
+                                                 sweep<forward>, route_burst};
 
 std::span<const Scene::Step> steps_of(Way way)
 {
@@ -87,13 +86,13 @@ std::vector<Stage> stages()
     const auto underlay = &SceneOptions::underlay;
     return {
         {"parse", encap, 0, Kind::kNone},
-        {"lookup, 1000 entries", encap, 1, Kind::kVtep, false},
-        {"lookup, 1M entries", with(encap, entries, kMillion), 1, Kind::kVtep, false},
+        {"lookup of one, 1000 entries", encap, 1, Kind::kVtep, false},
+        {"lookup of one, 1M entries", with(encap, entries, kMillion), 1, Kind::kVtep, false},
         {"lookup of unknown MACs, 1000 entries", with(encap, unknown, true), 1, Kind::kNone, false},
         {"lookup of unknown MACs, 1M entries", with(with(encap, entries, kMillion), unknown, true), 1, Kind::kNone,
          false},
-        {"learn, known source", encap, 2, Kind::kVtep, false},
-        {"learn, unknown source", with(encap, unknown, true), 2, Kind::kNone, false},
+        {"lookup and learn, one known source", encap, 2, Kind::kVtep, false},
+        {"lookup and learn, unknown source", with(encap, unknown, true), 2, Kind::kNone, false},
         {"forward", encap, 3, Kind::kVtep},
         {"route", {.way = Way::kRoute, .fdb_entries = 1000}, 4, Kind::kVtep},
         {"route, 1M routes and neighbours", {.way = Way::kRoute, .fdb_entries = kMillion}, 4, Kind::kVtep},

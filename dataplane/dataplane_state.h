@@ -38,9 +38,9 @@ struct Dataplane::State {
     RcuPointer<ForwardingConfig> config;
     Fdb fdb;
     NeighborTable neighbors;
-    std::atomic<std::uint32_t> now{0};
-    std::atomic<bool> notified{false};
-    int event_fd;
+    alignas(64) std::atomic<std::uint32_t> now{0}; // read by all workers in every turn
+    alignas(64) std::atomic<bool> notified{false}; // written by those that learn or punt
+    alignas(64) int event_fd;
     std::map<LinkId, PortRecord> ports;
     std::uint64_t next_watch = Worker::kOwnWatch + 1;
     std::vector<std::unique_ptr<Worker>> workers;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The packet's way. Read this file first: three entries, the order of the stages in each, and nothing else.
 //
-//   parse   | what does the frame say                        stage/decap.h, stage/parse.h
+//   parse   | what does the frame say; ask for FDB lines      stage/decap.h, stage/parse.h
 //   lookup  | where does the FDB say that its MACs are       stage/lookup.h
 //   decide  | learn, forward, route                          stage/learn.h, stage/forward.h, stage/route.h
 //   rewrite | put the outer headers in front                 stage/encap.h
@@ -25,8 +25,8 @@ namespace vx
 // Frames from a container's port.
 inline void overlay_rx(std::span<Packet> packets, Context& context) noexcept
 {
-    sweep<parse, prefetch>(packets, context);
-    sweep_undecided<lookup_source, lookup_destination, learn, forward, prefetch_vtep>(packets, context);
+    sweep<parse>(packets, context);
+    sweep_undecided<lookup_destination, learn_source, forward, prefetch_vtep>(packets, context);
     route(context);
     sweep<encap, transmit>(packets, context);
 }
@@ -34,7 +34,7 @@ inline void overlay_rx(std::span<Packet> packets, Context& context) noexcept
 // Frames from the fabric.
 inline void underlay_rx(std::span<Packet> packets, Context& context) noexcept
 {
-    sweep<decap, parse_decapsulated, prefetch>(packets, context);
+    sweep<decap, parse_decapsulated>(packets, context);
     sweep_undecided<lookup_source, lookup_destination, learn_vtep, forward>(packets, context);
     route(context);
     sweep<encap, transmit>(packets, context);
@@ -44,7 +44,7 @@ inline void underlay_rx(std::span<Packet> packets, Context& context) noexcept
 // they name, and teach nobody anything.
 inline void local_tx(std::span<Packet> packets, Context& context) noexcept
 {
-    sweep<parse, prefetch>(packets, context);
+    sweep<parse>(packets, context);
     sweep_undecided<lookup_destination, forward>(packets, context);
     route(context);
     sweep<encap, transmit>(packets, context);

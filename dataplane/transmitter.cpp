@@ -131,7 +131,8 @@ void Transmitter::flush(Context& context) noexcept
         buffer->port = nullptr;
     }
     used_.clear();
-    open_dest_ = Dest{};
+    open_dest_ = kNowhere;
+    flood_room_ = kMaxFloodCopies;
 }
 
 void Transmitter::punt_frame(rte_mbuf* mbuf, LinkId in, PuntReason reason, Context& context) noexcept
@@ -150,6 +151,9 @@ void Transmitter::punt_frame(rte_mbuf* mbuf, LinkId in, PuntReason reason, Conte
 // A private copy for each VTEP, so that its headers and the frame are one piece that every kind of port can send.
 void Transmitter::replicate(const Packet& packet, std::span<const VtepId> vteps, Context& context) noexcept
 {
+    if (vteps.size() > flood_room_ && flood_room_ != kMaxFloodCopies)
+        return context.count_drop(packet.in, DropReason::flood_limit);
+    flood_room_ -= std::min(flood_room_, vteps.size());
     for (const VtepId id : vteps) {
         const EncapTemplate& vtep = context.vtep(id);
         const LinkId vxlan = vtep.vxlan();

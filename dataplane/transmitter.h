@@ -56,12 +56,17 @@ public:
     }
 
 private:
-    struct Buffer {
+    static constexpr Dest kNowhere = Dest::port(kNoLink); // no packet's
+    // Copies of flooded frames in a turn: what else a worker polls has to wait for them. More than the longest list
+    // that is likely; a single frame goes to all of its list, however long that is.
+    static constexpr std::size_t kMaxFloodCopies = 2048;
+
+    struct alignas(64) Buffer {
         std::uint32_t bytes = 0; // of all of them
-        std::array<rte_mbuf*, kBurst> frames;
         std::uint32_t count = 0;
         LinkId link;          // whose it is in this turn
         Port* port = nullptr; // and its port; null until something is sent there
+        std::array<rte_mbuf*, kBurst> frames;
     };
 
     void append(Buffer& buffer, rte_mbuf* mbuf, Context& context) noexcept
@@ -89,9 +94,10 @@ private:
     rte_mempool* copies_;
     std::vector<Buffer> buffers_; // by LinkState::slot
     std::vector<Buffer*> used_;   // in this turn; never grows beyond its reserve
-    Dest open_dest_;              // what was sent to last in this turn; mostly the next frame goes there too
+    Dest open_dest_ = kNowhere;   // what was sent to last in this turn; mostly the next frame goes there too
     Buffer* open_ = nullptr;
-    std::array<rte_mbuf*, 8 * kBurst> punted_{};
+    std::size_t flood_room_ = kMaxFloodCopies; // for more copies in this turn
+    std::array<rte_mbuf*, 32 * kBurst> punted_{};
     std::size_t punted_count_ = 0;
 };
 

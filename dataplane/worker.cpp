@@ -26,6 +26,7 @@ namespace
 {
 
 constexpr std::size_t kRingSize = 4096;    // frames or events between a worker and the control thread
+constexpr std::size_t kMaxBursts = 4;      // of a queue in a turn
 constexpr unsigned kSpinMicroseconds = 50; // without a packet, before a worker sleeps
 constexpr int kIdlePollMilliseconds = 1;   // between looks at a port that cannot wake anybody
 
@@ -182,12 +183,25 @@ std::size_t Worker::turn(const ForwardingConfig& config) noexcept
     std::size_t packets = take_injected(context);
     if (index_ < config.polls.size())
         for (const PollEntry& entry : config.polls[index_])
-            packets += poll(entry, context);
+            packets += drain(entry, context);
     if (packets == 0)
         return 0;
     transmitter_.flush(context);
     hand_over(context);
     counters_.packets.add(packets);
+    return packets;
+}
+
+// Several bursts while it has so many frames: what they leave by is flushed once.
+std::size_t Worker::drain(const PollEntry& entry, Context& context) noexcept
+{
+    std::size_t packets = 0;
+    for (std::size_t i = 0; i < kMaxBursts; ++i) {
+        const std::size_t count = poll(entry, context);
+        packets += count;
+        if (count < kBurst)
+            break;
+    }
     return packets;
 }
 

@@ -72,6 +72,7 @@ private:
 
     void run();
     std::size_t turn(const ForwardingConfig& config) noexcept;
+    std::size_t drain(const PollEntry& entry, Context& context) noexcept;
     std::size_t poll(const PollEntry& entry, Context& context) noexcept;
     std::size_t take_injected(Context& context) noexcept;
     void hand_over(Context& context) noexcept;

@@ -106,7 +106,7 @@ void Scene::add_links()
         port.role = LinkState::Role::kOverlay;
         port.learns = true;
         port.bridge = domain(vni);
-        port.slot = 1;
+        port.slot = static_cast<std::uint16_t>((1 + vni) % kMaxPorts);
         port.mtu = 9000;
         port.port = port_;
         LinkState& tunnel = config_.links.edit(vxlan(vni).value);
@@ -198,6 +198,8 @@ void Scene::add_routes()
 std::size_t Scene::turn(Run run) noexcept
 {
     make_frames();
+    if (options_.cold_mbufs)
+        flush_frames();
     if (run == Run::kFramesOnly)
         return options_.burst;
     Context context{config_, counters_.data(), worker_, learn_filter_, transmitter_, 1};

@@ -35,7 +35,7 @@ struct SceneOptions {
     std::size_t vteps = 1; // far hosts; each VNI knows all of them
     std::size_t burst = kBurst;
     std::size_t frame_size = 64; // of the inner frame, bytes
-    bool cold_mbufs = false;     // 16384 buffers in turn instead of 256
+    bool cold_mbufs = false;     // each burst's frames and mbufs lie in memory, in no cache
     bool unknown_macs = false;   // of the frames, in no table
 };
 
@@ -58,7 +58,7 @@ class Scene
 public:
     static constexpr std::uint32_t kMaxMbufs = 16384;
 
-    // The pool has to have kMaxMbufs buffers; two scenes may live at the same time unless one has cold_mbufs.
+    // The pool has to have kMaxMbufs buffers, for two scenes that live at the same time and what they flood.
     Scene(const SceneOptions& options, MbufPool& pool, Sink& sink);
     ~Scene();
     Scene(const Scene&) = delete;
@@ -107,6 +107,8 @@ private:
     void fill_mbufs();
     void write(std::byte* frame, const Draw& draw) const noexcept;
 
+    // Of the burst in which a draw is, where it comes from a container. Bursts divide the draws.
+    std::size_t vni_of_burst(std::size_t draw) const { return draw / options_.burst % options_.vnis; }
     std::size_t far_count() const;                   // FDB entries that name a VTEP
     std::size_t count_of_vni(std::size_t vni) const; // of these
     LinkId container(std::size_t vni) const { return LinkId{static_cast<std::uint16_t>(2 + vni)}; }
@@ -134,7 +136,6 @@ private:
     LinkId in_; // where the burst comes in
     std::size_t next_draw_ = 0;
     std::size_t next_mbuf_ = 0;
-    std::size_t turns_ = 0;
     std::size_t head_size_ = 0; // of the outer headers that a frame of this scene begins with
 };
 

@@ -46,12 +46,9 @@ void Scene::draw_packets()
     const std::size_t count =
         std::clamp<std::size_t>(2 * options_.fdb_entries, 4096, std::size_t{1} << 18) / kBurst * kBurst;
     draws_.resize(count);
-    std::size_t turn = 0;
     for (std::size_t i = 0; i < count; ++i) {
         // What comes from a container is of its VNI, a burst long; the fabric mixes them.
-        if (i != 0 && i % options_.burst == 0)
-            ++turn;
-        const std::size_t vni = options_.way == Way::kDecap ? i % options_.vnis : turn % options_.vnis;
+        const std::size_t vni = options_.way == Way::kDecap ? i % options_.vnis : vni_of_burst(i);
         const std::size_t far = count_of_vni(vni);
         const std::size_t k = vni + options_.vnis * (random() % far);
         const Mac far_end = far_mac(options_.unknown_macs ? kUnknown + k : k);
@@ -76,7 +73,7 @@ void Scene::draw_packets()
 // A whole frame in every buffer, and the checksums of all draws.
 void Scene::fill_mbufs()
 {
-    mbufs_.resize(options_.cold_mbufs ? kMaxMbufs - 512 : 256);
+    mbufs_.resize(256);
     if (rte_pktmbuf_alloc_bulk(pool_.raw(), mbufs_.data(), static_cast<unsigned>(mbufs_.size())) != 0)
         throw std::bad_alloc();
     const bool has_outer = options_.way == Way::kDecap;
@@ -125,8 +122,7 @@ void Scene::fill_mbufs()
 
 void Scene::make_frames() noexcept
 {
-    const std::size_t vni = turns_++ % options_.vnis;
-    in_ = options_.way == Way::kDecap ? LinkId{1} : container(vni);
+    in_ = options_.way == Way::kDecap ? LinkId{1} : container(vni_of_burst(next_draw_));
     const auto size = static_cast<std::uint16_t>(head_size_ + options_.frame_size);
     for (std::size_t i = 0; i < options_.burst; ++i) {
         rte_mbuf* const mbuf = mbufs_[next_mbuf_];

@@ -84,18 +84,18 @@ inline void put_outer_headers(rte_mbuf* mbuf, const EncapTemplate& vtep, std::ui
     return write_outer(mbuf, vtep, flow_hash, ecn, context);
 }
 
-// As encap_frame() does it, but by IPv6: inline too, for a frame that is in one piece and not long.
-[[gnu::always_inline]] inline Dest encap_v6(rte_mbuf* mbuf, const EncapTemplate& vtep, std::uint32_t flow_hash,
-                                            std::uint8_t ecn, Context& context) noexcept
+// As encap_frame() does it, but with an outer UDP checksum: inline too, for a frame that is in one piece and not long.
+[[gnu::always_inline]] inline Dest encap_summed(rte_mbuf* mbuf, const EncapTemplate& vtep, std::uint32_t flow_hash,
+                                                std::uint8_t ecn, Context& context) noexcept
 {
     const std::uint32_t inner_size = rte_pktmbuf_pkt_len(mbuf);
-    if (!vtep.is_plain_v6_for(inner_size) || inner_size != rte_pktmbuf_data_len(mbuf) || has_partial_checksum(mbuf) ||
+    if (!vtep.is_short_for(inner_size) || inner_size != rte_pktmbuf_data_len(mbuf) || has_partial_checksum(mbuf) ||
         rte_pktmbuf_headroom(mbuf) < kOuterSizeV6) [[unlikely]]
         return encap_any(mbuf, vtep, flow_hash, ecn, context);
     const std::uint64_t sum =
         checksum_add_few(0, reinterpret_cast<const std::uint8_t*>(head_of(mbuf).data()), inner_size);
-    grow_front(mbuf, kOuterSizeV6);
-    vtep.write_v6(data_of(mbuf), inner_size, flow_hash, ecn, sum);
+    grow_front(mbuf, vtep.size());
+    vtep.write(data_of(mbuf), inner_size, flow_hash, ecn, sum);
     context.count_tx(vtep.vxlan(), inner_size);
     return vtep.next();
 }
@@ -108,7 +108,7 @@ inline void put_outer_headers(rte_mbuf* mbuf, const EncapTemplate& vtep, std::ui
     const std::uint32_t inner_size = rte_pktmbuf_pkt_len(mbuf);
     if (!vtep.is_plain_for(inner_size) || has_partial_checksum(mbuf) || rte_pktmbuf_headroom(mbuf) < kOuterSizeV4)
         [[unlikely]]
-        return encap_v6(mbuf, vtep, flow_hash, ecn, context);
+        return encap_summed(mbuf, vtep, flow_hash, ecn, context);
     grow_front(mbuf, kOuterSizeV4);
     vtep.write_plain(data_of(mbuf), inner_size, flow_hash, ecn);
     context.count_tx(vtep.vxlan(), inner_size);

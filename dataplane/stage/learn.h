@@ -3,7 +3,7 @@
 // control thread, which alone writes the FDB. As the kernel's br_fdb_update() and vxlan_snoop().
 #pragma once
 
-#include "dataplane/stage/packet.h"
+#include "dataplane/stage/lookup.h"
 
 #include <cstring>
 
@@ -55,13 +55,17 @@ inline void report_source(const Packet& packet, Context& context) noexcept
         drop(packet, DropReason::source_mac_static);
 }
 
-// From a port.
-inline void learn(Packet& packet, Context& context) noexcept
+// From a port: looks the source up too, unless that of the frame before is the same and all was well with it.
+inline void learn_source(Packet& packet, Context& context) noexcept
 {
+    if (packet.source == context.ingress.settled) [[likely]]
+        return;
+    lookup_source(packet, context);
     if (!packet.known_source.is_same_place(context.ingress.place)) [[unlikely]]
         return learn_elsewhere(packet, context);
     if ((packet.known_source.word() & context.ingress.stamps) != 0)
         context.fdb.stamp(packet.source_slot, context.now);
+    context.ingress.settled = packet.source;
 }
 
 inline bool is_from(const Packet& packet, const EncapTemplate& vtep) noexcept

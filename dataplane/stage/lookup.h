@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Stages: what is asked of the FDB, and the answer. The pipeline's loop is split between the two, so that all lines of
-// a burst have been asked for before the first is read.
+// Stages: what the FDB says of the two MACs that parse() has noted.
 #pragma once
 
 #include "dataplane/stage/packet.h"
 
 namespace vx
 {
-
-inline void prefetch(Packet& packet, Context& context) noexcept
-{
-    context.fdb.prefetch(packet.destination_home);
-    context.fdb.prefetch_with_age(packet.source_home); // learn() stamps it
-}
 
 inline void lookup_source(Packet& packet, Context& context) noexcept
 {

@@ -63,6 +63,10 @@ struct Ingress {
     FdbKey domain;            // kNone: in no bridge
     Dest place;               // where their sources are at home, if it is a port
     std::uint64_t stamps = 0; // flags, as they lie in a Dest, of FDB entries whose use is noted
+    // A container mostly has one MAC: what follows is about the source of the frame before.
+    FdbKey source;                     // that parse() saw
+    BucketTable::Home source_home = 0; // its
+    FdbKey settled;                    // that learn_source() had nothing to say about
     // Of an underlay port, what most of its frames have in their outer headers; see decap(). As it lies there.
     std::uint64_t mac = 0;        // destination, below it two bytes of zero
     std::uint16_t udp_port = 0;   // destination
@@ -105,6 +109,7 @@ struct Context {
         ingress.domain = FdbKey::domain(link(in).bridge);
         ingress.place = Dest::port(in);
         ingress.stamps = link(in).learns ? Dest{}.with(Dest::kLearned).word() : 0;
+        ingress.source = ingress.settled = FdbKey{};
         ingress.vnis_v4 = ingress.vnis_v6 = nullptr;
         if (link(in).role == LinkState::Role::kUnderlay && !config.listeners.empty())
             expect(link(in).mac, config.listeners.front());

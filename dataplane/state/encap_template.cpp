@@ -35,8 +35,8 @@ EncapTemplate EncapTemplate::build(LinkId vxlan, LinkId out, const Tunnel& tunne
     made.longest_ = std::min<std::uint32_t>(sizeof(EthernetHeader) + tunnel.mtu, 0xffff - kIpOverhead);
     if (is_v4 && !made.udp_checksum_)
         made.plain_longest_ = made.longest_;
-    if (!is_v4)
-        made.plain_v6_longest_ = std::min<std::uint32_t>(made.longest_, kManyBytes - 1);
+    if (made.udp_checksum_)
+        made.summed_longest_ = std::min<std::uint32_t>(made.longest_, kManyBytes - 1);
     put(made.header_, 0,
         EthernetHeader{tunnel.next_hop_mac, tunnel.source_mac, is_v4 ? ether_type::kIpv4 : ether_type::kIpv6});
 

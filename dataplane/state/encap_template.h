@@ -60,8 +60,8 @@ public:
     bool takes(std::uint32_t inner_size) const noexcept { return inner_size <= longest_; }
     // The same, and write_plain() is enough: IPv4 without a UDP checksum.
     bool is_plain_for(std::uint32_t inner_size) const noexcept { return inner_size <= plain_longest_; }
-    // The same of write_v6(): IPv6, and few bytes to be summed.
-    bool is_plain_v6_for(std::uint32_t inner_size) const noexcept { return inner_size <= plain_v6_longest_; }
+    // The same of write(): IPv6 or IPv4, and few bytes to be summed for its UDP checksum.
+    bool is_short_for(std::uint32_t inner_size) const noexcept { return inner_size <= summed_longest_; }
 
     // True if an outer packet's source address, as it lies in its IP header, is this VTEP's.
     bool is_from(const void* source, Family family) const noexcept
@@ -107,7 +107,7 @@ public:
                std::uint64_t payload_sum) const noexcept
     {
         const auto size = static_cast<std::uint32_t>(inner_size);
-        if (remote_.is_v6())
+        if (size_ == kOuterSizeV6)
             return write_v6(out, size, flow_hash, ecn, payload_sum);
         write_plain(out, size, flow_hash, ecn);
         if (udp_checksum_)
@@ -159,7 +159,7 @@ private:
     std::uint32_t longest_ = 0; // inner frame, bytes
     std::uint32_t udp_sum_ = 0; // of pseudo header, destination port and VXLAN header, folded
     IpAddress remote_;
-    std::uint32_t plain_v6_longest_ = 0; // inner frame for which is_plain_v6_for(), bytes; 0: none
+    std::uint32_t summed_longest_ = 0; // inner frame for which is_short_for(), bytes; 0: none
 };
 static_assert(sizeof(EncapTemplate) == 128);
 

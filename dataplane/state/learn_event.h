@@ -24,8 +24,8 @@ struct LearnEvent {
 };
 static_assert(sizeof(LearnEvent) == 40);
 
-// Collects a turn's learn events, and keeps one MAC from being reported with every packet until the control thread
-// has answered: a MAC is reported once a second from one place.
+// Collects a turn's learn events, and keeps most MACs from being reported with every packet until the control thread
+// has answered: one that no other MAC shares its cell with is reported once a second from one place.
 class LearnFilter
 {
 public:
@@ -58,7 +58,7 @@ public:
     void clear() noexcept { count_ = 0; }
 
 private:
-    std::array<LearnEvent, 256> events_{};
+    std::array<LearnEvent, 1024> events_{};
     std::array<std::uint64_t, 256> seen_{};
     std::size_t count_ = 0;
     std::uint32_t second_ = 0;

@@ -19,7 +19,7 @@ namespace
 
 constexpr std::size_t kPoolSize = 4095; // the data plane's own, unless the case has a limit
 constexpr unsigned kRingSize = 8191;    // frames that may wait in a port's ring, unless the case has a limit
-constexpr std::size_t kBurstSize = 32;  // frames that one link receives in one turn
+constexpr std::size_t kBurstSize = 128; // frames that one link receives in one turn: as many as a worker takes
 constexpr std::int64_t kStartMs = 1'000'000;
 constexpr std::int64_t kTickMs = 100;
 constexpr unsigned kMaxTurns = 10'000; // a case that is not quiet after so many never will be

@@ -308,6 +308,22 @@ def no_mbuf(case):
 
 
 @golden
+def flood_limit(case):
+    """Two broadcasts in one turn to a list of 1030 far VTEPs: copies for a second list would keep other ports waiting. Where
+    they are few, in the bridge, they are made; a turn later the VTEPs get theirs again."""
+    hosts = [f"198.18.{number >> 8}.{number & 255}" for number in range(1, 1031)]
+    bridged(case, ports=("docker1", "docker2"), flood=hosts)
+    case.setup(f"route add 198.18.0.0/16 via {FAR4}")
+    frames = [udp(C1, BROADCAST, number) for number in range(3)]
+    case.send("docker1", frames[:2])
+    case.send("docker1", frames[2:])
+    for frame in (frames[0], frames[2]):
+        case.expect("uplink", [outer(frame, US4, host, src_mac=UPLINK, dst_mac=FAR) for host in hosts])
+    case.expect("docker2", frames)
+    case.drop("docker1", "flood_limit", 1)
+
+
+@golden
 def tx_full(case):
     """A port that takes eight frames and no more; the other is not held up."""
     case.limit("docker2", 8)
@@ -322,7 +338,7 @@ def tx_full(case):
 
 @golden
 def punt_full(case):
-    """More frames for the control thread than it is given in one turn: 256, half of them for the fabric alone, so that no
+    """More frames for the control thread than it is given in one turn: 1024, half of them for the fabric alone, so that no
     container keeps vxd from answering its neighbours."""
     ports = [f"docker{number}" for number in range(1, 7)]
     gateway = "02:00:00:00:03:01"
@@ -334,13 +350,13 @@ def punt_full(case):
     for number, port in enumerate(ports, 1):
         mac = f"02:00:00:00:00:{number:02x}"
         ask = Ether(dst=gateway, src=mac) / ARP(op=1, hwsrc=mac, psrc=f"10.0.0.{number}", hwdst=NOTHING, pdst="10.0.0.254")
-        sent[port] = [ask] * 32
+        sent[port] = [ask] * 128
         expected[port] = Ether(dst=mac, src=gateway) / ARP(op=2, hwsrc=gateway, psrc="10.0.0.254", hwdst=mac,
                                                           pdst=f"10.0.0.{number}")
     sent["uplink"] = [Ether(dst=BROADCAST, src=FAR) / ARP(op=1, hwsrc=FAR, psrc=FAR4, hwdst=NOTHING, pdst=US4)] * 32
     case.send_together(sent)
     for port in ports[:4]:
-        case.expect(port, [expected[port]] * 32)
-    case.drop("docker5", "punt_full", 32)
-    case.drop("docker6", "punt_full", 32)
+        case.expect(port, [expected[port]] * 128)
+    case.drop("docker5", "punt_full", 128)
+    case.drop("docker6", "punt_full", 128)
     case.expect("uplink", [Ether(dst=FAR, src=UPLINK) / ARP(op=2, hwsrc=UPLINK, psrc=US4, hwdst=FAR, pdst=FAR4)] * 32)
