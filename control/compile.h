@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Model -> ForwardingConfig: everything that can be known before a packet comes. What compile() makes is a pure
-// function of its arguments; the Compiler makes the same step by step, at a cost that is that of the change, not of the
-// model. It fills all but what the Dataplane adds when it publishes (ports, queues, tables).
+// Model -> ForwardingConfig: everything that can be known before a packet comes. What compile() makes
+// depends on its arguments alone, of which it fills `adjacencies` anew; the Compiler makes the same step by step, at a
+// cost that is that of the change, not of the model. It fills all but what the Dataplane adds when it publishes (ports,
+// queues, tables).
 #pragma once
 
 #include "control/adjacencies.h"

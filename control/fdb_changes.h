@@ -5,6 +5,7 @@
 
 #include "dataplane/state/dest.h"
 #include "dataplane/state/fdb_key.h"
+#include "dataplane/state/word_table.h"
 
 #include <algorithm>
 #include <bit>
@@ -55,7 +56,7 @@ private:
     std::size_t place_of(FdbKey key) const
     {
         const std::size_t mask = index_.size() - 1;
-        std::uint64_t hash = key.word() * 0x9e3779b97f4a7c15ULL;
+        std::uint64_t hash = key.word() * kMultiplier;
         hash = (hash ^ (hash >> 32)) * 0xd6e8feb86659fd93ULL;
         std::size_t place = (hash >> 32) & mask;
         while (index_[place] != 0 && changes_[index_[place] - 1].first != key)
@@ -74,6 +75,9 @@ private:
         for (std::size_t i = 0; i < changes_.size(); ++i)
             index_[place_of(changes_[i].first)] = static_cast<std::uint32_t>(i + 1);
     }
+
+    // Odd, and nobody's to know: tenants choose MACs, and could choose such that one probes all others.
+    static inline const std::uint64_t kMultiplier = WordTable::random_seed() | 1;
 
     std::size_t expected_ = 0;
     std::vector<Change> changes_;

@@ -59,7 +59,7 @@ void Controller::learn(Transaction& transaction, const LearnEvent& event)
     if (!vtep.is_unicast() || model_.owner_of(vtep) != nullptr || vtep.family() != vxlan->local.family())
         return; // nobody who could be answered from this device's address
     const Remote remote{vtep, vxlan->udp_port, vxlan->vni};
-    if (!vteps_.has_room_for({link->id, remote})) {
+    if (!vteps_.has_room_for({link->id, remote}, VtepRegistry::kMaxForLearned)) {
         dataplane_.count_learn_refused();
         return;
     }

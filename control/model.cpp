@@ -35,8 +35,7 @@ void count_down(Map& counts, const typename Map::key_type& key)
 
 const Link* Model::find(LinkId id) const
 {
-    const auto found = links_.find(id);
-    return found == links_.end() ? nullptr : &found->second;
+    return id.value < by_number_.size() ? by_number_[id.value] : nullptr;
 }
 
 const Link* Model::find(std::string_view name) const
@@ -239,13 +238,15 @@ void Model::put(Link link)
     if (!is_new)
         unindex(at->second);
     at->second = std::move(link);
+    if (at->first.value >= by_number_.size())
+        by_number_.resize(at->first.value + std::size_t{1});
+    by_number_[at->first.value] = &at->second;
     index(at->second);
 }
 
 Link* Model::edit(LinkId id)
 {
-    const auto found = links_.find(id);
-    return found == links_.end() ? nullptr : &found->second;
+    return id.value < by_number_.size() ? by_number_[id.value] : nullptr;
 }
 
 void Model::erase(LinkId id)
@@ -254,6 +255,7 @@ void Model::erase(LinkId id)
     if (found == links_.end())
         return;
     unindex(found->second);
+    by_number_[id.value] = nullptr;
     links_.erase(found);
 }
 

@@ -190,7 +190,8 @@ private:
     LastIds last_ids_;
 
     // Indices. Views and pointers are into links_, whose nodes stay where they are.
-    struct Prefixes { // how many there are of each length: a search leaves out those that there are not
+    std::vector<Link*> by_number_; // null: no such link
+    struct Prefixes {              // how many there are of each length: a search leaves out those that there are not
         std::array<std::uint32_t, 129> v4{}, v6{};
         std::array<std::uint32_t, 129>& of(Family family) { return family == Family::kIpv4 ? v4 : v6; }
         const std::array<std::uint32_t, 129>& of(Family family) const { return family == Family::kIpv4 ? v4 : v6; }

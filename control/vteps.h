@@ -29,7 +29,9 @@ struct IdHash {
 class VtepRegistry
 {
 public:
-    static constexpr std::size_t kMax = std::size_t{1} << 16; // VTEPs, learned or configured, of all VXLAN devices
+    // Pairs of a VXLAN device and a far VTEP: learned ones, which anybody on the fabric can make up, take half at most.
+    static constexpr std::size_t kMax = std::size_t{1} << 20;
+    static constexpr std::size_t kMaxForLearned = kMax / 2;
 
     using Key = std::pair<LinkId, Remote>; // the VXLAN device and the far VTEP
     struct Vtep {
@@ -45,8 +47,11 @@ public:
     // The number of a VTEP; a new one has no references yet.
     VtepId intern(const Key& key);
     std::optional<VtepId> find(const Key& key) const;
-    // Whether that one has a number, or may get one.
-    bool has_room_for(const Key& key) const { return by_key_.size() < kMax || by_key_.contains(key); }
+    // Whether that one has a number, or may get one where there are fewer than `max`.
+    bool has_room_for(const Key& key, std::size_t max = kMax) const
+    {
+        return by_key_.size() < max || by_key_.contains(key);
+    }
     const Key& key_of(VtepId id) const { return vteps_[id.value].key; }
     // The number of a list with exactly these VTEPs.
     ReplicationId intern(LinkId vxlan, const std::vector<VtepId>& vteps);

@@ -110,7 +110,8 @@ def results(scenario, rounds):
         if ratio.target is not None:
             met = middle >= ratio.target
         elif ratio.within is not None:
-            met, wanted = abs(middle - 1) <= ratio.within, f"1 ± {ratio.within}"
+            low, high = interval(each) # all of it: a median says nothing where the rounds differ by more
+            met, wanted = 1 - ratio.within <= low and high <= 1 + ratio.within, f"1 ± {ratio.within}"
         if any(one.get("generator_limited") for one in found if one["series"] in (ratio.of, ratio.over)):
             met, wanted = None, "no ratio: the generator is the limit"
         ratios.append({"name": f"{scenario.name}: {ratio.of} / {ratio.over}", "group": scenario.title, "median": middle,

@@ -28,12 +28,13 @@ class Ovs(Contestant):
     """`tunnel_in`: "in" gets VXLAN and "out" is a container's port (decapsulation); otherwise the other way round.
     `macs`: (address, bridge port) that are known from the start, as vxd's static entries are."""
 
-    def __init__(self, env, label, ports, tunnel_in, macs):
+    def __init__(self, env, label, ports, tunnel_in, macs, udp_checksum=False):
         super().__init__(label)
         self.env = env
         self.ports = ports
         self.tunnel_in = tunnel_in
         self.macs = macs
+        self.udp_checksum = udp_checksum
         self.name = env.unique("ovs")
         self.directory = os.path.join(env.directory, self.name)
         self.namespace = None
@@ -128,7 +129,8 @@ class Ovs(Contestant):
         wait_until("OVS has the underlay's route", lambda: captures.LOCAL in self.appctl("ovs/route/show"))
         self._vsctl("add-port", "br-int", "tunnel", "--", "set", "interface", "tunnel", "type=vxlan",
                     f"options:key={captures.VNI}", f"options:local_ip={captures.LOCAL}",
-                    f"options:remote_ip={captures.far()}", f"options:dst_port={captures.PORT}")
+                    f"options:remote_ip={captures.far()}", f"options:dst_port={captures.PORT}",
+                    f"options:csum={'true' if self.udp_checksum else 'false'}")
         for bridge, port in sorted(ports.items(), key=lambda item: item[1], reverse=True):  # "out" before "in"
             self._vsctl("add-port", bridge, port, "--", "set", "interface", port, "type=dpdk",
                         f"options:dpdk-devargs={self.ports[port]}", check=False)

@@ -41,9 +41,10 @@ def bridge(number=captures.VNI, options="nolearning"):
             f"link set vxlan{number} master br{number}"]
 
 
-def encap_commands(count, receiver, sender="type null"):
-    """The port that receives comes last: what it brings finds everything in place."""
-    return [f"link add out {sender}", *underlay("out"), *bridge(),
+def encap_commands(count, receiver, sender="type null", checksum="noudpcsum"):
+    """The port that receives comes last: what it brings finds everything in place. Without an outer UDP checksum, as
+    Linux and OVS have it unless told otherwise."""
+    return [f"link add out {sender}", *underlay("out"), *bridge(options=f"nolearning {checksum}"),
             *(f"fdb append {captures.mac(1, number)} dev vxlan100 dst {captures.far()}" for number in range(count)),
             f"link add in master br100 {receiver}"]
 
@@ -68,11 +69,12 @@ def local_macs(count):
     return [(captures.mac(0, number), "out") for number in range(count)]
 
 
-def encap(count):
+def encap(count, udp_checksum=False):
     def contestants(env):
         capture = env.capture(f"to-tunnel-{count}", lambda: captures.to_tunnel(count))
-        yield Vxd(env, "vxd", encap_commands(count, pcap(capture)))
-        yield Ovs(env, "OVS-DPDK", devices(capture), False, tunnel_macs(count))
+        checksum = "udpcsum" if udp_checksum else "noudpcsum"
+        yield Vxd(env, "vxd", encap_commands(count, pcap(capture), checksum=checksum))
+        yield Ovs(env, "OVS-DPDK", devices(capture), False, tunnel_macs(count), udp_checksum)
         yield Ceiling(env, "testpmd io", capture)
     return contestants
 
@@ -106,6 +108,7 @@ def against(ovs, ceiling):
 IN_PROCESS = [
     Scenario("encap-1", "encap, 1 flow", encap(1), against(2.5, .5)),
     Scenario("encap-1000", "encap, 1000 MACs", encap(1000), against(3.0, .5)),
+    Scenario("encap-1000-csum", "encap, 1000 MACs, UDP checksum", encap(1000, True), against(None, None)),
     Scenario("decap-1", "decap, 1 flow", decap(1), against(3.5, .45)),
     Scenario("decap-1000", "decap, 1000 MACs", decap(1000), against(3.5, .45)),
     Scenario("decap-1000-csum", "decap, 1000 MACs, UDP checksum", decap(1000, True), against(None, None)),

@@ -115,8 +115,9 @@ inline void trim_tail(rte_mbuf* mbuf, std::size_t size) noexcept
 }
 
 // Computes the partial checksum that the frame's sender left to us, and clears the flag. False if the note does not
-// fit the frame; the frame is unchanged then. Precondition: !is_gso(mbuf).
-inline bool complete_checksum(rte_mbuf* mbuf) noexcept
+// fit the frame; the frame is unchanged then. `frame_sum` gets the running sum of the whole frame as it is afterwards.
+// Precondition: !is_gso(mbuf).
+inline bool complete_checksum(rte_mbuf* mbuf, std::uint64_t* frame_sum = nullptr) noexcept
 {
     const MbufNote& note = note_of(mbuf);
     const std::size_t start = note.checksum_start;
@@ -125,8 +126,12 @@ inline bool complete_checksum(rte_mbuf* mbuf) noexcept
         return false;
     // The field holds the pseudo header's sum, so summing from `start` includes it.
     const std::uint64_t sum = checksum_add(0, mbuf, start, rte_pktmbuf_pkt_len(mbuf) - start);
+    const auto pseudo = load<std::uint16_t>(data_of(mbuf) + field);
     store(data_of(mbuf) + field, checksum_finish_udp(sum));
     clear_partial_checksum(mbuf);
+    if (frame_sum != nullptr) // from `start` on, a right checksum makes it the complement of the pseudo header's sum
+        *frame_sum = start % 2 == 0 ? checksum_add(static_cast<std::uint16_t>(~pseudo), mbuf, 0, start)
+                                    : checksum_add(0, mbuf, 0, rte_pktmbuf_pkt_len(mbuf));
     return true;
 }
 

@@ -8,9 +8,8 @@
 namespace vx
 {
 
-// For a frame that does not go as it is: completes an inner checksum that a port left to us, as no VTEP could. A drop
-// if it does not go at all.
-[[gnu::noinline]] inline Dest make_ready(rte_mbuf* mbuf, const EncapTemplate& vtep, const Context& context) noexcept
+// Why a frame does not go by that tunnel; kNone if it does.
+inline Dest refusal(const rte_mbuf* mbuf, const EncapTemplate& vtep, const Context& context) noexcept
 {
     if (rte_pktmbuf_pkt_len(mbuf) > sizeof(EthernetHeader) + context.link(vtep.vxlan()).mtu)
         return Dest::drop(DropReason::frame_too_big);
@@ -18,8 +17,6 @@ namespace vx
         return vtep.next();
     if (!vtep.takes(rte_pktmbuf_pkt_len(mbuf))) // more than an IP packet holds
         return Dest::drop(DropReason::frame_too_big);
-    if (has_partial_checksum(mbuf) && !complete_checksum(mbuf))
-        return Dest::drop(DropReason::offload_invalid);
     if (rte_pktmbuf_headroom(mbuf) < vtep.size())
         return Dest::drop(DropReason::no_headroom);
     return {};
@@ -53,25 +50,34 @@ inline void put_outer_headers(rte_mbuf* mbuf, const EncapTemplate& vtep, std::ui
 }
 
 [[gnu::always_inline]] inline Dest write_outer(rte_mbuf* mbuf, const EncapTemplate& vtep, std::uint32_t flow_hash,
-                                               std::uint8_t ecn, Context& context) noexcept
+                                               std::uint8_t ecn, std::uint64_t payload_sum, Context& context) noexcept
 {
     const std::uint32_t inner_size = rte_pktmbuf_pkt_len(mbuf);
-    const std::uint64_t payload_sum = vtep.needs_payload_sum() ? checksum_add(0, mbuf, 0, inner_size) : 0;
     grow_front(mbuf, vtep.size());
     vtep.write(data_of(mbuf), inner_size, flow_hash, ecn, payload_sum);
     context.count_tx(vtep.vxlan(), inner_size);
     return vtep.next();
 }
 
-// What is owed something, or does not fit.
+inline std::uint64_t payload_sum_of(const rte_mbuf* mbuf, const EncapTemplate& vtep) noexcept
+{
+    return vtep.needs_payload_sum() ? checksum_add(0, mbuf, 0, rte_pktmbuf_pkt_len(mbuf)) : 0;
+}
+
+// What is owed something, or does not fit. An inner checksum that a port left to us is completed, as no VTEP could.
 [[gnu::noinline]] inline Dest encap_owed(rte_mbuf* mbuf, const EncapTemplate& vtep, std::uint32_t flow_hash,
                                          std::uint8_t ecn, Context& context) noexcept
 {
     if (is_gso(mbuf))
         return encap_gso(mbuf, vtep, flow_hash, ecn, context);
-    if (const Dest refused = make_ready(mbuf, vtep, context); refused.kind() == Dest::Kind::kDrop)
+    if (const Dest refused = refusal(mbuf, vtep, context); refused.kind() == Dest::Kind::kDrop)
         return refused;
-    return write_outer(mbuf, vtep, flow_hash, ecn, context);
+    if (!has_partial_checksum(mbuf))
+        return write_outer(mbuf, vtep, flow_hash, ecn, payload_sum_of(mbuf, vtep), context);
+    std::uint64_t payload_sum = 0;
+    if (!complete_checksum(mbuf, vtep.needs_payload_sum() ? &payload_sum : nullptr))
+        return Dest::drop(DropReason::offload_invalid);
+    return write_outer(mbuf, vtep, flow_hash, ecn, payload_sum, context);
 }
 
 // Any frame by any tunnel.
@@ -81,7 +87,7 @@ inline void put_outer_headers(rte_mbuf* mbuf, const EncapTemplate& vtep, std::ui
     if (!vtep.takes(rte_pktmbuf_pkt_len(mbuf)) || has_partial_checksum(mbuf) ||
         rte_pktmbuf_headroom(mbuf) < vtep.size()) [[unlikely]]
         return encap_owed(mbuf, vtep, flow_hash, ecn, context);
-    return write_outer(mbuf, vtep, flow_hash, ecn, context);
+    return write_outer(mbuf, vtep, flow_hash, ecn, payload_sum_of(mbuf, vtep), context);
 }
 
 // As encap_frame() does it, but with an outer UDP checksum: inline too, for a frame that is in one piece and not long.

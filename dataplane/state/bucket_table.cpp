@@ -15,7 +15,7 @@ namespace
 {
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
-constexpr std::size_t kMinCapacity = 32; // so that a probe meets no bucket twice
+constexpr std::size_t kMinCapacity = 36; // so that a probe meets no bucket twice
 
 std::size_t round_up(std::size_t size, std::size_t unit)
 {
