@@ -5,10 +5,10 @@ import os
 
 from .plots import value
 
-COLUMNS = ("p10", "p90", "ci95", "ticks_per_packet", "wall_mpps", "offered_mpps", "cpu_share", "steal", "target", "met")
+COLUMNS = ("p10", "p90", "ci95", "at_clock", "ticks_per_packet", "wall_mpps", "offered_mpps", "cpu_share", "steal", "discarded", "target", "met")
 TITLES = {"ci95": "95% interval", "ticks_per_packet": "ticks/packet", "wall_mpps": "Mpps of the wall",
           "offered_mpps": "offered", "cpu_share": "share of its CPU", "steal": "steal",
-          "target": "wanted"}
+          "at_clock": "at 2.6 GHz", "discarded": "discarded", "target": "wanted"}
 IS_MET = {True: "yes", False: "**no**", None: ""}
 
 
