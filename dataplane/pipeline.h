@@ -36,6 +36,7 @@ inline void underlay_rx(std::span<Packet> packets, Context& context) noexcept
 {
     sweep<decap, parse_decapsulated>(packets, context);
     sweep_undecided<lookup_source, lookup_destination, learn_vtep, forward>(packets, context);
+    hash_routed(context);
     route(context);
     sweep<encap, transmit>(packets, context);
 }

@@ -240,7 +240,7 @@ inline void parse_decapsulated(Packet& packet, Context& context) noexcept
     if (packet.dest.kind() != Dest::Kind::kNone) [[unlikely]]
         return;
     const std::uint8_t outer_ecn = packet.ecn;
-    parse_in<Sources::kMany>(packet, FdbKey::domain(context.link(packet.in).bridge), context);
+    parse_in<From::kTunnel>(packet, FdbKey::domain(context.link(packet.in).bridge), context);
     if (packet.dest.kind() != Dest::Kind::kNone) [[unlikely]]
         return;
     if (packet.tag_size != 0) [[unlikely]]

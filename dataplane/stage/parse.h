@@ -19,41 +19,43 @@ inline bool is_offload_sound(const rte_mbuf* mbuf) noexcept
            (note.gso == Gso::kNone || gso_is_sound(mbuf));
 }
 
-// Whether the frames of a burst are expected to have one source, or a different one each.
-enum class Sources : std::uint8_t { kOne, kMany };
+// Frames of a port mostly have one source, and may go into a tunnel, whose source port their flow's hash becomes. Those
+// from tunnels have many, and need that hash only where they are routed: see hash_routed().
+enum class From : std::uint8_t { kPort, kTunnel };
 
 // Where the source is looked up, which is asked for at once.
-template <Sources Expected>
+template <From Side>
 [[gnu::always_inline]] inline void note_source(Packet& packet, FdbKey source, Context& context) noexcept
 {
     packet.source = source;
-    if (Expected == Sources::kOne && source == context.ingress.source) {
+    if (Side == From::kPort && source == context.ingress.source) {
         packet.source_home = context.ingress.source_home;
         return;
     }
     packet.source_home = context.fdb.home(source.word());
     context.fdb.prefetch_with_age(packet.source_home); // learn() stamps it
-    if (Expected == Sources::kOne) {
+    if (Side == From::kPort) {
         context.ingress.source = source;
         context.ingress.source_home = packet.source_home;
     }
 }
 
 // What parse() notes of a frame. Precondition: head holds an Ethernet header.
-template <Sources Expected>
+template <From Side>
 [[gnu::always_inline]] inline void note(Packet& packet, FdbKey source, FdbKey domain, Bytes head,
                                         const InnerFrame& frame, Context& context) noexcept
 {
     packet.destination = FdbKey::destination_of(domain, header_at<EthernetHeader>(head, 0));
     packet.destination_home = context.fdb.home(packet.destination.word());
     context.fdb.prefetch(packet.destination_home);
-    note_source<Expected>(packet, source, context);
-    packet.flow_hash = frame.flow_hash;
+    note_source<Side>(packet, source, context);
+    if (Side == From::kPort)
+        packet.flow_hash = frame.flow_hash;
     packet.ecn = frame.ecn;
     packet.tag_size = frame.tag_size;
 }
 
-template <Sources Expected>
+template <From Side>
 [[gnu::noinline]] inline void parse_any(Packet& packet, FdbKey domain, Context& context) noexcept
 {
     const Bytes head = head_of(packet.mbuf);
@@ -66,26 +68,26 @@ template <Sources Expected>
         return drop(packet, DropReason::source_mac_invalid);
     if (has_partial_checksum(packet.mbuf) && !is_offload_sound(packet.mbuf))
         return drop(packet, DropReason::offload_invalid);
-    note<Expected>(packet, source, domain, head, parse_inner(head), context);
+    note<Side>(packet, source, domain, head, parse_inner(head), context);
 }
 
 // The common shape at once, the rest in parse_any().
-template <Sources Expected>
+template <From Side>
 [[gnu::always_inline]] inline void parse_in(Packet& packet, FdbKey domain, Context& context) noexcept
 {
     const Bytes head = head_of(packet.mbuf);
     if (!is_plain(head) || has_partial_checksum(packet.mbuf) || domain.bridge().is_none()) [[unlikely]]
-        return parse_any<Expected>(packet, domain, context);
+        return parse_any<Side>(packet, domain, context);
     const auto& ethernet = header_at<EthernetHeader>(head, 0);
     const FdbKey source = FdbKey::source_of(domain, ethernet);
     if (ethernet.source.is_group() || source == domain) [[unlikely]]
         return drop(packet, DropReason::source_mac_invalid);
-    note<Expected>(packet, source, domain, head, parse_plain(head), context);
+    note<Side>(packet, source, domain, head, parse_plain(head), context);
 }
 
 inline void parse(Packet& packet, Context& context) noexcept
 {
-    parse_in<Sources::kOne>(packet, context.ingress.domain, context);
+    parse_in<From::kPort>(packet, context.ingress.domain, context);
 }
 
 } // namespace vx

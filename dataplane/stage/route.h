@@ -252,6 +252,15 @@ inline void take_next_hop(Packet& packet, const Adjacency& adjacency, Context& c
                            context);
 }
 
+// What parse() does not ask of frames from tunnels: few of them go into another.
+inline void hash_routed(Context& context) noexcept
+{
+    for (std::size_t i = 0; i < context.routed_count; ++i) {
+        Packet& packet = *context.routed[i].packet;
+        packet.flow_hash = parse_inner(head_of(packet.mbuf)).flow_hash;
+    }
+}
+
 // Those that enter_router() has collected.
 inline void route(Context& context) noexcept
 {
