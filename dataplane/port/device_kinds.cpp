@@ -4,7 +4,11 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 
 namespace vx
@@ -49,9 +53,31 @@ Result<OpenedPort> open_null(const PortSpec& spec, const PortContext& context)
     return open_eth(eth_setup(spec, context, device_name("net_null", spec.name) + ",no-rx=1"), context);
 }
 
+namespace
+{
+
+// net_virtio_user's path=/dev/vhost-net: without it DPDK takes the path for a socket's, and says "not permitted".
+Result<> check_device_file(std::string_view args)
+{
+    constexpr std::string_view kKey = ",path=";
+    const std::size_t key = args.find(kKey);
+    if (key == std::string_view::npos)
+        return Ok{};
+    const std::string_view rest = args.substr(key + kKey.size());
+    const std::string path{rest.substr(0, rest.find(','))};
+    if (path.starts_with("/dev/") && access(path.c_str(), R_OK | W_OK) != 0)
+        return error("args \"{}\": {}: {}", args, path, std::strerror(errno));
+    return Ok{};
+}
+
+} // namespace
+
 Result<OpenedPort> open_vdev(const PortSpec& spec, const PortContext& context)
 {
-    return open_eth(eth_setup(spec, context, std::string{spec.option("args")}), context);
+    const std::string args{spec.option("args")};
+    if (auto checked = check_device_file(args); !checked)
+        return std::move(checked).error();
+    return open_eth(eth_setup(spec, context, args), context);
 }
 
 } // namespace vx

@@ -314,6 +314,8 @@ TEST_CASE("a virtual device that DPDK has no driver for is refused as such")
 {
     packet_pool();
     CHECK(error_of({"vdev", {{"args", "net_nope0,a=b"}}}) == "there is no DPDK driver for \"net_nope0\"");
+    CHECK(error_of({"vdev", {{"args", "net_virtio_user0,path=/dev/no-vhost-net,iface=t0"}}}) ==
+          "args \"net_virtio_user0,path=/dev/no-vhost-net,iface=t0\": /dev/no-vhost-net: No such file or directory");
 }
 
 TEST_CASE("pcap refuses what it cannot do, and says why")

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 
 from .container import Container
+from .guest import Guest
 from .host import KernelHost
 from .netns import Namespace
 from .shell import Failed, expect, run
@@ -150,6 +151,10 @@ class Lab:
         made = Container(namespace, host, name, address, bridge, **options)
         self.containers[name] = made
         return made
+
+    def guest(self, name, **options):
+        """A virtual machine, not yet started, for a vhost-user port."""
+        return self.enter(Guest(self, name, **options))
 
     # --- the tutorial's two networks
 

@@ -49,7 +49,8 @@ class Leftovers:
                     words = file.read().split(b"\0")
             except OSError:
                 continue
-            if os.path.basename(words[0]) == b"vxd" and any(b"/vxt-" in word for word in words):
+            program = os.path.basename(words[0])
+            if program in (b"vxd", b"qemu-system-x86_64") and any(b"/vxt-" in word for word in words):
                 mine.add(entry)
         return mine
 

@@ -21,14 +21,18 @@ class VxdHost(Host):
         self.socket = os.path.join(directory, f"{name}.sock")
         self.log = os.path.join(directory, f"{name}.log")
         self.arguments = [str(word) for word in arguments]
-        if config is not None:
-            path = os.path.join(directory, f"{name}.conf")
-            with open(path, "w") as file:
-                file.write(config)
-            self.arguments += ["--config", path]
         self.process = None
+        if config is not None:
+            self.configure(config)
         if start:
             self.start()
+
+    def configure(self, config):
+        """From the next start on."""
+        path = os.path.join(self.directory, f"{self.name}.conf")
+        with open(path, "w") as file:
+            file.write(config)
+        self.arguments += ["--config", path]
 
     def argv(self):
         return [os.path.join(self.build, "vxd"), "--socket", self.socket, *self.arguments]
