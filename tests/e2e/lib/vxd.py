@@ -26,6 +26,7 @@ class VxdHost(Host):
             with open(path, "w") as file:
                 file.write(config)
             self.arguments += ["--config", path]
+        self.environment = {}
         self.process = None
         if start:
             self.start()
@@ -38,7 +39,8 @@ class VxdHost(Host):
             # `ip netns exec` becomes the program, so the pid is vxd's own. A session of its own keeps the terminal's
             # Ctrl-C away from it: it is the test that ends it.
             self.process = subprocess.Popen(self.namespace.argv(*self.argv()), stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, start_new_session=True, cwd=self.directory)
+                                            stderr=log, start_new_session=True, cwd=self.directory,
+                                            env={**os.environ, **self.environment})
         try:
             wait_until(f"vxd on {self.name} listens on its socket", self._is_ready, timeout=30)
         except Failed as failure:
