@@ -123,3 +123,23 @@ def test_a_file_that_fails_changes_nothing(lab):
         expect(host.state() == before, f"something changed with {added!r}")
     host.vxctl("config", "apply", "-", input="")
     expect(host.vxctl("config", "show").out == "" and host.json("link", "show") == [], "an empty file empties it")
+
+
+@needs_vxd
+def test_what_takes_a_port_that_is_opened_anew_is_refused(lab):
+    """An interface gets back what it had only when its port is closed, which is at a transaction's end."""
+    near, _, c1, c2 = with_traffic(lab)
+    shown = near.vxctl("config", "show").out
+    near.do("link set uplink mtu 1480")
+    before = near.state()
+    result = near.vxctl("config", "apply", written(lab, shown), check=False)
+    expect(result.status == 1 and "wanted.conf:1: config apply: \"uplink\": " in result.err, result)
+    expect("delete it in a transaction of its own" in result.err, result)
+    expect(near.state() == before, "it was refused and changed something")
+    c1.ping(c2)
+    near.do("link del uplink")
+    near.vxctl("config", "apply", written(lab, shown))
+    expect(near.vxctl("config", "show").out.splitlines()[1:] != [], "it is empty")
+    expect(near.vxctl("config", "diff", written(lab, shown)).out == "", "it is not what was wanted")
+    expect(near.namespace.links()["eth1"]["mtu"] == 1500, "the interface's MTU")
+    c1.wait_ping(c2)

@@ -131,8 +131,7 @@ def test_signs_of_life_come_only_while_workers_work(lab):
 def installed(lab):
     """What `meson install` puts where, in a folder of its own."""
     folder = os.path.join(lab.directory, "root")
-    run("meson", "install", "-C", lab.settings.build, "--no-rebuild", "--destdir", folder, timeout=120,
-        env={**os.environ, "PATH": os.environ["PATH"]})
+    run("meson", "install", "-C", lab.settings.build, "--no-rebuild", "--destdir", folder, timeout=120)
     return folder
 
 
@@ -154,6 +153,12 @@ def test_install_puts_everything_where_it_belongs(lab):
     host = lab.endpoint("vxd", hosts[0], 1)
     host.vxctl("config", "apply", "-", input="".join(lines))
     expect(len(host.json("link", "show")) == 3, "the example's devices")
+    # What an administrator has made of it stays.
+    with open(os.path.join(folder, example), "a") as file:
+        file.write("# mine\n")
+    installed(lab)
+    with open(os.path.join(folder, example)) as file:
+        expect(file.read().endswith("# mine\n"), "a second installation put the example in the configuration's place")
 
 
 @needs_vxd
