@@ -3,6 +3,8 @@
 
 #include "control/commands/commands.h"
 #include "control/commands/link.h"
+#include "control/completion.h"
+#include "control/transaction.h"
 
 #include <algorithm>
 #include <array>
@@ -21,6 +23,7 @@ constexpr std::array kNouns = {
     Noun{"neigh", {"neighbour", "neighbor"}, "neighbours: ARP and ND entries", &kNeighCommands},
     Noun{"fdb", {}, "forwarding database: where a MAC address lives", &kFdbCommands},
     Noun{"stats", {"statistics"}, "what was forwarded, and what was dropped and why", &kStatsCommands},
+    Noun{"config", {}, "the whole configuration, as the commands that make it", &kConfigCommands},
 };
 
 bool is_prefix(std::string_view word, std::string_view of)
@@ -28,37 +31,9 @@ bool is_prefix(std::string_view word, std::string_view of)
     return !word.empty() && of.starts_with(word);
 }
 
-const Noun* find_noun(std::span<const Noun> table, std::string_view word)
-{
-    const auto abbreviates = [&](const Noun& noun) {
-        return is_prefix(word, noun.name) ||
-               std::ranges::any_of(noun.aliases, [&](std::string_view alias) { return is_prefix(word, alias); });
-    };
-    const auto found = std::find_if(table.begin(), table.end(), abbreviates);
-    return found == table.end() ? nullptr : &*found;
-}
-
 std::string_view synonym(std::string_view verb)
 {
     return verb == "show" ? "list" : verb == "del" ? "delete" : std::string_view{};
-}
-
-// `words` start with the verb, if there is one.
-const Command* find_command(std::span<const Command> commands, CommandView words)
-{
-    const std::string_view word = words.empty() ? std::string_view{"show"} : words[0];
-    const auto is = [&](const Command& command) { return command.verb == word; };
-    const auto abbreviates = [&](const Command& command) {
-        return is_prefix(word, command.verb) || is_prefix(word, synonym(command.verb)) ||
-               (command.verb == "show" && is_prefix(word, "lst"));
-    };
-    auto found = std::find_if(commands.begin(), commands.end(), is);
-    // With nothing after it, "s" is show even where set comes before it.
-    if (found == commands.end() && words.size() == 1 && is_prefix(word, "show"))
-        found = std::find_if(commands.begin(), commands.end(), [](const Command& c) { return c.verb == "show"; });
-    if (found == commands.end())
-        found = std::find_if(commands.begin(), commands.end(), abbreviates);
-    return found == commands.end() ? nullptr : &*found;
 }
 
 std::string line_of(const Command& command)
@@ -116,6 +91,15 @@ void join_lines(std::string& text)
             text[at] = '\\';
 }
 
+Reply complete(const Transaction& transaction, CommandView words, std::span<const Noun> table)
+{
+    Reply reply;
+    reply.json = completions(words, table, &transaction.model());
+    for (const auto& word : reply.json)
+        reply.text += word.get_ref<const std::string&>() + '\n';
+    return reply;
+}
+
 bool is_help(std::string_view word)
 {
     if (word.size() < 2 || (word.front() != 'h' && word.front() != '-'))
@@ -134,6 +118,48 @@ std::span<const Command> commands_of(std::string_view noun)
 {
     const Noun* const found = find_noun(kNouns, noun);
     return found == nullptr ? std::span<const Command>{} : *found->commands;
+}
+
+const Noun* find_noun(std::span<const Noun> table, std::string_view word)
+{
+    const auto abbreviates = [&](const Noun& noun) {
+        return is_prefix(word, noun.name) ||
+               std::ranges::any_of(noun.aliases, [&](std::string_view alias) { return is_prefix(word, alias); });
+    };
+    const auto found = std::find_if(table.begin(), table.end(), abbreviates);
+    return found == table.end() ? nullptr : &*found;
+}
+
+const Command* find_command(std::span<const Command> commands, CommandView words)
+{
+    const std::string_view word = words.empty() ? std::string_view{"show"} : words[0];
+    const auto is = [&](const Command& command) { return command.verb == word; };
+    const auto abbreviates = [&](const Command& command) {
+        return is_prefix(word, command.verb) || is_prefix(word, synonym(command.verb)) ||
+               (command.verb == "show" && is_prefix(word, "lst"));
+    };
+    auto found = std::find_if(commands.begin(), commands.end(), is);
+    // With nothing after it, "s" is show even where set comes before it.
+    if (found == commands.end() && words.size() == 1 && is_prefix(word, "show"))
+        found = std::find_if(commands.begin(), commands.end(), [](const Command& c) { return c.verb == "show"; });
+    if (found == commands.end())
+        found = std::find_if(commands.begin(), commands.end(), abbreviates);
+    return found == commands.end() ? nullptr : &*found;
+}
+
+const Command* changing_command(CommandView words)
+{
+    const auto leading = read_options(words);
+    if (!leading)
+        return nullptr;
+    words = words.subspan(leading->count);
+    if (words.empty() || (std::any_of(words.begin(), words.end(), is_help) && help_of(words, kNouns)))
+        return nullptr;
+    const Noun* const noun = find_noun(kNouns, words[0]);
+    const Command* const command = noun == nullptr ? nullptr : find_command(*noun->commands, words.subspan(1));
+    if (command == nullptr || command->verb == "show" || command->verb == "get")
+        return nullptr;
+    return command;
 }
 
 std::optional<Reply> help_of(CommandView words, std::span<const Noun> table)
@@ -171,6 +197,8 @@ Result<Reply> dispatch(Transaction& transaction, CommandView words, std::span<co
     words = words.subspan(leading->count);
     if (words.empty())
         return usage_error("an empty command; try \"help\"");
+    if (words[0] == kCompleteCommand)
+        return complete(transaction, words.subspan(1), table);
     if (std::any_of(words.begin(), words.end(), is_help))
         if (auto help = help_of(words, table))
             return *std::move(help);

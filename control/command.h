@@ -47,6 +47,14 @@ std::span<const Command> commands_of(std::string_view noun); // empty for an unk
 // not.
 std::optional<Reply> help_of(CommandView words, std::span<const Noun> table);
 
+// The command that the words mean if it changes anything, or may; null for one that only shows something, asks for help
+// or is none.
+const Command* changing_command(CommandView words);
+
+const Noun* find_noun(std::span<const Noun> table, std::string_view word);
+// `words` start with the verb, if there is one.
+const Command* find_command(std::span<const Command> commands, CommandView words);
+
 // Runs one command. Nouns and verbs may be abbreviated as with ip(8): an exact match, else the first in table order
 // that the word is a prefix of; "list" and "lst" are "show", "delete" is "del"; no verb is "show". Unlike ip, where "ip
 // l s" is an unfinished set, "s" with nothing after it is show. "help" works at every level. Options may come first.

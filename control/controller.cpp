@@ -64,6 +64,8 @@ std::unique_ptr<Transaction> Controller::begin()
 
 Response Controller::run(const Request& request)
 {
+    if (request.config != Request::Config::kNone)
+        return run_config(request);
     Response response;
     std::unique_ptr<Transaction> transaction;
     const auto fail = [&](std::size_t index, Error failure) {
@@ -77,7 +79,9 @@ Response Controller::run(const Request& request)
             if (request.on_failure == OnFailure::kUndoAll)
                 transaction->expect_fdb_changes(request.commands.size());
         }
-        auto reply = dispatch(*transaction, *words);
+        const CommandView command = *words;
+        auto allowed = check_role(request.role, command);
+        auto reply = allowed ? dispatch(*transaction, command) : std::move(allowed).error();
         if (!reply) {
             fail(index, std::move(reply).error());
             if (request.on_failure != OnFailure::kGoOn)

@@ -30,6 +30,7 @@ public:
     struct Options {
         std::string mac_seed;                   // of MACs that nobody chose; the same over restarts
         std::function<std::int64_t()> clock_ms; // monotonic
+        std::string admins = "root";            // who may change things, for those who may not
     };
     // The Dataplane has to outlive it.
     Controller(Dataplane& dataplane, Options options);
@@ -53,6 +54,9 @@ public:
 
 private:
     std::unique_ptr<Transaction> begin();
+    Response run_config(const Request& request); // what run() does of one about the whole configuration
+    Error not_allowed(std::string_view command) const;
+    Result<> check_role(Role role, CommandView words) const;
     Result<> check_fdb_size(const Transaction& transaction) const;
     template <typename Function>
     void for_each_fdb_change(const Transaction& transaction, Function function) const; // function(FdbKey, Dest)

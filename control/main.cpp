@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // vxd: set up, run the control loop until SIGTERM or SIGINT, take everything down again.
 #include "control/command.h"
+#include "control/completion.h"
 #include "control/config_file.h"
 #include "control/controller.h"
 #include "control/event_loop.h"
 #include "control/log.h"
 #include "control/options.h"
 #include "control/placement.h"
+#include "control/service.h"
 #include "control/socket_server.h"
 #include "dataplane/dataplane.h"
 
@@ -75,6 +77,14 @@ Result<> apply(Controller& controller, const ConfigFile& file)
     return Ok{};
 }
 
+// For vxctl, where no vxd runs: what may come next.
+int complete(const std::vector<std::string_view>& words)
+{
+    for (const std::string& word : completions(words, nouns(), nullptr))
+        std::printf("%s\n", word.c_str());
+    return 0;
+}
+
 // For vxctl, where no vxd runs: what a command is.
 int explain(std::vector<std::string_view> words)
 {
@@ -93,9 +103,11 @@ Result<> run(const Options& options)
     auto loop = EventLoop::create();
     if (!loop)
         return std::move(loop).error();
+    Service service;
     // Blocks the signals, so before any thread is started.
     auto signals = (*loop)->on_signals({SIGTERM, SIGINT}, [&](int signal) {
         log_info("{}: stopping", signal == SIGINT ? "SIGINT" : "SIGTERM");
+        service.stopping();
         (*loop)->stop();
     });
     if (!signals)
@@ -114,8 +126,15 @@ Result<> run(const Options& options)
 
     // Whoever starts a second vxd learns it here, before anything was touched.
     Controller* target = nullptr;
-    auto server = SocketServer::start(**loop, options.socket_path, VXD_VERSION,
-                                      [&](const Request& request) { return target->run(request); });
+    const auto handle = [&](const Request& request) {
+        if (request.config != Request::Config::kApply || request.role != Role::kAdmin)
+            return target->run(request);
+        service.reloading();
+        Response response = target->run(request);
+        service.ready(response.failures.empty() ? "configuration applied" : "a configuration was refused");
+        return response;
+    };
+    auto server = SocketServer::start(**loop, options.socket_path, VXD_VERSION, handle, {}, options.access);
     if (!server)
         return std::move(server).error();
 
@@ -141,7 +160,9 @@ Result<> run(const Options& options)
     if (!options.control_cpu)
         affinity.restore_without(placement->worker_cpus);
 
-    Controller controller{**dataplane, {.mac_seed = mac_seed((*server)->path()), .clock_ms = monotonic_ms}};
+    Controller controller{
+        **dataplane,
+        {.mac_seed = mac_seed((*server)->path()), .clock_ms = monotonic_ms, .admins = admins_of(options.access)}};
     target = &controller;
     if (config)
         if (auto applied = apply(controller, *config); !applied)
@@ -154,6 +175,10 @@ Result<> run(const Options& options)
         return std::move(timer).error();
     log_info("listening on {}; worker{} on CPU {}", (*server)->path(), placement->worker_cpus.size() > 1 ? "s" : "",
              fmt::join(placement->worker_cpus, ","));
+    if (const auto period = Service::feed_period())
+        if (auto timer = (*loop)->every(*period, [&] { service.feed(**dataplane); }); !timer)
+            return std::move(timer).error();
+    service.ready(fmt::format("listening on {}", (*server)->path()));
     auto ran = (*loop)->run();
     (*loop)->unwatch((*dataplane)->event_fd());
     (*dataplane)->stop();
@@ -167,6 +192,8 @@ Result<> run(const Options& options)
 int main(int argc, char** argv)
 {
     using namespace vx;
+    if (argc > 1 && std::string_view{argv[1]} == kCompleteCommand)
+        return complete({argv + 2, argv + argc});
     if (argc > 1 && std::string_view{argv[1]} == "help")
         return explain({argv + 2, argv + argc});
     const auto parsed = parse_options(argc, argv, allowed_cpus(), VXD_VERSION);

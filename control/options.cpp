@@ -99,13 +99,18 @@ Result<std::variant<Options, Answer>> parse_options(int argc, const char* const*
 {
     Options options;
     options.socket_path = default_socket_path();
-    std::string config, workers, control, eal, buffers, level;
+    std::string config, socket_group, admin_group, workers, control, eal, buffers, level;
     CLI::App app("vxd: a user-space VXLAN data plane on DPDK. vxctl configures it while it runs.", "vxd");
     app.add_option("--config", config, "file of commands in vxctl's words, applied before anything else")
         ->type_name("FILE");
     app.add_option("--socket", options.socket_path,
                    fmt::format("socket for vxctl (default: ${}, else {})", kSocketPathVariable, kDefaultSocketPath))
         ->type_name("PATH");
+    app.add_option("--socket-group", socket_group,
+                   "group that may open the socket, and look (default: the admin group, or root's)")
+        ->type_name("GROUP");
+    app.add_option("--admin-group", admin_group, "group whose members may change things (default: only root)")
+        ->type_name("GROUP");
     app.add_option("--workers", workers,
                    "CPUs for the poll-mode workers, one each, such as 1,3-5 (default: one CPU near the NIC)")
         ->type_name("CPULIST");
@@ -135,6 +140,19 @@ Result<std::variant<Options, Answer>> parse_options(int argc, const char* const*
         options.config_path = config;
     if (options.socket_path.empty())
         return usage_error("--socket: the path is empty");
+    const auto read_group = [&](const char* name, const std::string& text, std::optional<Group>& to) -> Result<> {
+        if (!is_given(name))
+            return Ok{};
+        auto group = find_group(text, name);
+        if (!group)
+            return std::move(group).error();
+        to = *std::move(group);
+        return Ok{};
+    };
+    if (auto read = read_group("--socket-group", socket_group, options.access.socket_group); !read)
+        return std::move(read).error();
+    if (auto read = read_group("--admin-group", admin_group, options.access.admin_group); !read)
+        return std::move(read).error();
     if (is_given("--control-cpu")) {
         options.control_cpu = parse_number(control);
         if (!options.control_cpu)

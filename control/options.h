@@ -2,6 +2,7 @@
 // vxd's command line.
 #pragma once
 
+#include "control/access.h"
 #include "control/log.h"
 #include "dataplane/net/result.h"
 
@@ -22,6 +23,7 @@ inline constexpr std::uint32_t kMaxPacketBuffers = 1U << 23;
 struct Options {
     std::optional<std::string> config_path;
     std::string socket_path;             // --socket, else $VXD_SOCKET, else the default
+    AccessPolicy access;                 // --socket-group, --admin-group
     std::vector<unsigned> worker_cpus;   // ascending, each allowed; empty: placement.h chooses
     std::optional<unsigned> control_cpu; // no worker's, if given
     std::vector<std::string> eal_arguments;

@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -33,13 +34,6 @@ bool has_unread(const FileDescriptor& socket)
     return ioctl(socket.get(), FIONREAD, &size) == 0 && size > 0;
 }
 
-pid_t peer_of(const FileDescriptor& socket)
-{
-    ucred peer{};
-    socklen_t size = sizeof(peer);
-    return getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
-}
-
 } // namespace
 
 struct SocketServer::Client {
@@ -47,6 +41,8 @@ struct SocketServer::Client {
     enum class Line : std::uint8_t { kNone, kComplete, kSkipped };
 
     FileDescriptor fd;
+    pid_t pid = 0;
+    Role role = Role::kReader;
     std::string input;       // from the start of a line
     std::size_t scanned = 0; // bytes of `input` that the scanner has seen; with kComplete, the line's size
     LineScanner scanner;
@@ -63,13 +59,16 @@ struct SocketServer::Client {
 };
 
 Result<std::unique_ptr<SocketServer>> SocketServer::start(EventLoop& loop, std::string path, std::string version,
-                                                          Handler handler, const SocketLimits& limits)
+                                                          Handler handler, const SocketLimits& limits,
+                                                          AccessPolicy access)
 {
-    auto listener = UnixListener::open(std::move(path));
+    // Who may change things may look.
+    const std::optional<Group>& group = access.socket_group ? access.socket_group : access.admin_group;
+    auto listener = UnixListener::open(std::move(path), group ? std::optional{group->id} : std::nullopt);
     if (!listener)
         return std::move(listener).error();
-    std::unique_ptr<SocketServer> server(
-        new SocketServer(loop, *std::move(listener), std::move(version), std::move(handler), limits));
+    std::unique_ptr<SocketServer> server(new SocketServer(loop, *std::move(listener), std::move(version),
+                                                          std::move(handler), limits, std::move(access)));
     auto watched =
         loop.watch(server->listener_.fd(), EPOLLIN, [self = server.get()](std::uint32_t) { self->accept(); });
     if (!watched)
@@ -84,9 +83,9 @@ Result<std::unique_ptr<SocketServer>> SocketServer::start(EventLoop& loop, std::
 }
 
 SocketServer::SocketServer(EventLoop& loop, UnixListener listener, std::string version, Handler handler,
-                           const SocketLimits& limits)
+                           const SocketLimits& limits, AccessPolicy access)
     : loop_(loop), listener_(std::move(listener)), version_(std::move(version)), handler_(std::move(handler)),
-      limits_(limits)
+      limits_(limits), access_(std::move(access))
 {
 }
 
@@ -112,6 +111,9 @@ void SocketServer::accept()
     const int number = fd.get();
     auto client = std::make_unique<Client>();
     client->fd = std::move(fd);
+    const std::optional<Credentials> peer = credentials_of(number);
+    client->pid = peer ? peer->pid : 0;
+    client->role = role_of(peer, access_, geteuid());
     if (loop_.watch(number, EPOLLIN, [this, self = client.get()](std::uint32_t) { turn(*self); }))
         clients_.emplace(number, std::move(client));
 }
@@ -150,7 +152,7 @@ void SocketServer::report_ousted(const Client& client, std::chrono::milliseconds
     if (last_report_ != Clock::time_point{} && Clock::now() - last_report_ < kReportPeriod)
         return;
     log_warning("socket {}: all {} places were taken; process {} lost its one, having been still for {:.1f} s{}",
-                path(), limits_.client_count, peer_of(client.fd), static_cast<double>(still.count()) / 1000,
+                path(), limits_.client_count, client.pid, static_cast<double>(still.count()) / 1000,
                 unreported_ > 1 ? fmt::format(" (and {} more since the last report)", unreported_ - 1) : "");
     last_report_ = Clock::now();
     unreported_ = 0;
@@ -290,7 +292,7 @@ void SocketServer::handle_line(Client& client)
     client.scanned = 0;
     client.line = Client::Line::kNone;
     const bool is_large = line.size() > kLargeRequest;
-    std::string reply = answer(std::move(line));
+    std::string reply = answer(std::move(line), client.role);
     if (is_large)
         malloc_trim(0); // what it took goes back, or it would be held for good
     if (reply.size() > kMaxReplySize || buffered() + reply.size() > limits_.buffered)
@@ -307,14 +309,15 @@ void SocketServer::handle_line(Client& client)
     find_line(client);
 }
 
-std::string SocketServer::answer(std::string line)
+std::string SocketServer::answer(std::string line, Role role)
 {
-    const DecodedRequest request = decode_request(line);
+    DecodedRequest request = decode_request(line);
     std::string{}.swap(line); // a large batch need not be held twice
     if (!request)
         return encode_error(request.error());
     if (request->method == Method::kPing)
         return encode_pong(*request, version_);
+    request->role = role;
     try {
         return encode_response(*request, handler_(*request));
     } catch (const std::exception& exception) {

@@ -8,6 +8,7 @@
 // and writes one chunk of each client.
 #pragma once
 
+#include "control/access.h"
 #include "control/event_loop.h"
 #include "control/unix_listener.h"
 #include "control/wire.h"
@@ -39,7 +40,8 @@ public:
 
     // `loop` must outlive the server.
     static Result<std::unique_ptr<SocketServer>> start(EventLoop& loop, std::string path, std::string version,
-                                                       Handler handler, const SocketLimits& limits = {});
+                                                       Handler handler, const SocketLimits& limits = {},
+                                                       AccessPolicy access = {});
     ~SocketServer(); // closes every client, and removes the socket file
     SocketServer(const SocketServer&) = delete;
     SocketServer& operator=(const SocketServer&) = delete;
@@ -51,7 +53,7 @@ private:
     struct Client;
 
     SocketServer(EventLoop& loop, UnixListener listener, std::string version, Handler handler,
-                 const SocketLimits& limits);
+                 const SocketLimits& limits, AccessPolicy access);
     void accept();
     void make_room();
     void report_ousted(const Client& client, std::chrono::milliseconds still);
@@ -61,7 +63,7 @@ private:
     bool write(Client& client);
     void find_line(Client& client);
     void handle_line(Client& client);
-    std::string answer(std::string line);
+    std::string answer(std::string line, Role role);
     void refuse(Client& client, std::string message);
     bool skip(Client& client);
     std::size_t buffered() const;
@@ -72,6 +74,7 @@ private:
     std::string version_;
     Handler handler_;
     SocketLimits limits_;
+    AccessPolicy access_;
     std::unordered_map<int, std::unique_ptr<Client>> clients_; // by descriptor
     int timer_ = -1;
     bool is_accepting_ = true;

@@ -25,8 +25,9 @@ Mac stable_mac(const std::string& seed, const std::string& name)
 } // namespace
 
 Transaction::Transaction(Model& model, VtepRegistry& vteps, Dataplane& dataplane, Resolver& resolver,
-                         std::string mac_seed)
-    : model_(model), vteps_(vteps), dataplane_(dataplane), resolver_(resolver), mac_seed_(std::move(mac_seed))
+                         std::string mac_seed, Mode mode)
+    : model_(model), vteps_(vteps), dataplane_(dataplane), resolver_(resolver), mac_seed_(std::move(mac_seed)),
+      mode_(mode)
 {
 }
 
@@ -125,6 +126,8 @@ std::vector<std::string> Transaction::take_warnings()
 std::optional<Dest> Transaction::fdb_find(FdbKey key) const
 {
     const Dest* changed = fdb_changes_.find(key);
+    if (changed == nullptr && mode_ == Mode::kRehearsal)
+        return std::nullopt;
     const Dest dest = changed != nullptr ? *changed : dataplane_.fdb().find(key);
     return dest.kind() == Dest::Kind::kNone ? std::nullopt : std::optional{dest};
 }
@@ -133,7 +136,7 @@ std::vector<FdbEntry> Transaction::fdb_entries_of(LinkId link) const
 {
     const auto is_its = [link](Dest dest) { return dest.link() == link && dest.kind() != Dest::Kind::kLocal; };
     std::vector<FdbEntry> entries;
-    if (dataplane_.fdb().count_of(link) != 0)
+    if (mode_ == Mode::kReal && dataplane_.fdb().count_of(link) != 0)
         dataplane_.fdb().for_each([&](FdbKey key, Dest dest, std::uint32_t seen) {
             if (is_its(dest) && fdb_changes_.find(key) == nullptr)
                 entries.push_back({key, dest, seen});
@@ -205,7 +208,7 @@ Result<const Link*> Transaction::add_link(Link link)
             spec.mac = link.mac;
         else if (const PortKind* kind = find_port_kind(spec.kind); kind != nullptr && !kind->has_own_mac)
             spec.mac = stable_mac(mac_seed_, link.name);
-        auto added = open_port(link.id, spec);
+        auto added = mode_ == Mode::kRehearsal ? pretend_port(spec) : open_port(link.id, spec);
         if (!added)
             return std::move(added).error();
         if (added->mac.is_zero()) { // a device without an address of its own
@@ -222,6 +225,22 @@ Result<const Link*> Transaction::add_link(Link link)
     note_link(id);
     model_.put(std::move(link));
     return model_.find(id);
+}
+
+// In place of a port that a rehearsal does not open. Which MAC and MTU an interface has is not asked.
+AddedPort Transaction::pretend_port(const PortSpec& spec) const
+{
+    return {spec.mac.value_or(stable_mac(mac_seed_, spec.name)), spec.mtu.value_or(kDefaultMtu), {}};
+}
+
+std::optional<LinkId> Transaction::port_on(const std::string& interface) const
+{
+    if (mode_ == Mode::kReal)
+        return dataplane_.port_on(interface);
+    for (const auto& [id, link] : model_.links())
+        if (const PortSpec* spec = link.port(); spec != nullptr && spec->has("dev") && spec->option("dev") == interface)
+            return id;
+    return std::nullopt;
 }
 
 // A port that this transaction removed closes at commit, so that a rollback finds it as it was. Until then a new one
@@ -350,9 +369,10 @@ Result<> Transaction::set_mac(LinkId id, const Mac& mac)
     Link& link = change_link(id);
     if (PortSpec* spec = link.port(); spec != nullptr) {
         spec->mac = mac;
-        if (auto set = dataplane_.set_mac(id, mac); !set)
+        if (auto set = mode_ == Mode::kRehearsal ? Ok{} : dataplane_.set_mac(id, mac); !set)
             return std::move(set).error();
-        undo_.emplace_back([this, id, old = link.mac] { (void)dataplane_.set_mac(id, old); });
+        if (mode_ == Mode::kReal)
+            undo_.emplace_back([this, id, old = link.mac] { (void)dataplane_.set_mac(id, old); });
     }
     link.mac = mac;
     return Ok{};
@@ -363,9 +383,10 @@ Result<> Transaction::set_mtu(LinkId id, std::uint16_t mtu)
     Link& link = change_link(id);
     if (PortSpec* spec = link.port(); spec != nullptr) {
         spec->mtu = mtu;
-        if (auto set = dataplane_.set_mtu(id, mtu); !set)
+        if (auto set = mode_ == Mode::kRehearsal ? Ok{} : dataplane_.set_mtu(id, mtu); !set)
             return std::move(set).error();
-        undo_.emplace_back([this, id, old = model_.mtu_of(link)] { (void)dataplane_.set_mtu(id, old); });
+        if (mode_ == Mode::kReal)
+            undo_.emplace_back([this, id, old = model_.mtu_of(link)] { (void)dataplane_.set_mtu(id, old); });
     }
     link.mtu = mtu;
     return Ok{};

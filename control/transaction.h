@@ -28,7 +28,11 @@ struct FdbEntry {
 class Transaction
 {
 public:
-    Transaction(Model& model, VtepRegistry& vteps, Dataplane& dataplane, Resolver& resolver, std::string mac_seed);
+    // A rehearsal is about what commands would make of an empty configuration: it opens no port and reads no FDB, and
+    // is never committed.
+    enum class Mode : std::uint8_t { kReal, kRehearsal };
+    Transaction(Model& model, VtepRegistry& vteps, Dataplane& dataplane, Resolver& resolver, std::string mac_seed,
+                Mode mode = Mode::kReal);
     ~Transaction(); // rolls back, unless committed
     Transaction(const Transaction&) = delete;
     Transaction& operator=(const Transaction&) = delete;
@@ -38,6 +42,9 @@ public:
     const Resolver& resolver() const { return resolver_; }
     const Dataplane& dataplane() const { return dataplane_; }
     const VtepRegistry& vteps() const { return vteps_; }
+    // As Dataplane's: whether the port's other end is there, and whose port has taken an interface.
+    bool has_port(LinkId link) const { return mode_ == Mode::kRehearsal || dataplane_.has_port(link); }
+    std::optional<LinkId> port_on(const std::string& interface) const;
     // The device of this name; a kRefused error "Cannot find device "x"" if there is none.
     Result<const Link*> link(const std::string& name) const;
     std::optional<Dest> fdb_find(FdbKey key) const;
@@ -46,10 +53,11 @@ public:
     template <typename Function>
     void for_each_fdb(Function&& function) const
     {
-        dataplane_.fdb().for_each([&](FdbKey key, Dest dest, std::uint32_t seen) {
-            if (fdb_changes_.empty() || fdb_changes_.find(key) == nullptr)
-                function(FdbEntry{key, dest, seen});
-        });
+        if (mode_ == Mode::kReal)
+            dataplane_.fdb().for_each([&](FdbKey key, Dest dest, std::uint32_t seen) {
+                if (fdb_changes_.empty() || fdb_changes_.find(key) == nullptr)
+                    function(FdbEntry{key, dest, seen});
+            });
         for (const auto& [key, dest] : fdb_changes_)
             if (dest.kind() != Dest::Kind::kNone)
                 function(FdbEntry{key, dest, now_seconds_});
@@ -114,6 +122,7 @@ public:
 private:
     friend class Controller;
     Result<AddedPort> open_port(LinkId id, const PortSpec& spec);
+    AddedPort pretend_port(const PortSpec& spec) const;
     Result<AddedPort> take_over_port(LinkId from, LinkId to, const PortSpec& spec);
 
     Model& model_;
@@ -121,6 +130,7 @@ private:
     Dataplane& dataplane_;
     Resolver& resolver_;
     const std::string mac_seed_;
+    const Mode mode_;
     std::uint32_t now_seconds_ = 0;
 
     void note_link(LinkId id);

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -48,7 +49,7 @@ bool is_same_file(const struct stat& a, const struct stat& b)
 
 } // namespace
 
-Result<UnixListener> UnixListener::open(std::string path)
+Result<UnixListener> UnixListener::open(std::string path, std::optional<gid_t> group)
 {
     if (!address_of(path))
         return vx::error("socket {}: a path of 1 to {} bytes is needed", path, sizeof(sockaddr_un::sun_path) - 1);
@@ -64,7 +65,7 @@ Result<UnixListener> UnixListener::open(std::string path)
         return std::move(locked).error();
     if (auto removed = listener.remove_stale(); !removed)
         return std::move(removed).error();
-    if (auto bound = listener.bind(); !bound)
+    if (auto bound = listener.bind(group); !bound)
         return std::move(bound).error();
     return listener;
 }
@@ -122,7 +123,7 @@ Result<> UnixListener::remove_stale() const
     return Ok{};
 }
 
-Result<> UnixListener::bind()
+Result<> UnixListener::bind(std::optional<gid_t> group)
 {
     FileDescriptor listener(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     const sockaddr_un address = *address_of(path_);
@@ -138,6 +139,9 @@ Result<> UnixListener::bind()
     }
     if (chmod(path_.c_str(), kSocketMode) != 0)
         return vx::error("socket {}: set mode {:o}: {}", path_, kSocketMode, std::strerror(errno));
+    // Nobody can have connected yet: it does not listen.
+    if (group && lchown(path_.c_str(), static_cast<uid_t>(-1), *group) != 0)
+        return vx::error("socket {}: give it to the group {}: {}", path_, *group, std::strerror(errno));
     if (listen(listener_.get(), kBacklog) != 0)
         return vx::error("socket {}: listen: {}", path_, std::strerror(errno));
     return Ok{};

@@ -2,8 +2,8 @@
 // A listening UNIX stream socket that one process at a time can have: a lock file beside it ("PATH.lock", flock'ed as
 // long as this lives) decides between starters that race, and the kernel releases it when a holder dies.
 //
-// The socket's mode is 0660, so it is open to the owner, which is root, and to root's group. To let a group use vxctl
-// without root: chgrp vxd /run/vxd/vxd.sock.
+// The socket's mode is 0660: it is open to the owner, which is root, and to root's group or the one that it is given
+// to.
 #pragma once
 
 #include "dataplane/net/result.h"
@@ -11,6 +11,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,7 +23,7 @@ class UnixListener
 public:
     // Removes a socket file that nobody listens on; never anything that is not a socket. Makes the directory if the
     // path is the default.
-    static Result<UnixListener> open(std::string path);
+    static Result<UnixListener> open(std::string path, std::optional<gid_t> group = std::nullopt);
 
     UnixListener(UnixListener&&) noexcept = default;
     UnixListener& operator=(UnixListener&&) = delete;
@@ -41,7 +42,7 @@ private:
     std::string lock_path() const { return path_ + ".lock"; }
     Result<> lock();
     Result<> remove_stale() const;
-    Result<> bind();
+    Result<> bind(std::optional<gid_t> group);
 
     std::string path_;
     bool has_made_directory_;

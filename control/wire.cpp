@@ -152,9 +152,11 @@ std::string begin_request(const Request& request)
 
 Result<std::string> end_request(std::string&& out, const Request& request, std::string_view what)
 {
-    out += fmt::format(R"(,"atomic":{},"force":{},"format":"{}"}}}})", request.on_failure == OnFailure::kUndoAll,
+    out += fmt::format(R"(,"atomic":{},"force":{},"format":"{}")", request.on_failure == OnFailure::kUndoAll,
                        request.on_failure == OnFailure::kGoOn, request.format == Format::kJson ? "json" : "text");
-    out += '\n';
+    if (request.config != Request::Config::kNone)
+        out += fmt::format(R"(,"config":"{}")", kConfigNames.at(static_cast<std::size_t>(request.config) - 1));
+    out += "}}\n";
     if (out.size() > kMaxRequestSize)
         return error("{} make a request of {} bytes; vxd takes up to {}", what, out.size(), kMaxRequestSize);
     return std::move(out);

@@ -12,6 +12,9 @@
 // Instead of `commands` there may be a `script`, the text of a batch file, and `options`, words that each of its
 // commands begins with. Its outputs are those that are not empty, and its errors also have the `line`, from 1, where
 // the command begins.
+// With `config` ("diff", "dry-run" or "apply") the commands are the whole configuration: not carried out on what there
+// is, but compared with it, or put in its place. What would change is the one output, "-COMMAND" and "+COMMAND" a line,
+// or {"removed":[[...]],"added":[[...]]}; "apply" has none.
 // `ping` has no params; its result is {"version":"..."}.
 #pragma once
 
@@ -21,6 +24,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -40,9 +44,17 @@ inline constexpr std::size_t kMaxReplySize = std::size_t{512} << 20;
 inline constexpr std::size_t kMaxWordSize = 64 << 10;
 inline constexpr std::size_t kMaxDepth = 8; // of JSON brackets; a run request needs 4
 
+// The values of the member "config", in the order of Request::Config from kDiff on.
+inline constexpr std::array<std::string_view, 3> kConfigNames = {"diff", "dry-run", "apply"};
+
 // $VXD_SOCKET, else the default.
 std::string default_socket_path();
 
+// What a client is allowed. Not part of the protocol: the server knows who its client is.
+enum class Role : std::uint8_t {
+    kReader, // commands that only show something
+    kAdmin,
+};
 enum class Format : std::uint8_t { kText, kJson };
 enum class Method : std::uint8_t { kRun, kPing };
 // What becomes of a list of commands when one of them fails.
@@ -53,12 +65,17 @@ enum class OnFailure : std::uint8_t {
 };
 
 struct Request {
+    // Whether the commands are the whole configuration, and what is to become of it.
+    enum class Config : std::uint8_t { kNone, kDiff, kDryRun, kApply };
+
     nlohmann::ordered_json id; // a number or a string, as the client chose it
     Method method = Method::kRun;
     CommandList commands;
     std::vector<std::uint32_t> lines; // of a script: where each command begins, from 1; else empty
     OnFailure on_failure = OnFailure::kUndoAll;
     Format format = Format::kText;
+    Config config = Config::kNone;
+    Role role = Role::kAdmin;
 };
 
 struct Failure {

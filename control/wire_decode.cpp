@@ -31,6 +31,7 @@ enum class Place : std::uint8_t {
     kAtomic,
     kForce,
     kFormat,
+    kConfig,
     kIgnored,
 };
 
@@ -46,6 +47,7 @@ constexpr std::array kMembers = {
     Member{Place::kParams, "commands", Place::kCommands}, Member{Place::kParams, "script", Place::kScript},
     Member{Place::kParams, "options", Place::kOptions},   Member{Place::kParams, "atomic", Place::kAtomic},
     Member{Place::kParams, "force", Place::kForce},       Member{Place::kParams, "format", Place::kFormat},
+    Member{Place::kParams, "config", Place::kConfig},
 };
 
 constexpr std::string_view expected(Place place)
@@ -67,6 +69,8 @@ constexpr std::string_view expected(Place place)
         return "expected true or false";
     case Place::kFormat:
         return "expected \"text\" or \"json\"";
+    case Place::kConfig:
+        return "expected \"diff\", \"dry-run\" or \"apply\"";
     case Place::kMethod:
     case Place::kWord:
     case Place::kScript:
@@ -291,6 +295,13 @@ bool Decoder::string(string_t& value)
             return wrong();
         parts_.request.format = value == "json" ? Format::kJson : Format::kText;
         return true;
+    case Place::kConfig: {
+        const auto* const found = std::find(kConfigNames.begin(), kConfigNames.end(), value);
+        if (found == kConfigNames.end())
+            return wrong();
+        parts_.request.config = static_cast<Request::Config>(found - kConfigNames.begin() + 1);
+        return true;
+    }
     case Place::kScript:
         parts_.script = std::move(value);
         return true;
@@ -340,6 +351,8 @@ DecodedRequest Decoder::finish(bool is_parsed) &&
             fail(RpcCode::kInvalidParams, "params.options: only where there is a params.script");
         if (parts_.atomic.value_or(false) && parts_.force.value_or(false))
             fail(RpcCode::kInvalidParams, "params.force: only where params.atomic is false");
+        if (has(Place::kConfig) && (parts_.force.value_or(false) || !parts_.atomic.value_or(true)))
+            fail(RpcCode::kInvalidParams, "params.config: only where params.atomic is true");
     }
     if (failure_) {
         failure_->id = std::move(request.id);

@@ -4,6 +4,7 @@
 // about it.
 #include "control/wire_decode.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -40,6 +41,7 @@ private:
         kAtomic = 128,
         kForce = 256,
         kFormat = 512,
+        kConfig = 1024,
     };
 
     void skip_blanks()
@@ -104,6 +106,14 @@ private:
         else if (take("false"))
             to = false;
         return to.has_value();
+    }
+    bool read_config(Request::Config& to)
+    {
+        std::string_view name;
+        const auto* const found =
+            read_string(name) ? std::find(kConfigNames.begin(), kConfigNames.end(), name) : kConfigNames.end();
+        to = static_cast<Request::Config>(found - kConfigNames.begin() + 1);
+        return found != kConfigNames.end();
     }
     bool read_id(nlohmann::ordered_json& to);
     bool read_member(RequestParts& parts);
@@ -205,6 +215,8 @@ bool PlainReader::read_param(RequestParts& parts)
         return note(kAtomic) && read_bool(parts.atomic);
     if (name == "force")
         return note(kForce) && read_bool(parts.force);
+    if (name == "config")
+        return note(kConfig) && read_config(parts.request.config);
     std::string_view format;
     if (name != "format" || !note(kFormat) || !read_string(format) || (format != "text" && format != "json"))
         return false;
@@ -235,7 +247,9 @@ bool PlainReader::read_request(RequestParts& parts)
     skip_blanks();
     const bool is_script = (seen_ & kScript) != 0;
     return at_ == end_ && (seen_ & kNeeded) == kNeeded && is_script == ((seen_ & kCommands) == 0) &&
-           (is_script || (seen_ & kOptions) == 0) && !(parts.atomic.value_or(false) && parts.force.value_or(false));
+           (is_script || (seen_ & kOptions) == 0) &&
+           ((seen_ & kConfig) == 0 || (parts.atomic.value_or(true) && !parts.force.value_or(false))) &&
+           !(parts.atomic.value_or(false) && parts.force.value_or(false));
 }
 
 } // namespace

@@ -257,6 +257,12 @@ std::vector<WorkerTotals> Dataplane::worker_totals() const
     return all;
 }
 
+void Dataplane::wake_workers()
+{
+    for (const auto& worker : state_->workers)
+        worker->wake();
+}
+
 std::uint64_t Dataplane::tsc_hz() const
 {
     return rte_get_tsc_hz();

@@ -117,6 +117,7 @@ public:
     PortLosses port_losses(LinkId link) const;
     void reset_totals(LinkId link); // a new device begins at zero
     std::vector<WorkerTotals> worker_totals() const;
+    void wake_workers(); // those that sleep: their ticks go on
     std::uint64_t tsc_hz() const;
     // Learn events that the control thread refused, because a limit was reached.
     void count_learn_refused();

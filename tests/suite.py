@@ -210,6 +210,13 @@ class Suite:
                  for name in sorted(names) if name.endswith((".h", ".cpp"))]
         self.run_step("format", ["clang-format", "--dry-run", "--Werror", *files])
 
+    def step_doctor(self):
+        self.run_step("doctor", [sys.executable, "tests/check/doctor.py"])
+
+    def step_package(self):
+        self.run_step("package", ["tools/package", "--test", "--output", os.path.join(self.build, "packages")],
+                      timeout=3600)
+
     def step_tests(self):
         """All that meson knows, in the release build: unit, pipeline, fuzz-corpus."""
         if not self.compile(""):
@@ -254,14 +261,16 @@ class Suite:
         ("format", step_format, "clang-format has nothing to say"),
         ("release", step_release, "the release build, with warnings as errors"),
         ("headers", step_headers, "every header compiles alone"),
+        ("doctor", step_doctor, "tools/doctor finds what is wrong with pictures of hosts"),
         ("tests", step_tests, "unit tests, golden pipeline cases, fuzz corpora"),
         ("instructions", step_instructions, "no scenario of the pipeline takes 1% more instructions than is kept"),
         ("benches", step_benches, "the benchmarks run, and write what bench/report reads; speed decides nothing"),
         ("asan", step_asan, "the same under AddressSanitizer and UBSan"),
         ("tsan", step_tsan, "the unit tests under ThreadSanitizer"),
         ("e2e", step_e2e, "end to end, in network namespaces, with the kernel as a peer"),
+        ("package", step_package, "the Debian packages, installed and purged in a Debian of their own"),
     ]
-    SLOW = ("asan", "tsan")
+    SLOW = ("asan", "tsan", "package")
 
     def wants(self, name):
         return not self.options.only or any(word in name for word in self.options.only)

@@ -15,5 +15,6 @@ extern const std::span<const Command> kRouteCommands;
 extern const std::span<const Command> kNeighCommands;
 extern const std::span<const Command> kFdbCommands;
 extern const std::span<const Command> kStatsCommands;
+extern const std::span<const Command> kConfigCommands;
 
 } // namespace vx

@@ -75,20 +75,19 @@ Error rejected_word(Words& words, const LinkAddWords& parsed)
 Result<> check_interface(const Transaction& transaction, const Words& words, const PortSpec& added)
 {
     const Model& model = transaction.model();
-    const Dataplane& dataplane = transaction.dataplane();
     const auto taken = [&](const Link& link, std::string_view state) {
         return error("{}: \"{}\" already has that interface ({}{}){} (File exists)", words.name(), link.name,
                      link.kind_name(), port_options_text(*link.port()), state);
     };
     // An interface that was renamed is still its port's, and its old name is free for another.
-    if (const auto owner = added.has("dev") ? dataplane.port_on(std::string{added.option("dev")}) : std::nullopt)
+    if (const auto owner = added.has("dev") ? transaction.port_on(std::string{added.option("dev")}) : std::nullopt)
         if (const Link* link = model.find(*owner))
             return taken(*link, "");
     for (const auto& [id, link] : model.links()) {
         const PortSpec* port = link.port();
         if (port == nullptr || !share_interface(added, *port))
             continue;
-        if (!dataplane.has_port(id))
+        if (!transaction.has_port(id))
             return taken(link, fmt::format(", which is gone; link del {} makes room", link.name));
         if (!added.has("dev"))
             return taken(link, "");
@@ -201,7 +200,10 @@ Result<Reply> link_add(Transaction& transaction, Words& words)
     if (const VxlanSettings* vxlan = link->vxlan();
         vxlan != nullptr && transaction.model().owner_of(vxlan->local) == nullptr)
         transaction.warn(fmt::format("{}: no device has the address {} yet; \"{}\" carries nothing until a port has it",
-                                     words.name(), vxlan->local.to_string(), link->name));
+                                     words.name(), vxlan->local.to_string(), link->name),
+                         [&model = transaction.model(), local = vxlan->local] {
+                             return model.owner_of(local) == nullptr && model.is_vxlan_local(local);
+                         });
     const auto added = transaction.add_link(*std::move(link));
     if (!added)
         return error("{}: {}", words.name(), added.error().message);

@@ -165,7 +165,7 @@ const Link* find_carrier(const Transaction& transaction, const std::string& name
     const Model& model = transaction.model();
     if (const Link* link = model.find(name))
         return link;
-    const auto carrier = transaction.dataplane().port_on(name);
+    const auto carrier = transaction.port_on(name);
     return carrier ? model.find(*carrier) : nullptr;
 }
 

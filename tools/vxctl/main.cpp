@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // vxctl: sends commands to vxd and prints what it answers. It knows no command itself: words go out as they are, and
-// vxd's command table is the grammar and the help, for which no vxd has to run.
+// vxd's command table is the grammar and the help, for which no vxd has to run. Of `config diff` and `config apply` it
+// reads the file.
 //
 // Exit status, as ip(8): 0 done; 1 a command or option that could not be understood, or names a device that there is
-// not; 2 one that was refused, or no vxd. With -batch it is 1 for both.
+// not; 2 one that was refused, or no vxd. With -batch it is 1 for both. `config diff`, as diff(1): 0 no difference, 1
+// some, 2 trouble.
 #include "tools/vxctl/client.h"
+#include "tools/vxctl/complete.h"
+#include "tools/vxctl/config_command.h"
+#include "tools/vxctl/daemon_program.h"
 
 #include <fcntl.h>
-#include <spawn.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <optional>
 #include <vector>
 
@@ -29,6 +31,7 @@ using vx::Result;
 constexpr int kDone = 0;
 constexpr int kUsage = 1;
 constexpr int kRefused = 2;
+constexpr int kDifferent = 3; // of `config diff`; 1 outside
 
 constexpr std::string_view kUsageText = "Usage: vxctl [ OPTIONS ] OBJECT { COMMAND | help }\n"
                                         "       vxctl [ OPTIONS ] -batch FILE\n";
@@ -57,7 +60,8 @@ struct Invocation {
     bool goes_on = false; // -force
     std::string socket_path = vx::default_socket_path();
     std::string batch_path;
-    vx::CommandWords options; // for vxd, before each command
+    vx::Request::Config config = vx::Request::Config::kNone; // what to do with the batch
+    vx::CommandWords options;                                // for vxd, before each command
     vx::CommandWords words;
 };
 
@@ -175,6 +179,14 @@ Result<Invocation> parse_arguments(int argc, char** argv)
         return vx::usage_error("\"{}\" after -batch FILE: the commands come from the file", invocation.words.front());
     if (invocation.words.size() == 1 && invocation.words.front() == "help")
         invocation.action = Action::kHelp;
+    auto command = vx::read_config_command(invocation.words);
+    if (!command)
+        return std::move(command).error();
+    if (*command) {
+        invocation.action = Action::kBatch;
+        invocation.batch_path = (*command)->path;
+        invocation.config = (*command)->what;
+    }
     return invocation;
 }
 
@@ -254,20 +266,9 @@ vx::Request request_of(const Invocation& invocation)
 // or nothing if it cannot be run.
 std::optional<int> explain_without_daemon(const vx::CommandWords& words)
 {
-    std::error_code failure;
-    const std::string program = std::filesystem::read_symlink("/proc/self/exe", failure).replace_filename("vxd");
-    std::vector<std::string> arguments{"vxd", "help"};
+    vx::CommandWords arguments{"help"};
     arguments.insert(arguments.end(), words.begin(), words.end() - 1); // without its "help"
-    std::vector<char*> pointers;
-    for (std::string& argument : arguments)
-        pointers.push_back(argument.data());
-    pointers.push_back(nullptr);
-    pid_t child = 0;
-    int status = 0;
-    if (posix_spawn(&child, program.c_str(), nullptr, nullptr, pointers.data(), environ) != 0 ||
-        waitpid(child, &status, 0) != child || !WIFEXITED(status))
-        return std::nullopt;
-    return WEXITSTATUS(status);
+    return vx::run_daemon_program(std::move(arguments));
 }
 
 int run_command(const Invocation& invocation)
@@ -285,6 +286,16 @@ int run_command(const Invocation& invocation)
     return report(invocation, *response, [](const vx::Failure&) { return "vxctl: "; });
 }
 
+// What `config diff` got has lines, or commands in JSON.
+bool has_difference(const vx::Response& response)
+{
+    const auto& printed = response.outputs.printed();
+    if (printed.empty() || !printed.front().second.is_object())
+        return !printed.empty();
+    return std::any_of(printed.front().second.begin(), printed.front().second.end(),
+                       [](const nlohmann::ordered_json& commands) { return !commands.empty(); });
+}
+
 // A script goes to vxd as it is. What JSON has no bytes for, in a comment perhaps, or words that may not be UTF-8, does
 // not: of such a script vxd gets the words.
 int run_batch(const Invocation& invocation)
@@ -294,7 +305,9 @@ int run_batch(const Invocation& invocation)
         return fail(text.error());
     const std::string name = invocation.batch_path == "-" ? "stdin" : invocation.batch_path;
     vx::Request request = request_of(invocation);
-    request.on_failure = invocation.goes_on ? vx::OnFailure::kGoOn : vx::OnFailure::kUndoAll;
+    request.config = invocation.config;
+    if (invocation.goes_on && invocation.config == vx::Request::Config::kNone)
+        request.on_failure = vx::OnFailure::kGoOn;
     const bool is_plain = vx::is_plain_script(*text);
     vx::Script script;
     if (!is_plain) {
@@ -312,10 +325,14 @@ int run_batch(const Invocation& invocation)
     if (!response)
         return fail(response.error());
     const int status = report(invocation, *response, [&](const vx::Failure& failure) {
-        const std::size_t line = is_plain ? failure.line : script.lines.at(failure.index);
-        return fmt::format("{}:{}: ", name, line);
+        const std::size_t line = is_plain                              ? failure.line
+                                 : failure.index < script.lines.size() ? script.lines[failure.index]
+                                                                       : 0; // of no line
+        return line == 0 ? fmt::format("{}: ", name) : fmt::format("{}:{}: ", name, line);
     });
-    return response->failures.empty() ? status : kUsage;
+    if (!response->failures.empty())
+        return kUsage;
+    return invocation.config == vx::Request::Config::kDiff && has_difference(*response) ? kDifferent : status;
 }
 
 int help(const Invocation& invocation)
@@ -338,6 +355,8 @@ int help(const Invocation& invocation)
 
 int main(int argc, char** argv)
 {
+    if (argc > 1 && argv[1] == vx::kCompleteWord)
+        return vx::complete({argv + 2, argv + argc});
     const auto invocation = parse_arguments(argc, argv);
     if (!invocation)
         return fail(invocation.error());
@@ -346,8 +365,12 @@ int main(int argc, char** argv)
         return help(*invocation);
     case Invocation::Action::kVersion:
         return print(STDOUT_FILENO, "vxctl " VXD_VERSION "\n");
-    case Invocation::Action::kBatch:
-        return run_batch(*invocation);
+    case Invocation::Action::kBatch: {
+        const int status = run_batch(*invocation);
+        if (invocation->config != vx::Request::Config::kDiff || status == kDone)
+            return status;
+        return status == kDifferent ? 1 : 2;
+    }
     case Invocation::Action::kRun:
         break;
     }

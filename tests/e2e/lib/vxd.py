@@ -21,6 +21,7 @@ class VxdHost(Host):
         self.socket = os.path.join(directory, f"{name}.sock")
         self.log = os.path.join(directory, f"{name}.log")
         self.arguments = [str(word) for word in arguments]
+        self.environment = {}
         self.process = None
         if config is not None:
             self.configure(config)
@@ -42,7 +43,8 @@ class VxdHost(Host):
             # `ip netns exec` becomes the program, so the pid is vxd's own. A session of its own keeps the terminal's
             # Ctrl-C away from it: it is the test that ends it.
             self.process = subprocess.Popen(self.namespace.argv(*self.argv()), stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, start_new_session=True, cwd=self.directory)
+                                            stderr=log, start_new_session=True, cwd=self.directory,
+                                            env={**os.environ, **self.environment})
         try:
             wait_until(f"vxd on {self.name} listens on its socket", self._is_ready, timeout=30)
         except Failed as failure:

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/service.h"
+
+#include "control/log.h"
+
+#include <fmt/ranges.h>
+#include <systemd/sd-daemon.h>
+
+#include <cstring>
+#include <ctime>
+
+namespace vx
+{
+
+namespace
+{
+
+void notify(const std::string& state)
+{
+    if (const int sent = sd_notify(0, state.c_str()); sent < 0)
+        log_warning("the service manager could not be told \"{}\": {}", state.substr(0, state.find('\n')),
+                    std::strerror(-sent));
+}
+
+// systemd wants to know when a reload began, to tell its READY=1 from an older one.
+std::uint64_t monotonic_us()
+{
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(now.tv_nsec) / 1000;
+}
+
+} // namespace
+
+std::vector<std::size_t> ProgressWatch::stuck(std::span<const WorkerTotals> workers)
+{
+    std::vector<std::size_t> found;
+    std::vector<std::uint64_t> ticks;
+    for (const WorkerTotals& worker : workers)
+        ticks.push_back(worker.busy_ticks + worker.idle_ticks);
+    for (std::size_t index = 0; index < ticks.size() && index < ticks_.size(); ++index)
+        if (ticks[index] == ticks_[index])
+            found.push_back(index);
+    ticks_ = std::move(ticks);
+    return found;
+}
+
+void Service::ready(const std::string& status) const
+{
+    notify(fmt::format("READY=1\nSTATUS={}", status));
+}
+
+void Service::reloading() const
+{
+    notify(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", monotonic_us()));
+}
+
+void Service::stopping() const
+{
+    notify("STOPPING=1");
+}
+
+std::optional<std::chrono::microseconds> Service::feed_period()
+{
+    std::uint64_t timeout_us = 0;
+    if (sd_watchdog_enabled(0, &timeout_us) <= 0)
+        return std::nullopt;
+    return std::chrono::microseconds{timeout_us / 2};
+}
+
+void Service::feed(Dataplane& dataplane)
+{
+    const std::vector<std::size_t> stuck = progress_.stuck(dataplane.worker_totals());
+    dataplane.wake_workers();
+    if (!stuck.empty() && !is_stuck_)
+        log_error("worker {} does nothing any more; the service manager gets no sign of life", fmt::join(stuck, ", "));
+    is_stuck_ = !stuck.empty();
+    if (!is_stuck_)
+        notify("WATCHDOG=1");
+}
+
+} // namespace vx

@@ -1,0 +1,103 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Makes a man page from its template: what the programs say about themselves is asked of them, so that a page cannot say
+anything else. @commands@, @types@ and @options@ (of vxd or vxctl, whose page it is) are in the templates."""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+
+
+def said(*words):
+    done = subprocess.run(words, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"make.py: {' '.join(words)}: exit status {done.returncode}\n{done.stderr}")
+    return done.stdout
+
+
+def escaped(text):
+    """As troff prints it: no hyphens from minus signs, no requests from lines that begin with a dot or a quote."""
+    text = text.replace("\\", "\\e").replace("-", "\\-")
+    return re.sub(r"^([.'])", r"\\&\1", text, flags=re.M)
+
+
+def verbatim(text):
+    return f".nf\n{escaped(text.rstrip())}\n.fi"
+
+
+def commands(vxd):
+    """A subsection for each noun of `vxd help`."""
+    nouns = re.findall(r"^         (\w+) +(.+)$", said(vxd, "help"), re.M)
+    if not nouns:
+        sys.exit("make.py: vxd help names no objects")
+    parts = []
+    for noun, about in nouns:
+        usages = re.sub(r"^(Usage: |       )(?=vxctl )", "", said(vxd, "help", noun), flags=re.M)
+        usages = re.sub(r"^           ", "    ", usages, flags=re.M)
+        parts.append(f".SS {noun}\n{escaped(about[0].upper() + about[1:])}.\n.PP\n{verbatim(usages)}")
+    return "\n".join(parts)
+
+
+def types(vxd):
+    """What each type of `link add` takes."""
+    kinds = re.search(r"TYPE :=\n((?: {15}\S.*\n)+)", said(vxd, "help", "link", "add"))
+    if not kinds:
+        sys.exit("make.py: vxd help link add names no types")
+    parts = []
+    for line in kinds[1].splitlines():
+        kind = line.split()[0]
+        usage = said(vxd, "help", "link", "add", "type", kind).removeprefix("Usage: ")
+        parts.append(f".SS {kind}\n" + verbatim(re.sub(r"^           ", "    ", usage, flags=re.M)))
+    return "\n".join(parts)
+
+
+def options_of_vxd(vxd):
+    """CLI11's list: an option and its value, and what it does, perhaps on the next line."""
+    parts = []
+    _, _, text = said(vxd, "--help").partition("Options:\n")
+    for line in text.splitlines():
+        option = re.match(r"  (-\S+)(?: (\S+))?(?:\s+(.*))?$", line)
+        if option:
+            name, value, about = option.groups()
+            if value and not re.match(r"[A-Z\"]+$", value):
+                about, value = f"{value} {about or ''}".strip(), None
+            names = ", ".join(f"\\fB{escaped(one)}\\fR" for one in name.split(","))
+            parts.append(f".TP\n{names}{f' {chr(92)}fI{escaped(value)}{chr(92)}fR' if value else ''}\n{escaped(about or '')}")
+        elif line.startswith("      ") and parts:
+            parts[-1] += ("" if parts[-1].endswith("\n") else " ") + escaped(line.strip())
+    if not parts:
+        sys.exit("make.py: vxd --help names no options")
+    return "\n".join(parts)
+
+
+def options_of_vxctl(vxctl):
+    _, _, text = said(vxctl, "-help").partition("Options:\n")
+    if not text:
+        sys.exit("make.py: vxctl -help names no options")
+    return escaped(text.rstrip())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("template", "output", "vxd", "vxctl", "version", "sysconfdir", "example"):
+        parser.add_argument("--" + name, required=True)
+    options = parser.parse_args()
+    with open(options.template) as file:
+        text = file.read()
+    with open(options.example) as file:
+        example = file.read()
+    is_vxd = os.path.basename(options.template).startswith("vxd.8")
+    for mark, value in (("version", lambda: options.version), ("sysconfdir", lambda: options.sysconfdir),
+                        ("options", lambda: options_of_vxd(options.vxd) if is_vxd else options_of_vxctl(options.vxctl)),
+                        ("commands", lambda: commands(options.vxd)), ("types", lambda: types(options.vxd)),
+                        ("example", lambda: escaped(example.rstrip()))):
+        if f"@{mark}@" in text:
+            text = text.replace(f"@{mark}@", value())
+    with open(options.output, "w") as file:
+        file.write(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What vxd's program knows without a daemon: the commands are its own to explain.
+#pragma once
+
+#include "control/wire.h"
+
+#include <optional>
+#include <string>
+
+namespace vx
+{
+
+// Runs the vxd that lies beside this program, with these arguments, and lets it print: its exit status, or nothing if
+// it cannot be run.
+std::optional<int> run_daemon_program(CommandWords arguments);
+
+} // namespace vx
