@@ -21,6 +21,8 @@ constexpr std::array kNouns = {
     Noun{"neigh", {"neighbour", "neighbor"}, "neighbours: ARP and ND entries", &kNeighCommands},
     Noun{"fdb", {}, "forwarding database: where a MAC address lives", &kFdbCommands},
     Noun{"stats", {"statistics"}, "what was forwarded, and what was dropped and why", &kStatsCommands},
+    Noun{"capture", {}, "packets, wherever they are, as with tcpdump", &kCaptureCommands},
+    Noun{"monitor", {}, "what changes, as it changes", &kMonitorCommands},
 };
 
 bool is_prefix(std::string_view word, std::string_view of)
@@ -43,9 +45,16 @@ std::string_view synonym(std::string_view verb)
     return verb == "show" ? "list" : verb == "del" ? "delete" : std::string_view{};
 }
 
+bool has_verbs(std::span<const Command> commands)
+{
+    return !commands.front().verb.empty();
+}
+
 // `words` start with the verb, if there is one.
 const Command* find_command(std::span<const Command> commands, CommandView words)
 {
+    if (!has_verbs(commands))
+        return &commands.front();
     const std::string_view word = words.empty() ? std::string_view{"show"} : words[0];
     const auto is = [&](const Command& command) { return command.verb == word; };
     const auto abbreviates = [&](const Command& command) {
@@ -63,7 +72,11 @@ const Command* find_command(std::span<const Command> commands, CommandView words
 
 std::string line_of(const Command& command)
 {
-    return fmt::format("{} {}{}{}", command.noun, command.verb, command.usage.empty() ? "" : " ", command.usage);
+    std::string line{command.noun};
+    for (const std::string_view part : {command.verb, command.usage})
+        if (!part.empty())
+            line += fmt::format(" {}", part);
+    return line;
 }
 
 Reply help_for(std::span<const Command> commands)
@@ -91,8 +104,9 @@ Reply help_for(std::span<const Noun> table)
         std::vector<std::string_view> verbs;
         for (const Command& command : *noun.commands)
             verbs.push_back(command.verb);
-        reply.text += fmt::format("         {:<7}{}\n                {}\n", noun.name, noun.help,
-                                  fmt::format("{{ {} }}", fmt::join(verbs, " | ")));
+        reply.text += fmt::format("         {:<8}{}\n", noun.name, noun.help);
+        if (has_verbs(*noun.commands))
+            reply.text += fmt::format("                 {}\n", fmt::format("{{ {} }}", fmt::join(verbs, " | ")));
         reply.json.push_back({{"object", noun.name}, {"help", noun.help}, {"commands", verbs}});
     }
     reply.text += fmt::format("       {}\n", kOptionsHelp);
@@ -183,7 +197,7 @@ Result<Reply> dispatch(Transaction& transaction, CommandView words, std::span<co
                            fmt::join(names, ", "));
     }
     const std::span<const Command> commands = *noun->commands;
-    const bool has_verb = words.size() > 1;
+    const bool has_verb = has_verbs(commands) && words.size() > 1;
     const Command* const command = find_command(commands, words.subspan(1));
     if (command == nullptr) {
         std::vector<std::string_view> verbs;

@@ -3,6 +3,7 @@
 // commands/, one file per noun; nouns() lists them.
 #pragma once
 
+#include "control/streams.h"
 #include "control/words.h"
 #include "dataplane/net/result.h"
 
@@ -24,11 +25,13 @@ struct Reply {
     std::string text; // as ip or bridge prints it, every line ended; empty for a command that changes something
     nlohmann::ordered_json json; // as `ip -j` prints it; null where there is nothing to say
     std::vector<std::string> warnings;
+    std::optional<StreamSpec> stream; // what goes on from here; such a command changes nothing
 };
 
 using Handler = Result<Reply> (*)(Transaction&, Words&);
 
 struct Command {
+    // A noun whose only command has an empty verb has none: its words follow at once.
     std::string_view noun, verb, usage, help;
     Handler handler;
 };
