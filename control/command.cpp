@@ -24,6 +24,8 @@ constexpr std::array kNouns = {
     Noun{"fdb", {}, "forwarding database: where a MAC address lives", &kFdbCommands},
     Noun{"stats", {"statistics"}, "what was forwarded, and what was dropped and why", &kStatsCommands},
     Noun{"config", {}, "the whole configuration, as the commands that make it", &kConfigCommands},
+    Noun{"capture", {}, "packets, wherever they are, as with tcpdump", &kCaptureCommands},
+    Noun{"monitor", {}, "what changes, as it changes", &kMonitorCommands},
 };
 
 bool is_prefix(std::string_view word, std::string_view of)
@@ -38,7 +40,11 @@ std::string_view synonym(std::string_view verb)
 
 std::string line_of(const Command& command)
 {
-    return fmt::format("{} {}{}{}", command.noun, command.verb, command.usage.empty() ? "" : " ", command.usage);
+    std::string line{command.noun};
+    for (const std::string_view part : {command.verb, command.usage})
+        if (!part.empty())
+            line += fmt::format(" {}", part);
+    return line;
 }
 
 Reply help_for(std::span<const Command> commands)
@@ -66,8 +72,9 @@ Reply help_for(std::span<const Noun> table)
         std::vector<std::string_view> verbs;
         for (const Command& command : *noun.commands)
             verbs.push_back(command.verb);
-        reply.text += fmt::format("         {:<7}{}\n                {}\n", noun.name, noun.help,
-                                  fmt::format("{{ {} }}", fmt::join(verbs, " | ")));
+        reply.text += fmt::format("         {:<8}{}\n", noun.name, noun.help);
+        if (has_verbs(*noun.commands))
+            reply.text += fmt::format("                 {}\n", fmt::format("{{ {} }}", fmt::join(verbs, " | ")));
         reply.json.push_back({{"object", noun.name}, {"help", noun.help}, {"commands", verbs}});
     }
     reply.text += fmt::format("       {}\n", kOptionsHelp);
@@ -130,8 +137,15 @@ const Noun* find_noun(std::span<const Noun> table, std::string_view word)
     return found == table.end() ? nullptr : &*found;
 }
 
+bool has_verbs(std::span<const Command> commands)
+{
+    return !commands.front().verb.empty();
+}
+
 const Command* find_command(std::span<const Command> commands, CommandView words)
 {
+    if (!has_verbs(commands))
+        return &commands.front();
     const std::string_view word = words.empty() ? std::string_view{"show"} : words[0];
     const auto is = [&](const Command& command) { return command.verb == word; };
     const auto abbreviates = [&](const Command& command) {
@@ -157,7 +171,7 @@ const Command* changing_command(CommandView words)
         return nullptr;
     const Noun* const noun = find_noun(kNouns, words[0]);
     const Command* const command = noun == nullptr ? nullptr : find_command(*noun->commands, words.subspan(1));
-    if (command == nullptr || command->verb == "show" || command->verb == "get")
+    if (command == nullptr || command->verb == "show" || command->verb == "get" || command->noun == "monitor")
         return nullptr;
     return command;
 }
@@ -211,7 +225,7 @@ Result<Reply> dispatch(Transaction& transaction, CommandView words, std::span<co
                            fmt::join(names, ", "));
     }
     const std::span<const Command> commands = *noun->commands;
-    const bool has_verb = words.size() > 1;
+    const bool has_verb = has_verbs(commands) && words.size() > 1;
     const Command* const command = find_command(commands, words.subspan(1));
     if (command == nullptr) {
         std::vector<std::string_view> verbs;

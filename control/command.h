@@ -3,6 +3,7 @@
 // commands/, one file per noun; nouns() lists them.
 #pragma once
 
+#include "control/streams.h"
 #include "control/words.h"
 #include "dataplane/net/result.h"
 
@@ -24,11 +25,13 @@ struct Reply {
     std::string text; // as ip or bridge prints it, every line ended; empty for a command that changes something
     nlohmann::ordered_json json; // as `ip -j` prints it; null where there is nothing to say
     std::vector<std::string> warnings;
+    std::optional<StreamSpec> stream; // what goes on from here; such a command changes nothing
 };
 
 using Handler = Result<Reply> (*)(Transaction&, Words&);
 
 struct Command {
+    // A noun whose only command has an empty verb has none: its words follow at once.
     std::string_view noun, verb, usage, help;
     Handler handler;
 };
@@ -47,10 +50,12 @@ std::span<const Command> commands_of(std::string_view noun); // empty for an unk
 // not.
 std::optional<Reply> help_of(CommandView words, std::span<const Noun> table);
 
-// The command that the words mean if it changes anything, or may; null for one that only shows something, asks for help
-// or is none.
+// The command that the words mean if it changes anything or shows what is nobody's business (capture); null for one that
+// shows what vxd itself is about, asks for help or is none.
 const Command* changing_command(CommandView words);
 
+// Whether a noun's commands have verbs.
+bool has_verbs(std::span<const Command> commands);
 const Noun* find_noun(std::span<const Noun> table, std::string_view word);
 // `words` start with the verb, if there is one.
 const Command* find_command(std::span<const Command> commands, CommandView words);

@@ -182,6 +182,10 @@ std::vector<std::string> completions(CommandView words, std::span<const Noun> ta
     const Noun* const noun = find_noun(table, words[0]);
     if (noun == nullptr)
         return {};
+    if (!has_verbs(*noun->commands)) {
+        offer_arguments(completer, noun->commands->front(), words.subspan(1));
+        return completer.take();
+    }
     if (words.size() == 2) {
         for (const Command& command : *noun->commands)
             completer.offer(command.verb);

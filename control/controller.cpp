@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/controller.h"
 
-#include "control/command.h"
 #include "control/log.h"
 
 #include <algorithm>
@@ -16,7 +15,8 @@ Controller::Controller(Dataplane& dataplane, Options options)
           .solicit = [this](LinkId link, const IpAddress& address,
                             std::optional<Mac> known) { host_stack_.solicit(link, address, known); },
           .changed =
-              [this](const NeighborKey& key, std::optional<Mac>) {
+              [this](const NeighborKey& key, std::optional<Mac> mac) {
+                  tell_neighbor(key, mac, "REACHABLE");
                   const Link* link = model_.find(key.first);
                   if (link == nullptr || !model_.is_underlay(*link))
                       return update_neighbor(key);
@@ -24,11 +24,13 @@ Controller::Controller(Dataplane& dataplane, Options options)
                   needs_publish_ = true;
               },
           .release = [this](LinkId in, Bytes frame) { send(in, frame); },
-          .dropped = [this](LinkId in) { dataplane_.count_drop(in, DropReason::neighbor_unresolved); },
+          .dropped = [this](LinkId in,
+                            Bytes frame) { dataplane_.count_drop(in, DropReason::neighbor_unresolved, frame); },
       }),
       host_stack_(model_, resolver_, [this](LinkId link, const std::vector<std::byte>& frame) { send(link, frame); }),
       adjacencies_(dataplane_.neighbors(), dataplane_.fdb()),
       compiler_(model_, vteps_, adjacencies_, [this](const NeighborKey& key) { return known_mac(key); }),
+      captures_(dataplane_, model_), monitors_([this] { dataplane_.notify(); }),
       learned_(std::size_t{std::numeric_limits<std::uint16_t>::max()} + 1)
 {
     dataplane_.set_now(now_seconds());
@@ -36,6 +38,8 @@ Controller::Controller(Dataplane& dataplane, Options options)
 
 Controller::~Controller()
 {
+    captures_.stop();
+    monitors_.stop();
     dataplane_.publish(std::make_unique<ForwardingConfig>());
     for (const auto& [id, link] : model_.links())
         if (link.port() != nullptr)
@@ -50,7 +54,7 @@ std::uint32_t Controller::now_seconds() const
 void Controller::send(LinkId link, Bytes frame)
 {
     if (!dataplane_.inject(link, frame))
-        dataplane_.count_drop(link, DropReason::punt_full);
+        dataplane_.count_drop(link, DropReason::punt_full, frame);
 }
 
 // ---- transactions ----------------------------------------------------------------------------------------------
@@ -82,6 +86,9 @@ Response Controller::run(const Request& request)
         const CommandView command = *words;
         auto allowed = check_role(request.role, command);
         auto reply = allowed ? dispatch(*transaction, command) : std::move(allowed).error();
+        if (reply && (reply->stream || request.method == Method::kStream))
+            if (auto started = start_stream(request, *reply, response); !started)
+                reply = std::move(started).error();
         if (!reply) {
             fail(index, std::move(reply).error());
             if (request.on_failure != OnFailure::kGoOn)
@@ -164,6 +171,7 @@ void Controller::commit(Transaction& transaction) noexcept
                 dataplane_.reset_totals(id);
         }
         compiler_.note(before);
+        captures_.note(before);
     }
     for (const NeighborKey& key : transaction.forgotten_)
         resolver_.forget(key);
@@ -197,8 +205,10 @@ void Controller::commit(Transaction& transaction) noexcept
         dataplane_.remove_port(link);
     vteps_.collect();
     needs_publish_ |= !vteps_.changes().vteps.empty(); // at the next tick: nobody needs the next hops of those any more
-    if (is_model_changed)
+    if (is_model_changed) {
         announce_addresses(before);
+        tell_changes(before);
+    }
     transaction.is_done_ = true;
 }
 
@@ -368,6 +378,7 @@ bool Controller::set_fdb(FdbKey key, Dest dest)
             return false;
         needs_refresh_ |= change == Fdb::Change::kRebuilt;
     }
+    tell_fdb(key, old, dest);
     adjacencies_.note(key);
     learned_[key.bridge().value] += dest.has(Dest::kLearned) ? 1 : 0;
     learned_[key.bridge().value] -= old.has(Dest::kLearned) ? 1 : 0;

@@ -3,9 +3,12 @@
 // MACs into the FDB and ages them, and serves what workers punt. Every function is for the control thread alone.
 #pragma once
 
+#include "control/captures.h"
+#include "control/command.h"
 #include "control/compile.h"
 #include "control/host_stack.h"
 #include "control/model.h"
+#include "control/monitor.h"
 #include "control/resolver.h"
 #include "control/transaction.h"
 #include "control/vteps.h"
@@ -57,6 +60,7 @@ private:
     Response run_config(const Request& request); // what run() does of one about the whole configuration
     Error not_allowed(std::string_view command) const;
     Result<> check_role(Role role, CommandView words) const;
+    Result<> start_stream(const Request& request, const Reply& reply, Response& response);
     Result<> check_fdb_size(const Transaction& transaction) const;
     template <typename Function>
     void for_each_fdb_change(const Transaction& transaction, Function function) const; // function(FdbKey, Dest)
@@ -74,6 +78,12 @@ private:
     bool set_fdb(FdbKey key, Dest dest); // false: refused, the table has no room
     void learn(Transaction& transaction, const LearnEvent& event);
     void age();
+    void tell_changes(const ModelDiff& before);
+    void tell_neighbor(const NeighborKey& key, const std::optional<Mac>& mac, std::string_view state);
+    void tell_fdb(FdbKey key, Dest old, Dest now);
+    void tell_port(const Link& link, std::string_view what); // its interface is "gone", or "back"
+    void tell_miss(LinkId in, Bytes frame);
+    std::string place_of(Dest dest, nlohmann::ordered_json& json) const;
     void check_ports();
     void reopen(const Link& link);
     std::uint32_t now_seconds() const;
@@ -86,6 +96,8 @@ private:
     HostStack host_stack_;
     Adjacencies adjacencies_;
     Compiler compiler_;
+    Captures captures_;
+    Monitors monitors_;
     struct OwnMac { // a kLocal entry that is in the FDB
         FdbKey key;
         Dest dest;
@@ -94,6 +106,7 @@ private:
     std::map<FdbKey, std::size_t> own_mac_counts_;        // devices with that entry
     std::map<NeighborKey, Mac> routed_neighbors_;         // what is in the data plane's neighbour table
     std::vector<std::uint32_t> learned_;                  // entries, by BridgeId
+    bool is_ageing_ = false;                              // what is erased now was not seen for long
     bool needs_publish_ = false;
     bool needs_refresh_ = false;                  // a table was rebuilt
     std::int64_t aged_ms_ = 0;                    // until when it was due

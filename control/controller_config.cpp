@@ -30,8 +30,9 @@ nlohmann::ordered_json json_of(const CommandList& commands)
 // A reader is told which command it was, and who may.
 Error Controller::not_allowed(std::string_view command) const
 {
-    return error("{}: this changes the configuration, which only {} may; you may look (show, get, config diff)",
-                 command, options_.admins);
+    return error(
+        "{}: this changes the configuration, which only {} may; you may look (show, get, monitor, config diff)",
+        command, options_.admins);
 }
 
 Result<> Controller::check_role(Role role, CommandView words) const
@@ -39,7 +40,11 @@ Result<> Controller::check_role(Role role, CommandView words) const
     if (role == Role::kAdmin)
         return Ok{};
     const Command* const command = changing_command(words);
-    return command == nullptr ? Result<>{Ok{}} : not_allowed(fmt::format("{} {}", command->noun, command->verb));
+    if (command == nullptr)
+        return Ok{};
+    if (command->noun == "capture")
+        return error("capture: this shows what others send, which only {} may see", options_.admins);
+    return not_allowed(fmt::format("{} {}", command->noun, command->verb));
 }
 
 Response Controller::run_config(const Request& request)
@@ -63,6 +68,8 @@ Response Controller::run_config(const Request& request)
     for (std::size_t index = 0; index < request.commands.size(); ++index, ++words) {
         const std::uint16_t last = model.last_ids().link;
         auto reply = dispatch(wanted, *words);
+        if (reply && reply->stream)
+            reply = error("{}: its answer has no end, so it can be no part of a configuration", (*words)[0]);
         if (!reply)
             return fail(index, std::move(reply).error());
         for (std::string& warning : reply->warnings)

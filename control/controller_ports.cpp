@@ -10,10 +10,12 @@ namespace vx
 void Controller::check_ports()
 {
     for (const LinkId id : dataplane_.close_gone_ports())
-        if (const Link* link = model_.find(id))
+        if (const Link* link = model_.find(id)) {
+            tell_port(*link, "gone");
             log_warning("{}: its interface is gone; {}", link->name,
                         link->port()->has("dev") ? "it is opened again when there is one of the same name"
                                                  : "link del removes what is left, link add makes a new one");
+        }
     for (const auto& [id, link] : model_.links())
         if (link.port() != nullptr && !dataplane_.has_port(id) && can_attach(*link.port()) &&
             !dataplane_.port_on(std::string{link.port()->option("dev")}))
@@ -26,6 +28,7 @@ void Controller::check_ports()
             compiler_.note(before);
             needs_publish_ = true;
             log_notice("{}: its interface has another MTU now, {}", link->name, mtu);
+            tell_changes(before);
         }
     publish_if_needed();
     std::erase_if(reopen_errors_, [this](const auto& entry) { return model_.find(entry.first) == nullptr; });
@@ -44,6 +47,7 @@ void Controller::reopen(const Link& link)
     }
     reopen_errors_.erase(link.id);
     log_notice("{}: its interface is back", link.name);
+    tell_port(link, "back");
     if (!added->warning.empty())
         log_warning("{}: {}", link.name, added->warning);
     ModelDiff before;

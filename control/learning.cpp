@@ -12,6 +12,8 @@ namespace vx
 bool Controller::poll()
 {
     dataplane_.acknowledge();
+    captures_.reap();
+    monitors_.reap();
     std::size_t count = 0;
     {
         auto transaction = begin();
@@ -22,8 +24,10 @@ bool Controller::poll()
     const std::int64_t now = options_.clock_ms();
     std::size_t punted = 0;
     while (const std::size_t taken = dataplane_.take_punted([&](LinkId in, PuntReason reason, Bytes frame) {
+        if (reason == PuntReason::kUnresolved)
+            tell_miss(in, frame);
         if (const auto dropped = host_stack_.receive(in, reason, frame, now))
-            dataplane_.count_drop(in, *dropped);
+            dataplane_.count_drop(in, *dropped, frame);
     })) {
         punted += taken;
         if (punted > 4096)
@@ -111,8 +115,10 @@ void Controller::age()
         dataplane_.fdb().for_each_in(aged_parts_, kParts, age_entry);
         aged_parts_ = (aged_parts_ + 1) % kParts;
     }
+    is_ageing_ = true;
     if (any)
         commit(*transaction);
+    is_ageing_ = false;
 }
 
 } // namespace vx

@@ -68,7 +68,7 @@ bool Resolver::is_full(LinkId link) const
 void Resolver::hold(const NeighborKey& key, LinkId in, Bytes frame, std::int64_t now_ms)
 {
     Outcome outcome;
-    const auto drop = [&] { outcome.dropped.push_back({in, {}}); };
+    const auto drop = [&] { outcome.dropped.push_back({in, {frame.begin(), frame.end()}}); };
     auto found = neighbors_.find(key);
     if (found == neighbors_.end() && !is_full(key.first)) {
         found = neighbors_.try_emplace(key).first;
@@ -272,7 +272,7 @@ void Resolver::tell(const Outcome& outcome)
     for (const auto& held : outcome.released)
         hooks_.release(held.in, held.frame);
     for (const auto& held : outcome.dropped)
-        hooks_.dropped(held.in);
+        hooks_.dropped(held.in, held.frame);
     for (const auto& [key, known] : outcome.asked)
         hooks_.solicit(key.first, key.second, known);
 }

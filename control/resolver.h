@@ -79,7 +79,7 @@ public:
         std::function<void(const NeighborKey& key, std::optional<Mac> mac)> changed;
         // Frames held for a neighbour: to be sent now, or to be dropped.
         std::function<void(LinkId in, Bytes frame)> release;
-        std::function<void(LinkId in)> dropped;
+        std::function<void(LinkId in, Bytes frame)> dropped;
     };
     explicit Resolver(Hooks hooks) : hooks_(std::move(hooks)) {}
 

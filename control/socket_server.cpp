@@ -188,8 +188,9 @@ void SocketServer::turn(Client& client)
     };
     if (may_read() && !read(client))
         return close(fd);
-    if (client.line == Client::Line::kComplete && client.pending_output() <= limits_.pending_output)
-        handle_line(client);
+    if (client.line == Client::Line::kComplete && client.pending_output() <= limits_.pending_output &&
+        !handle_line(client))
+        return;
     if (!write(client))
         return close(fd);
     const bool has_work = client.line == Client::Line::kComplete || client.pending_output() > 0;
@@ -282,7 +283,7 @@ void SocketServer::find_line(Client& client)
     }
 }
 
-void SocketServer::handle_line(Client& client)
+bool SocketServer::handle_line(Client& client)
 {
     // Not a copy where the line is all of the input, as a large batch is.
     std::string rest = client.input.substr(client.scanned);
@@ -292,9 +293,18 @@ void SocketServer::handle_line(Client& client)
     client.scanned = 0;
     client.line = Client::Line::kNone;
     const bool is_large = line.size() > kLargeRequest;
-    std::string reply = answer(std::move(line), client.role);
+    auto [reply, stream] = answer(std::move(line), client.role);
     if (is_large)
         malloc_trim(0); // what it took goes back, or it would be held for good
+    if (stream) {
+        const int number = client.fd.get();
+        loop_.unwatch(number);
+        FileDescriptor fd = std::move(client.fd);
+        const std::string before = client.output.substr(client.sent);
+        clients_.erase(number);
+        stream(std::move(fd), before + reply);
+        return false;
+    }
     if (reply.size() > kMaxReplySize || buffered() + reply.size() > limits_.buffered)
         reply = encode_error({RpcCode::kLimit,
                               fmt::format("the reply has {} bytes, which is too long; ask for less", reply.size()),
@@ -307,21 +317,24 @@ void SocketServer::handle_line(Client& client)
         client.output += reply;
     client.progress = Clock::now();
     find_line(client);
+    return true;
 }
 
-std::string SocketServer::answer(std::string line, Role role)
+SocketServer::Answer SocketServer::answer(std::string line, Role role)
 {
     DecodedRequest request = decode_request(line);
     std::string{}.swap(line); // a large batch need not be held twice
     if (!request)
-        return encode_error(request.error());
+        return {encode_error(request.error()), {}};
     if (request->method == Method::kPing)
-        return encode_pong(*request, version_);
+        return {encode_pong(*request, version_), {}};
     request->role = role;
     try {
-        return encode_response(*request, handler_(*request));
+        Response response = handler_(*request);
+        return {encode_response(*request, response), std::move(response.stream)};
     } catch (const std::exception& exception) {
-        return encode_error({RpcCode::kInternalError, fmt::format("vxd failed: {}", exception.what()), request->id});
+        return {encode_error({RpcCode::kInternalError, fmt::format("vxd failed: {}", exception.what()), request->id}),
+                {}};
     }
 }
 

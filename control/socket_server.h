@@ -62,8 +62,12 @@ private:
     bool read(Client& client);
     bool write(Client& client);
     void find_line(Client& client);
-    void handle_line(Client& client);
-    std::string answer(std::string line, Role role);
+    bool handle_line(Client& client); // false: the client is served by somebody else now
+    struct Answer {
+        std::string text;
+        StreamTaker stream;
+    };
+    Answer answer(std::string line, Role role);
     void refuse(Client& client, std::string message);
     bool skip(Client& client);
     std::size_t buffered() const;

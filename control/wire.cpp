@@ -147,7 +147,8 @@ namespace
 
 std::string begin_request(const Request& request)
 {
-    return fmt::format(R"({{"jsonrpc":"2.0","id":{},"method":"run","params":{{)", dump(request.id));
+    return fmt::format(R"({{"jsonrpc":"2.0","id":{},"method":"{}","params":{{)", dump(request.id),
+                       request.method == Method::kStream ? "stream" : "run");
 }
 
 Result<std::string> end_request(std::string&& out, const Request& request, std::string_view what)

@@ -15,18 +15,22 @@
 // With `config` ("diff", "dry-run" or "apply") the commands are the whole configuration: not carried out on what there
 // is, but compared with it, or put in its place. What would change is the one output, "-COMMAND" and "+COMMAND" a line,
 // or {"removed":[[...]],"added":[[...]]}; "apply" has none.
+// `stream` is a `run` of one command whose answer has no end (capture): behind the line with the result comes the
+// stream itself, and the connection takes no further request.
 // `ping` has no params; its result is {"version":"..."}.
 #pragma once
 
 #include "control/command_list.h"
 #include "control/outputs.h"
 #include "dataplane/net/result.h"
+#include "dataplane/port/file_descriptor.h"
 
 #include <nlohmann/json.hpp>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -56,7 +60,7 @@ enum class Role : std::uint8_t {
     kAdmin,
 };
 enum class Format : std::uint8_t { kText, kJson };
-enum class Method : std::uint8_t { kRun, kPing };
+enum class Method : std::uint8_t { kRun, kStream, kPing };
 // What becomes of a list of commands when one of them fails.
 enum class OnFailure : std::uint8_t {
     kUndoAll, // "atomic": all or nothing
@@ -84,11 +88,15 @@ struct Failure {
     std::size_t line = 0; // of a script, from 1; else 0
 };
 
+// Takes over a client's connection; `first` is to be written before all else.
+using StreamTaker = std::function<void(FileDescriptor client, std::string first)>;
+
 // What a `run` comes to. With kUndoAll and kStop there is at most one failure.
 struct Response {
     Outputs outputs; // one a command: a string, or JSON; null where it failed
     std::vector<std::string> warnings;
     std::vector<Failure> failures;
+    StreamTaker stream; // who goes on with the connection; empty but for a `stream` that did not fail
 };
 
 // JSON-RPC 2.0 section 5.1, and from -32000 on our own.

@@ -284,11 +284,14 @@ bool Decoder::string(string_t& value)
     case Place::kMethod:
         if (value == "run")
             parts_.request.method = Method::kRun;
+        else if (value == "stream")
+            parts_.request.method = Method::kStream;
         else if (value == "ping")
             parts_.request.method = Method::kPing;
         else
             fail(RpcCode::kMethodNotFound,
-                 fmt::format("method: there is no \"{}\"; expected \"run\" or \"ping\"", value.substr(0, 64)));
+                 fmt::format("method: there is no \"{}\"; expected \"run\", \"stream\" or \"ping\"",
+                             value.substr(0, 64)));
         return true;
     case Place::kFormat:
         if (value != "text" && value != "json")
@@ -343,7 +346,7 @@ DecodedRequest Decoder::finish(bool is_parsed) &&
                                      return member.place == place;
                                  })->name));
         }
-        if (request.method == Method::kRun && !has(Place::kCommands) && !has(Place::kScript))
+        if (request.method != Method::kPing && !has(Place::kCommands) && !has(Place::kScript))
             fail(RpcCode::kInvalidParams, "params.commands: is missing");
         if (has(Place::kCommands) && has(Place::kScript))
             fail(RpcCode::kInvalidParams, "params.script: only where there are no params.commands");

@@ -71,12 +71,12 @@ std::string in_quotes(std::string_view word)
 
 std::string Words::name() const
 {
-    return fmt::format("{} {}", noun_, verb_);
+    return verb_.empty() ? std::string(noun_) : fmt::format("{} {}", noun_, verb_);
 }
 
 std::string Words::usage() const
 {
-    return fmt::format("{} {}{}{}", noun_, verb_, usage_.empty() ? "" : " ", usage_);
+    return fmt::format("{}{}{}", name(), usage_.empty() ? "" : " ", usage_);
 }
 
 bool Words::take_again(std::string_view keyword)

@@ -278,9 +278,4 @@ std::uint64_t Dataplane::learn_refused() const
     return state_->learn_refused + state_->fdb.refused();
 }
 
-void Dataplane::count_drop(LinkId link, DropReason reason)
-{
-    ++state_->own_drops[link].drops[static_cast<std::size_t>(reason)];
-}
-
 } // namespace vx

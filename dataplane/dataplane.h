@@ -3,6 +3,7 @@
 // thread alone.
 #pragma once
 
+#include "dataplane/capture/capture.h"
 #include "dataplane/dpdk/eal.h"
 #include "dataplane/net/parse.h"
 #include "dataplane/net/result.h"
@@ -122,8 +123,13 @@ public:
     // Learn events that the control thread refused, because a limit was reached.
     void count_learn_refused();
     std::uint64_t learn_refused() const;
-    // A drop that the control thread decided.
-    void count_drop(LinkId link, DropReason reason);
+    // A drop that the control thread decided; of this frame, if it is still known.
+    void count_drop(LinkId link, DropReason reason, Bytes frame = {});
+
+    // Workers serve it from when this returns. Fails if there are as many as there may be.
+    Result<std::shared_ptr<Capture>> start_capture(CaptureSpec spec);
+    void stop_capture(const Capture& capture); // nobody writes into it afterwards
+    void notify();                             // makes event_fd() readable; from any thread
 
 private:
     void unwatch_unpolled();

@@ -158,6 +158,7 @@ void Dataplane::publish(std::unique_ptr<ForwardingConfig> config)
         config->routes = RouteTable::build({});
     config->fdb = &state_->fdb.table();
     config->neighbors = &state_->neighbors.table();
+    config->captures = state_->captures;
     config->polls.assign(state_->workers.size(), {});
     for (auto& [link, record] : state_->ports) {
         if (link.value >= config->links.size() || config->link(link).role == LinkState::Role::kNone)

@@ -2,6 +2,7 @@
 // What a Dataplane owns. For dataplane*.cpp alone.
 #pragma once
 
+#include "dataplane/capture/probe.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/dpdk/mbuf_pool.h"
 #include "dataplane/dpdk/rcu_pointer.h"
@@ -26,7 +27,8 @@ struct PortRecord {
 
 struct Dataplane::State {
     State(MbufPool packet_pool, std::size_t worker_count, std::size_t fdb_max, int control_event_fd)
-        : pool(std::move(packet_pool)), qsbr(worker_count), config(qsbr), fdb(fdb_max), event_fd(control_event_fd)
+        : pool(std::move(packet_pool)), qsbr(worker_count), config(qsbr), fdb(fdb_max), event_fd(control_event_fd),
+          probe(worker_count)
     {
     }
 
@@ -41,6 +43,8 @@ struct Dataplane::State {
     alignas(64) std::atomic<std::uint32_t> now{0}; // read by all workers in every turn
     alignas(64) std::atomic<bool> notified{false}; // written by those that learn or punt
     alignas(64) int event_fd;
+    std::shared_ptr<const CaptureSet> captures; // null: there are none
+    Probe probe;                                // the control thread's
     std::map<LinkId, PortRecord> ports;
     std::uint64_t next_watch = Worker::kOwnWatch + 1;
     std::vector<std::unique_ptr<Worker>> workers;

@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/transmitter.h"
 
+#include "dataplane/capture/probe.h"
 #include "dataplane/offload/gro.h"
 #include "dataplane/stage/encap.h"
 #include "dataplane/stage/route.h"
 
 namespace vx
 {
+
+// A drop of a frame that may go on elsewhere.
+static void lose(rte_mbuf* mbuf, LinkId link, DropReason reason, Context& context) noexcept
+{
+    context.count_drop(link, reason);
+    if (context.probe != nullptr) [[unlikely]]
+        context.probe->dropped(mbuf, link, reason);
+}
 
 // Whatever does not simply leave by the port that the frame before it left by.
 void Transmitter::carry_out(Packet& packet, Context& context) noexcept
@@ -30,7 +39,7 @@ void Transmitter::carry_out(Packet& packet, Context& context) noexcept
 
 void Transmitter::discard(rte_mbuf* mbuf, LinkId link, DropReason reason, Context& context) noexcept
 {
-    context.count_drop(link, reason);
+    lose(mbuf, link, reason, context);
     rte_pktmbuf_free(mbuf);
 }
 
@@ -57,7 +66,7 @@ void Transmitter::cut(rte_mbuf* mbuf, LinkId link, Context& context, Take&& take
     for (Segmenter segmenter{mbuf}; !segmenter.is_done();) {
         rte_mbuf* segment = segmenter.next(copies_);
         if (segment == nullptr) {
-            context.count_drop(link, DropReason::no_mbuf);
+            lose(mbuf, link, DropReason::no_mbuf, context);
             break;
         }
         take(segment);
@@ -111,7 +120,9 @@ void Transmitter::flush(Buffer& buffer, Context& context) noexcept
     const LinkId link = buffer.link;
     if (buffer.port->offloads().tso4)
         coalesce_frames(buffer);
-    const std::uint16_t sent = buffer.port->tx(worker_, {buffer.frames.data(), buffer.count});
+    const std::span<rte_mbuf*> frames{buffer.frames.data(), buffer.count};
+    const std::uint16_t sent = context.probe == nullptr ? buffer.port->tx(worker_, frames)
+                                                        : context.probe->send(*buffer.port, worker_, link, frames);
     for (std::size_t i = sent; i < buffer.count; ++i) { // what a port does not take lies at the end, and is still ours
         buffer.bytes -= rte_pktmbuf_pkt_len(buffer.frames[i]);
         discard(buffer.frames[i], link, refusal(buffer.frames[i], context.link(link)), context);
@@ -152,20 +163,22 @@ void Transmitter::punt_frame(rte_mbuf* mbuf, LinkId in, PuntReason reason, Conte
 void Transmitter::replicate(const Packet& packet, std::span<const VtepId> vteps, Context& context) noexcept
 {
     if (vteps.size() > flood_room_ && flood_room_ != kMaxFloodCopies)
-        return context.count_drop(packet.in, DropReason::flood_limit);
+        return lose(packet.mbuf, packet.in, DropReason::flood_limit, context);
     flood_room_ -= std::min(flood_room_, vteps.size());
     for (const VtepId id : vteps) {
         const EncapTemplate& vtep = context.vtep(id);
         const LinkId vxlan = vtep.vxlan();
         if (is_frame_too_big(packet, vxlan, context)) {
-            context.count_drop(vxlan, DropReason::frame_too_big);
+            lose(packet.mbuf, vxlan, DropReason::frame_too_big, context);
             continue;
         }
         rte_mbuf* copy = rte_pktmbuf_copy(packet.mbuf, copies_, 0, UINT32_MAX);
         if (copy == nullptr) {
-            context.count_drop(vxlan, DropReason::no_mbuf);
+            lose(packet.mbuf, vxlan, DropReason::no_mbuf, context);
             continue;
         }
+        if (context.probe != nullptr) [[unlikely]]
+            context.probe->encapsulating(copy, vtep);
         const Dest dest = encap_frame(copy, vtep, packet.flow_hash, packet.ecn, context);
         if (dest.kind() == Dest::Kind::kPort)
             send(copy, dest.link(), context);
@@ -203,14 +216,14 @@ void Transmitter::flood(Packet& packet, Context& context) noexcept
         if (rte_mbuf* copy = rte_pktmbuf_copy(packet.mbuf, copies_, 0, UINT32_MAX); copy != nullptr)
             send(copy, port, context);
         else
-            context.count_drop(port, DropReason::no_mbuf);
+            lose(packet.mbuf, port, DropReason::no_mbuf, context);
     };
     for (const LinkId port : bridge.ports) {
         if (port == packet.in)
             continue;
         is_placed = true;
         if (is_frame_too_big(packet, port, context)) {
-            context.count_drop(port, DropReason::frame_too_big);
+            lose(packet.mbuf, port, DropReason::frame_too_big, context);
             continue;
         }
         if (!last.is_none())

@@ -45,6 +45,9 @@ public:
     std::span<rte_mbuf*> punted() noexcept { return {punted_.data(), punted_count_}; }
     void clear_punted() noexcept { punted_count_ = 0; }
 
+    // Counts a drop and frees the frame.
+    void discard(rte_mbuf* mbuf, LinkId link, DropReason reason, Context& context) noexcept;
+
     // Sends one frame out of a port; what is still owed to it, and the port does not take, is done here. Takes the
     // frame.
     void send(rte_mbuf* mbuf, LinkId link, Context& context) noexcept
@@ -85,7 +88,6 @@ private:
     void carry_out(Packet& packet, Context& context) noexcept;
     void coalesce_frames(Buffer& buffer) noexcept;
     void flush(Buffer& buffer, Context& context) noexcept;
-    void discard(rte_mbuf* mbuf, LinkId link, DropReason reason, Context& context) noexcept;
     void punt_frame(rte_mbuf* mbuf, LinkId in, PuntReason reason, Context& context) noexcept;
     void flood(Packet& packet, Context& context) noexcept;
     void replicate(const Packet& packet, std::span<const VtepId> vteps, Context& context) noexcept;

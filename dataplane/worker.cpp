@@ -76,7 +76,7 @@ Worker::Worker(std::uint16_t index, unsigned cpu, const WorkerShared& shared, Sp
                int event_fd)
     : index_(index), cpu_(cpu), shared_(shared), inject_(std::move(inject)), punt_(std::move(punt)),
       learn_(std::move(learn)), link_counters_(link_counters), epoll_fd_(epoll_fd), event_fd_(event_fd),
-      transmitter_(index, shared.pool.raw())
+      transmitter_(index, shared.pool.raw()), probe_(index)
 {
     shared_.qsbr.register_worker(index_);
 }
@@ -180,6 +180,8 @@ std::size_t Worker::turn(const ForwardingConfig& config) noexcept
 {
     Context context{config,        link_counters_, counters_,
                     learn_filter_, transmitter_,   shared_.now.load(std::memory_order_relaxed)};
+    if (config.captures != nullptr) [[unlikely]]
+        context.probe = probe_.begin(*config.captures);
     std::size_t packets = take_injected(context);
     if (index_ < config.polls.size())
         for (const PollEntry& entry : config.polls[index_])
@@ -213,10 +215,15 @@ std::size_t Worker::poll(const PollEntry& entry, Context& context) noexcept
         return 0;
     counters_.bursts.add(1);
     const std::span<Packet> packets = receive({frames.data(), count}, entry.link, rows_, context);
-    if (context.link(entry.link).role == LinkState::Role::kOverlay)
+    const bool is_overlay = context.link(entry.link).role == LinkState::Role::kOverlay;
+    if (context.probe != nullptr) [[unlikely]] {
+        context.probe->received({frames.data(), count}, entry.link);
+        is_overlay ? overlay_rx<WithProbe>(packets, context) : underlay_rx<WithProbe>(packets, context);
+    } else if (is_overlay) {
         overlay_rx(packets, context);
-    else
+    } else {
         underlay_rx(packets, context);
+    }
     return count;
 }
 
@@ -226,10 +233,11 @@ std::size_t Worker::take_injected(Context& context) noexcept
     const std::size_t count = inject_.pop(frames);
     for (std::size_t i = 0; i < count; ++i) {
         const LinkId link{note_of(frames[i]).link};
+        if (context.probe != nullptr) [[unlikely]]
+            context.probe->from_host(frames[i], link);
         switch (context.config.links.size() > link.value ? context.link(link).role : LinkState::Role::kNone) {
         case LinkState::Role::kNone: // deleted since
-            context.count_drop(link, DropReason::no_destination);
-            rte_pktmbuf_free(frames[i]);
+            transmitter_.discard(frames[i], link, DropReason::no_destination, context);
             break;
         case LinkState::Role::kUnderlay:
             transmitter_.send(frames[i], link, context);
@@ -237,7 +245,10 @@ std::size_t Worker::take_injected(Context& context) noexcept
         default: {
             context.enter(link);
             rows_[0].begin(frames[i], link);
-            local_tx({rows_.data(), 1}, context);
+            if (context.probe != nullptr) [[unlikely]]
+                local_tx<WithProbe>({rows_.data(), 1}, context);
+            else
+                local_tx({rows_.data(), 1}, context);
             break;
         }
         }
@@ -256,12 +267,13 @@ void Worker::hand_over(Context& context) noexcept
     learn_filter_.clear();
     for (rte_mbuf* mbuf : transmitter_.punted()) {
         const LinkId in{note_of(mbuf).link};
+        if (context.probe != nullptr) [[unlikely]]
+            context.probe->to_host(mbuf, in, static_cast<PuntReason>(note_of(mbuf).reason));
         // Half of the ring is for the fabric alone: no container may crowd out the ARP and ND that tunnels live on.
         const bool is_fabric = static_cast<PuntReason>(note_of(mbuf).reason) == PuntReason::kUnderlay;
         if ((is_fabric || punt_.count() < kRingSize / 2) && punt_.push(mbuf))
             continue;
-        context.count_drop(in, DropReason::punt_full);
-        rte_pktmbuf_free(mbuf);
+        transmitter_.discard(mbuf, in, DropReason::punt_full, context);
     }
     transmitter_.clear_punted();
     if (!shared_.control_notified.exchange(true, std::memory_order_seq_cst)) {

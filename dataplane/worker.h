@@ -3,6 +3,7 @@
 // thread, and sleeps in epoll when there is nothing to do.
 #pragma once
 
+#include "dataplane/capture/probe.h"
 #include "dataplane/dpdk/mbuf_pool.h"
 #include "dataplane/dpdk/qsbr.h"
 #include "dataplane/dpdk/rcu_pointer.h"
@@ -91,6 +92,7 @@ private:
     Transmitter transmitter_;
     std::array<Packet, kBurst> rows_; // of the burst at hand
     LearnFilter learn_filter_;
+    Probe probe_;
     WorkerCounters counters_;
     std::atomic<bool> sleeping_{false};
     std::atomic<bool> stopping_{false};

@@ -16,5 +16,7 @@ extern const std::span<const Command> kNeighCommands;
 extern const std::span<const Command> kFdbCommands;
 extern const std::span<const Command> kStatsCommands;
 extern const std::span<const Command> kConfigCommands;
+extern const std::span<const Command> kCaptureCommands;
+extern const std::span<const Command> kMonitorCommands;
 
 } // namespace vx

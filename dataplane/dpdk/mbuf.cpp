@@ -9,6 +9,7 @@ namespace vx
 {
 
 int mbuf_note_offset = -1;
+int packet_id_offset = -1;
 
 Result<> register_mbuf_note()
 {
@@ -17,10 +18,15 @@ Result<> register_mbuf_note()
     if (offset < 0)
         return error("no room in DPDK's packet buffers for vxd's note of {} bytes: {}", sizeof(MbufNote),
                      rte_strerror(rte_errno));
+    static const rte_mbuf_dynfield kId = {"vxd_packet_id", sizeof(std::uint64_t), alignof(std::uint64_t), 0};
+    const int id_offset = rte_mbuf_dynfield_register(&kId);
+    if (id_offset < 0)
+        return error("no room in DPDK's packet buffers for a packet's number: {}", rte_strerror(rte_errno));
     static const rte_mbuf_dynflag kFlag = {"vxd_partial_checksum", 0};
     if (rte_mbuf_dynflag_register_bitnum(&kFlag, kMbufPartialBit) < 0)
         return error("flag {} of DPDK's packet buffers is not free: {}", kMbufPartialBit, rte_strerror(rte_errno));
     mbuf_note_offset = offset;
+    packet_id_offset = id_offset;
     return Ok{};
 }
 

@@ -29,10 +29,11 @@ struct MbufNote {
 };
 static_assert(sizeof(MbufNote) == 12);
 
-// Registers the note, and the flag below, in DPDK's dynamic mbuf area; once, after EAL start. Set before any worker
-// runs.
+// Registers the note, the number and the flag below, in DPDK's dynamic mbuf area; once, after EAL start. Set before any
+// worker runs.
 Result<> register_mbuf_note();
 extern int mbuf_note_offset;
+extern int packet_id_offset;
 
 inline MbufNote& note_of(rte_mbuf* mbuf) noexcept
 {
@@ -41,6 +42,12 @@ inline MbufNote& note_of(rte_mbuf* mbuf) noexcept
 inline const MbufNote& note_of(const rte_mbuf* mbuf) noexcept
 {
     return *RTE_MBUF_DYNFIELD(mbuf, mbuf_note_offset, const MbufNote*);
+}
+
+// The number that a frame has while captures look at it (capture/probe.h); else it is not set.
+inline std::uint64_t& packet_id_of(rte_mbuf* mbuf) noexcept
+{
+    return *RTE_MBUF_DYNFIELD(mbuf, packet_id_offset, std::uint64_t*);
 }
 
 // The L4 checksum in the data is not right yet; the sender, on this machine, left it to us. TAP ports receive such

@@ -43,10 +43,24 @@ public:
         return rte_ring_sp_enqueue_elem(ring_.get(), const_cast<T*>(&element), sizeof(T)) == 0;
     }
 
+    // All of them or, when there is not so much room, none.
+    bool push_all(std::span<const T> elements) noexcept
+    {
+        return rte_ring_sp_enqueue_bulk_elem(ring_.get(), elements.data(), sizeof(T),
+                                             static_cast<unsigned>(elements.size()), nullptr) != 0;
+    }
+
     std::size_t pop(std::span<T> out) noexcept // fills from the front; how many
     {
         return rte_ring_sc_dequeue_burst_elem(ring_.get(), out.data(), sizeof(T), static_cast<unsigned>(out.size()),
                                               nullptr);
+    }
+
+    // As many as there is room for in `out` or, when there are not so many, none.
+    bool pop_all(std::span<T> out) noexcept
+    {
+        return rte_ring_sc_dequeue_bulk_elem(ring_.get(), out.data(), sizeof(T), static_cast<unsigned>(out.size()),
+                                             nullptr) != 0;
     }
 
     // Hints: the other thread goes on.

@@ -19,6 +19,7 @@ namespace vx
 {
 
 class Transmitter;
+class Probe;
 
 inline constexpr std::size_t kBurst = 32;
 
@@ -93,7 +94,8 @@ struct Context {
     WorkerCounters& worker;
     LearnFilter& learn;
     Transmitter& transmitter;
-    std::uint32_t now; // seconds, monotonic
+    std::uint32_t now;      // seconds, monotonic
+    Probe* probe = nullptr; // what captures look through; null: there is none
     Ingress ingress;
     // Of the burst, those for a gateway: enter_router() collects them, route() takes them.
     struct Routed {

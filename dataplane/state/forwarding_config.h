@@ -23,6 +23,7 @@ namespace vx
 {
 
 class Port;
+class CaptureSet;
 
 // A device. Index: LinkId; a power of two in size, so that indexing is a shift.
 struct alignas(32) LinkState {
@@ -76,9 +77,10 @@ struct ForwardingConfig {
     std::vector<std::array<std::uint8_t, 16>> local_v6;
     std::shared_ptr<const RouteTable> routes;
     SharedArray<Adjacency> adjacencies{1};
-    const BucketTable* fdb = nullptr;          // FdbKey -> Dest
-    const BucketTable* neighbors = nullptr;    // LinkId and IPv4 address -> MAC
-    std::vector<std::vector<PollEntry>> polls; // by worker
+    const BucketTable* fdb = nullptr;           // FdbKey -> Dest
+    const BucketTable* neighbors = nullptr;     // LinkId and IPv4 address -> MAC
+    std::vector<std::vector<PollEntry>> polls;  // by worker
+    std::shared_ptr<const CaptureSet> captures; // null: there are none
 
     const LinkState& link(LinkId id) const { return links[id.value]; }
     const BridgeState& bridge(BridgeId id) const { return bridges[id.value]; }

@@ -11,21 +11,25 @@ import sys
 
 # A file's rule is the first row that its path starts with. A row: the project's headers that it may include (a name
 # that ends in '/' is a folder), and the libraries beyond the standard one and the kernel's.
-NET, DPDK, STATE, OFFLOAD, STAGE, PORT = ("dataplane/net/", "dataplane/dpdk/", "dataplane/state/", "dataplane/offload/",
-                                          "dataplane/stage/", "dataplane/port/")
+NET, DPDK, STATE, OFFLOAD, STAGE, PORT, CAPTURE = (
+    "dataplane/net/", "dataplane/dpdk/", "dataplane/state/", "dataplane/offload/", "dataplane/stage/", "dataplane/port/",
+    "dataplane/capture/")
 RULES = [
     (NET, [NET], ["fmt"]),
     (DPDK, [DPDK, NET], ["fmt", "dpdk", "numa"]),
     (STATE, [STATE, NET, "dataplane/dpdk/qsbr.h", "dataplane/dpdk/rcu_pointer.h"], ["fmt"]),
     (OFFLOAD, [OFFLOAD, NET, "dataplane/dpdk/mbuf.h"], []),
     (STAGE, [STAGE, OFFLOAD, STATE, NET, "dataplane/dpdk/mbuf.h"], []),
+    # what captures see: part of the pipeline where there are some, beside it else
+    (CAPTURE, [CAPTURE, STAGE, STATE, DPDK, NET, "dataplane/port/port.h"], ["fmt", "dpdk"]),
     (PORT, [PORT, DPDK, NET], ["fmt", "dpdk", "mnl", "numa"]),
     # pipeline, worker, transmitter, dataplane: what joins the folders
     ("dataplane/", ["dataplane/"], ["fmt", "dpdk", "numa"]),
     ("control/", ["control/", "dataplane/dataplane.h", "dataplane/port/port_kind.h", "dataplane/port/file_descriptor.h",
-                  STATE, NET],
+                  STATE, NET, CAPTURE],
      ["fmt", "json", "cli", "mnl", "numa", "systemd"]),
-    ("tools/vxctl/", ["tools/vxctl/", "control/wire.h", "dataplane/net/result.h"], ["fmt", "json", "cli"]),
+    ("tools/vxctl/", ["tools/vxctl/", "control/wire.h", "control/command_list.h", "control/pcapng.h",
+                      "dataplane/port/file_descriptor.h", NET], ["fmt", "json", "cli"]),
     ("tools/cni/", ["tools/cni/", "tools/vxctl/client.h", "control/wire.h", "dataplane/port/netns.h",
                     "dataplane/port/file_descriptor.h", NET], ["fmt", "json", "mnl"]),
     ("tests/", ["tests/", "control/", "dataplane/", "tools/"], ["fmt", "json", "cli", "dpdk", "catch2", "numa"]),

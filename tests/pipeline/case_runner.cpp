@@ -4,11 +4,13 @@
 #include "control/controller.h"
 #include "control/wire.h"
 #include "dataplane/dataplane.h"
+#include "tests/pipeline/case_capture.h"
 #include "tests/pipeline/frame_diff.h"
 #include "tests/support/ring_port.h"
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <set>
 
 namespace vx::test
@@ -45,6 +47,9 @@ public:
                 check_drops();
                 check_fdb();
             }
+            if (capture_)
+                for (std::string& problem : capture_->problems(seen_))
+                    fail("capture: {}", problem);
             check_leaks();
         }
         controller_.reset();
@@ -84,6 +89,12 @@ private:
         for (const auto& port : ports_)
             while (rte_mbuf* mbuf = port->take()) // announcements of the addresses; later ones count
                 rte_pktmbuf_free(mbuf);
+        if (case_.is_captured) {
+            auto capture = CaseCapture::start(*dataplane_, *controller_);
+            if (!capture)
+                return std::move(capture).error();
+            capture_ = *std::move(capture);
+        }
         for (const Step& step : case_.steps)
             if (auto done = carry_out(step); !done)
                 return error("{}: {}", step.name, done.error().message);
@@ -174,6 +185,8 @@ private:
         for (unsigned turns = 0; turns < kMaxTurns; ++turns) {
             const bool worked = dataplane_->run_once();
             const bool served = controller_->poll();
+            if (capture_)
+                capture_->take();
             if (!worked && !served)
                 return Ok{};
         }
@@ -242,6 +255,7 @@ private:
     std::vector<std::unique_ptr<RingPort>> ports_;
     std::unique_ptr<Dataplane> dataplane_;
     std::unique_ptr<Controller> controller_;
+    std::optional<CaseCapture> capture_;
     std::map<std::string, std::vector<Frame>> seen_; // what left, by link
     std::vector<std::string> failures_;
 };

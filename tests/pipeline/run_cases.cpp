@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Runs golden cases: run_cases [--exact] [--mutate COUNT] DIR [NAME...]. One line a case; the last line counts them.
+// Runs golden cases: run_cases [--exact] [--captured] [--mutate COUNT] DIR [NAME...]. One line a case; the last line
+// counts them.
 // --exact: frames that come in lie in buffers that end where they end, so that AddressSanitizer sees a read beyond.
+// --captured: with a capture of everything beside each case, which changes nothing and has to see everything.
 // --mutate: each case COUNT times, its frames spoiled in another way each time; only crashes and leaks are failures.
 #include "dataplane/dpdk/mbuf.h"
 #include "dataplane/dpdk/mbuf_pool.h"
@@ -26,6 +28,7 @@ constexpr unsigned kMemoryMib = 512;
 
 struct Options {
     MbufShape::Buffers buffers = MbufShape::Buffers::kPool;
+    bool is_captured = false;
     unsigned mutations = 0; // of each case; 0: as it is
     fs::path root;
     std::vector<std::string> names; // of cases; empty: all
@@ -37,6 +40,8 @@ std::optional<Options> parse(std::vector<std::string> words)
     while (!words.empty() && words.front().starts_with("--")) {
         if (words.front() == "--exact") {
             options.buffers = MbufShape::Buffers::kExact;
+        } else if (words.front() == "--captured") {
+            options.is_captured = true;
         } else if (words.front() == "--mutate" && words.size() > 1) {
             options.mutations = static_cast<unsigned>(std::strtoul(words[1].c_str(), nullptr, 10));
             words.erase(words.begin());
@@ -69,6 +74,7 @@ std::vector<std::string> failures_of(const Eal& eal, rte_mempool* pool, const fs
     auto read = Case::read(directory, options.buffers);
     if (!read)
         return {read.error().message};
+    read->is_captured = options.is_captured;
     if (options.mutations == 0)
         return run_case(eal, pool, *read);
     for (unsigned seed = 1; seed <= options.mutations; ++seed) {
@@ -119,7 +125,7 @@ int main(int argc, char** argv)
 {
     const auto options = parse({argv + 1, argv + argc});
     if (!options) {
-        fmt::print(stderr, "usage: run_cases [--exact] [--mutate COUNT] DIR [NAME...]\n");
+        fmt::print(stderr, "usage: run_cases [--exact] [--captured] [--mutate COUNT] DIR [NAME...]\n");
         return 2;
     }
     return run(*options);

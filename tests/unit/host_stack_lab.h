@@ -97,7 +97,7 @@ public:
                   [this](LinkId in, Bytes frame) {
                       released.push_back({in, {frame.begin(), frame.end()}});
                   },
-              .dropped = [this](LinkId) { ++dropped; },
+              .dropped = [this](LinkId, Bytes) { ++dropped; },
           }),
           stack(model, resolver, [this](LinkId link, const Octets& frame) {
               sent.push_back({link, frame});

@@ -48,7 +48,7 @@ public:
                       last_in = in;
                       released.emplace_back(frame.begin(), frame.end());
                   },
-              .dropped = [this](LinkId) { ++dropped; },
+              .dropped = [this](LinkId, Bytes) { ++dropped; },
           })
     {
     }

@@ -81,7 +81,7 @@ TEST_CASE("a wrong request is refused with the place and what was expected there
     CHECK(refusal(R"({"jsonrpc":"1.0","id":1,"method":"ping"})") == "jsonrpc: expected \"2.0\"");
     CHECK(refusal(R"({"jsonrpc":"2.0","id":{},"method":"ping"})") == "id: expected a string or an integer");
     CHECK(refusal(R"({"jsonrpc":"2.0","id":1,"method":"rm"})") ==
-          "method: there is no \"rm\"; expected \"run\" or \"ping\"");
+          "method: there is no \"rm\"; expected \"run\", \"stream\" or \"ping\"");
     CHECK(refusal("5") == "request: expected an object");
 }
 

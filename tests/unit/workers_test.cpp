@@ -17,10 +17,10 @@ namespace
 {
 
 // A capture to be replayed for ever, deleted at the end.
-class Capture
+class PcapFile
 {
 public:
-    explicit Capture(const std::vector<Frame>& frames)
+    explicit PcapFile(const std::vector<Frame>& frames)
     {
         static int count = 0;
         path_ = std::filesystem::temp_directory_path() / fmt::format("vxd-workers-{}-{}.pcap", getpid(), count++);
@@ -36,8 +36,8 @@ public:
             file.write(reinterpret_cast<const char*>(frame.data()), static_cast<std::streamsize>(frame.size()));
         }
     }
-    Capture(const Capture&) = delete;
-    ~Capture() { std::filesystem::remove(path_); }
+    PcapFile(const PcapFile&) = delete;
+    ~PcapFile() { std::filesystem::remove(path_); }
     std::string port(std::string_view name) const
     {
         return fmt::format("link add {} type pcap rx {} loop\n", name, path_.string());
@@ -84,7 +84,7 @@ std::chrono::seconds duration(int otherwise)
 
 TEST_CASE("an entry that changes hands while its port is deleted leads no frame astray")
 {
-    const Capture capture{{from_to(1, 2)}};
+    const PcapFile capture{{from_to(1, 2)}};
     Daemon vxd{{0}, 8191};
     vxd("link add br0 type bridge\n" + capture.port("src") +
         "link add p2 type null\nlink set src master br0\nlink set p2 master br0\n");
@@ -115,12 +115,12 @@ TEST_CASE("containers do not crowd out the ARP that tunnels live on")
         vxd(fmt::format("fdb append 00:00:00:00:00:00 dev vx dst 192.0.2.{}", i));
     for (int i = 2; i < 32; ++i)
         vxd(fmt::format("neigh add 192.0.2.{} lladdr 02:00:00:00:01:02 dev uplink", i));
-    std::vector<std::unique_ptr<Capture>> captures;
+    std::vector<std::unique_ptr<PcapFile>> captures;
     for (std::uint8_t container = 1; container <= 2; ++container) {
         std::vector<Frame> frames;
         for (std::uint8_t number = 1; number <= 50; ++number)
             frames.push_back(arp_request(container, number));
-        captures.push_back(std::make_unique<Capture>(frames));
+        captures.push_back(std::make_unique<PcapFile>(frames));
         vxd(captures.back()->port(fmt::format("c{}", container)) + fmt::format("link set c{} master br0", container));
     }
     vxd.start_workers();
@@ -149,7 +149,7 @@ TEST_CASE("random commands under traffic on two workers")
         for (std::uint8_t to = 1; to <= 8; ++to)
             frames.push_back(from_to(from, to));
     frames.push_back(arp_request(1, 1));
-    const Capture capture{frames};
+    const PcapFile capture{frames};
     std::int64_t clock = 0;
     Daemon vxd{{0, 1}, 16383, [&] { return clock; }};
     const char* seed = std::getenv("VXD_TEST_SEED");

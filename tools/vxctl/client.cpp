@@ -67,7 +67,7 @@ Result<std::optional<Client>> Client::find(const std::string& path)
     return connect_error(path, errno);
 }
 
-Client::Client(Client&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+Client::Client(Client&& other) noexcept : fd_(std::exchange(other.fd_, -1)), rest_(std::move(other.rest_)) {}
 
 Client::~Client()
 {
@@ -103,8 +103,10 @@ Result<std::string> Client::receive_line()
         const std::string_view bytes(chunk.data(), static_cast<std::size_t>(size));
         const std::size_t end = bytes.find('\n');
         line += bytes.substr(0, end);
-        if (end != bytes.npos)
+        if (end != bytes.npos) {
+            rest_ = bytes.substr(end + 1);
             return line;
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace vx
 {
@@ -30,6 +31,10 @@ public:
     // the protocol; failed commands are in the Response.
     Result<Response> run(std::string request);
 
+    // Of a stream, which follows the response: the connection, and what of the stream has come with the response.
+    int fd() const { return fd_; }
+    std::string take_rest() { return std::exchange(rest_, {}); }
+
 private:
     explicit Client(int fd) : fd_(fd) {}
     // False when vxd has closed its side; it may have said why before.
@@ -37,6 +42,7 @@ private:
     Result<std::string> receive_line();
 
     int fd_;
+    std::string rest_;
 };
 
 } // namespace vx

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // vxctl: sends commands to vxd and prints what it answers. It knows no command itself: words go out as they are, and
 // vxd's command table is the grammar and the help, for which no vxd has to run. Of `config diff` and `config apply` it
-// reads the file.
+// reads the file; of `capture` it knows what becomes of the packets (capture.h).
 //
 // Exit status, as ip(8): 0 done; 1 a command or option that could not be understood, or names a device that there is
 // not; 2 one that was refused, or no vxd. With -batch it is 1 for both. `config diff`, as diff(1): 0 no difference, 1
 // some, 2 trouble.
+#include "tools/vxctl/capture.h"
 #include "tools/vxctl/client.h"
 #include "tools/vxctl/complete.h"
 #include "tools/vxctl/config_command.h"
 #include "tools/vxctl/daemon_program.h"
+#include "tools/vxctl/monitor.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -271,6 +273,13 @@ std::optional<int> explain_without_daemon(const vx::CommandWords& words)
     return vx::run_daemon_program(std::move(arguments));
 }
 
+// What vxctl has a part in itself. With "help", it is vxd's to explain as all others.
+bool is_stream(std::string_view name, const vx::CommandWords& words)
+{
+    return !words.empty() && words.front().size() >= 2 && name.starts_with(words.front()) &&
+           (words.size() == 1 || words.back() != "help");
+}
+
 int run_command(const Invocation& invocation)
 {
     vx::Request request = request_of(invocation);
@@ -373,6 +382,15 @@ int main(int argc, char** argv)
     }
     case Invocation::Action::kRun:
         break;
+    }
+    if (is_stream("monitor", invocation->words)) {
+        vx::Request request = request_of(*invocation);
+        request.commands.add(invocation->words);
+        return vx::run_monitor(request, invocation->socket_path);
+    }
+    if (is_stream("capture", invocation->words)) {
+        const auto capture = vx::parse_capture(invocation->words);
+        return capture ? vx::run_capture(*capture, invocation->socket_path) : fail(capture.error());
     }
     if (invocation->words.empty()) {
         print(STDERR_FILENO, fmt::format("{}{}", kUsageText, kOptionsText));

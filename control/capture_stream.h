@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One capture on its way to the client that asked for it: a thread that takes what workers recorded and writes it to
+// the client's connection, as pcapng. A client that does not read keeps nobody waiting but this thread: the rings
+// become full, and what is lost is counted. The stream ends when the client closes its side (killed or not), and at
+// once; or when it shuts down its sending side, and then with all that was recorded and the counts.
+#pragma once
+
+#include "control/link_names.h"
+#include "control/stream_connection.h"
+#include "dataplane/capture/capture.h"
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+
+namespace vx
+{
+
+class CaptureStream
+{
+public:
+    // `first` is written in front of all else. `name`: of the first interface, which the counts belong to. `ended` is
+    // called by the thread when it has nothing more to do but to end.
+    CaptureStream(std::shared_ptr<Capture> capture, FileDescriptor client, std::string first, std::string name,
+                  const LinkNames& names, std::function<void()> ended);
+    ~CaptureStream(); // ends it, and waits for the thread; a client that does not read loses what it has not read
+    CaptureStream(const CaptureStream&) = delete;
+    CaptureStream& operator=(const CaptureStream&) = delete;
+
+    void finish() { connection_.finish(); } // it ends with all that was recorded, as if the client had had enough
+
+    bool has_ended() const { return has_ended_.load(std::memory_order_acquire); }
+    const Capture& capture() const { return *capture_; }
+
+private:
+    void run();
+    bool take(); // what workers recorded, as far as there is room; false: there was nothing, or no room
+    void append(const Capture::Seen& seen);
+    std::uint32_t interface_of(LinkId link);
+    void append_interface(std::string_view name);
+    std::string comment_of(const CaptureRecord& record) const;
+
+    const std::shared_ptr<Capture> capture_;
+    const LinkNames& names_;
+    const std::function<void()> ended_;
+    StreamConnection connection_;
+    std::map<LinkId, std::uint32_t> interfaces_; // their numbers in the section
+    std::uint32_t interface_count_ = 0;
+    std::uint64_t delivered_ = 0;
+    std::atomic<bool> has_ended_{false}; // written by the thread as its last act, read by the control thread
+    std::thread thread_;
+};
+
+} // namespace vx

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/capture/capture.h"
+
+#include <algorithm>
+
+namespace vx
+{
+
+namespace
+{
+
+constexpr std::size_t kRingBytes = std::size_t{8} << 20; // of all rings of a capture together
+constexpr std::size_t kLeastRingBytes = std::size_t{512} << 10;
+
+} // namespace
+
+Result<std::shared_ptr<Capture>> Capture::create(CaptureSpec spec, std::size_t producers)
+{
+    std::shared_ptr<Capture> made{new Capture(std::move(spec))};
+    const std::size_t bytes = std::max(kRingBytes / producers, kLeastRingBytes);
+    for (std::size_t i = 0; i < producers; ++i) {
+        auto ring =
+            SpscRing<CaptureCell>::create("vx_capture", static_cast<std::uint32_t>(bytes / sizeof(CaptureCell)));
+        if (!ring)
+            return std::move(ring).error();
+        made->lanes_.emplace_back(std::move(*ring));
+    }
+    made->body_.resize(cells_for(kMaxSnaplen));
+    return made;
+}
+
+std::optional<Capture::Seen> Capture::pop()
+{
+    for (std::size_t tried = 0; tried < lanes_.size(); ++tried) {
+        SpscRing<CaptureCell>& ring = lanes_[next_].ring;
+        next_ = next_ + 1 == lanes_.size() ? 0 : next_ + 1;
+        std::array<CaptureCell, kRecordCells> head;
+        if (!ring.pop_all(head))
+            continue;
+        Seen seen;
+        std::memcpy(static_cast<void*>(&seen.record), head.data(), sizeof(seen.record));
+        const std::span<CaptureCell> body{body_.data(), cells_for(seen.record.captured)};
+        if (!body.empty())
+            ring.pop_all(body); // it is there: a record was pushed whole
+        seen.bytes = {reinterpret_cast<const std::byte*>(body_.data()), seen.record.captured};
+        return seen;
+    }
+    return std::nullopt;
+}
+
+std::uint64_t Capture::taken() const
+{
+    std::uint64_t sum = 0;
+    for (const Lane& lane : lanes_)
+        sum += lane.taken.read();
+    return sum;
+}
+
+std::uint64_t Capture::lost() const
+{
+    std::uint64_t sum = 0;
+    for (const Lane& lane : lanes_)
+        sum += lane.lost.read();
+    return sum;
+}
+
+std::shared_ptr<const CaptureSet> CaptureSet::with(std::shared_ptr<Capture> capture) const
+{
+    auto more = std::make_shared<CaptureSet>(*this);
+    const auto free = std::find(more->all_.begin(), more->all_.end(), nullptr);
+    if (free == more->all_.end())
+        return nullptr;
+    *free = std::move(capture);
+    return more;
+}
+
+std::shared_ptr<const CaptureSet> CaptureSet::without(const Capture& capture) const
+{
+    auto less = std::make_shared<CaptureSet>(*this);
+    for (auto& one : less->all_)
+        if (one.get() == &capture)
+            one.reset();
+    return less;
+}
+
+bool CaptureSet::is_empty() const
+{
+    return std::all_of(all_.begin(), all_.end(), [](const auto& one) { return one == nullptr; });
+}
+
+} // namespace vx

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The Dataplane's captures: they come and go with the published config, so that a worker reads one list in a turn.
+#include "dataplane/dataplane_state.h"
+
+#include <unistd.h>
+
+namespace vx
+{
+
+Result<std::shared_ptr<Capture>> Dataplane::start_capture(CaptureSpec spec)
+{
+    const std::size_t producers = state_->workers.size() + 1; // and the control thread
+    auto capture = Capture::create(std::move(spec), producers);
+    if (!capture)
+        return capture;
+    const CaptureSet none;
+    auto more = (state_->captures == nullptr ? none : *state_->captures).with(*capture);
+    if (more == nullptr)
+        return error("{} captures are running, and no more than that can", CaptureSet::kMax);
+    state_->captures = std::move(more);
+    refresh_tables();
+    return capture;
+}
+
+void Dataplane::stop_capture(const Capture& capture)
+{
+    auto less = state_->captures->without(capture);
+    state_->captures = less->is_empty() ? nullptr : std::move(less);
+    refresh_tables();
+}
+
+void Dataplane::notify()
+{
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = write(state_->event_fd, &one, sizeof(one));
+}
+
+void Dataplane::count_drop(LinkId link, DropReason reason, Bytes frame)
+{
+    ++state_->own_drops[link].drops[static_cast<std::size_t>(reason)];
+    if (state_->captures != nullptr && !frame.empty())
+        state_->probe.begin(*state_->captures)->dropped(frame, link, reason);
+}
+
+} // namespace vx

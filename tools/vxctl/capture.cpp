@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tools/vxctl/capture.h"
+
+#include "control/pcapng.h"
+#include "tools/vxctl/capture_output.h"
+#include "tools/vxctl/client.h"
+
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+
+namespace vx
+{
+
+namespace
+{
+
+constexpr int kDone = 0, kUsage = 1, kRefused = 2;
+
+int fail(const Error& failure)
+{
+    std::fprintf(stderr, "vxctl: %s\n", failure.message.c_str());
+    return failure.kind == Error::Kind::kUsage ? kUsage : kRefused;
+}
+
+// SIGINT and SIGTERM end the capture and not the program, which has the counts to say.
+FileDescriptor watch_signals()
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP})
+        sigaddset(&signals, signal);
+    sigprocmask(SIG_BLOCK, &signals, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+    return FileDescriptor(signalfd(-1, &signals, SFD_CLOEXEC));
+}
+
+class Reading
+{
+public:
+    Reading(int connection, CaptureOutput output, std::optional<std::uint64_t> count)
+        : connection_(connection), output_(std::move(output)), count_(count), signals_(watch_signals())
+    {
+    }
+
+    // Until the stream ends.
+    Result<> run(std::string_view first)
+    {
+        if (auto written = take(first); !written)
+            return written;
+        std::array<char, 256 << 10> chunk;
+        for (;;) {
+            // Who reads stdout may go while no packet comes.
+            std::array<pollfd, 3> waiting{pollfd{connection_, POLLIN, 0}, pollfd{signals_.get(), POLLIN, 0},
+                                          pollfd{output_.is_stdout() ? STDOUT_FILENO : -1, 0, 0}};
+            if (poll(waiting.data(), waiting.size(), -1) < 0 && errno != EINTR)
+                return error("poll: {}", std::strerror(errno));
+            if (waiting[1].revents != 0) {
+                signalfd_siginfo ignored{};
+                [[maybe_unused]] const auto size = read(signals_.get(), &ignored, sizeof(ignored));
+                if (has_asked_)
+                    return error("interrupted");
+                ask_to_end();
+            }
+            if ((waiting[2].revents & (POLLERR | POLLHUP)) != 0)
+                return Ok{};
+            if (waiting[0].revents == 0)
+                continue;
+            const ssize_t size = recv(connection_, chunk.data(), chunk.size(), 0);
+            if (size < 0 && errno == EINTR)
+                continue;
+            if (size < 0)
+                return error("the connection to vxd broke: {}", std::strerror(errno));
+            if (size == 0)
+                return dropped_ || is_closed_ ? Result<>{Ok{}} : error("vxd ended in the middle of the capture");
+            if (auto taken = take({chunk.data(), static_cast<std::size_t>(size)}); !taken)
+                return taken;
+            if (is_closed_)
+                return Ok{};
+        }
+    }
+
+    std::string summary() const
+    {
+        return fmt::format("{} packets captured\n{} packets dropped by capture\n", output_.packets(),
+                           dropped_ ? std::to_string(*dropped_) : "an unknown number of");
+    }
+
+private:
+    void ask_to_end()
+    {
+        has_asked_ = true;
+        shutdown(connection_, SHUT_WR);
+    }
+
+    Result<> take(std::string_view bytes)
+    {
+        reader_.add(bytes);
+        while (const auto block = reader_.next()) {
+            if (block->type == pcapng::kStatistics)
+                dropped_ = dropped_of(*block);
+            if (block->type == pcapng::kPacket && has_enough())
+                continue; // they were on their way
+            const auto written = output_.write(*block);
+            if (!written)
+                return written.error();
+            is_closed_ = is_closed_ || !*written;
+            if (block->type == pcapng::kPacket && has_enough())
+                ask_to_end();
+        }
+        return reader_.is_broken() ? Result<>{error("what vxd sends is not pcapng")} : Result<>{Ok{}};
+    }
+
+    bool has_enough() const { return count_ && output_.packets() >= *count_; }
+
+    const int connection_;
+    CaptureOutput output_;
+    const std::optional<std::uint64_t> count_;
+    const FileDescriptor signals_;
+    BlockReader reader_;
+    std::optional<std::uint64_t> dropped_;
+    bool has_asked_ = false; // vxd to end the stream
+    bool is_closed_ = false; // stdout
+};
+
+} // namespace
+
+int run_capture(const CaptureInvocation& invocation, const std::string& socket_path)
+{
+    Request request;
+    request.id = 1;
+    request.method = Method::kStream;
+    request.commands.add(invocation.words);
+    auto encoded = encode_request(request);
+    if (!encoded)
+        return fail(encoded.error());
+    auto client = Client::connect(socket_path);
+    if (!client)
+        return fail(client.error());
+    const auto response = client->run(*std::move(encoded));
+    if (!response)
+        return fail(response.error());
+    if (!response->failures.empty())
+        return fail(response->failures.front().error);
+    auto output = CaptureOutput::open(invocation);
+    if (!output)
+        return fail(output.error());
+    Reading reading(client->fd(), *std::move(output), invocation.count);
+    const auto ran = reading.run(client->take_rest());
+    std::fputs(reading.summary().c_str(), stderr);
+    return ran ? kDone : fail(ran.error());
+}
+
+} // namespace vx
