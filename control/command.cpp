@@ -23,6 +23,8 @@ constexpr std::array kNouns = {
     Noun{"stats", {"statistics"}, "what was forwarded, and what was dropped and why", &kStatsCommands},
     Noun{"capture", {}, "packets, wherever they are, as with tcpdump", &kCaptureCommands},
     Noun{"monitor", {}, "what changes, as it changes", &kMonitorCommands},
+    Noun{"explain", {}, "what would become of a frame, and why", &kExplainCommands},
+    Noun{"trace", {}, "what becomes of packets, step by step", &kTraceCommands},
 };
 
 bool is_prefix(std::string_view word, std::string_view of)
