@@ -2,7 +2,7 @@
 #include "control/capture_stream.h"
 
 #include "control/pcapng.h"
-#include "dataplane/state/punt.h"
+#include "control/sight.h"
 
 #include <pthread.h>
 
@@ -22,37 +22,6 @@ std::uint64_t now_ns()
     return static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
             .count());
-}
-
-std::string_view meaning_of(PuntReason reason)
-{
-    switch (reason) {
-    case PuntReason::kUnderlay:
-        return "ARP, ND or ICMP of the underlay";
-    case PuntReason::kLocal:
-        return "for an own address, or ARP or ND";
-    case PuntReason::kUnresolved:
-        return "the neighbour has to be resolved";
-    case PuntReason::kTtlExpired:
-        return "TTL exceeded";
-    case PuntReason::kTooBig:
-        return "too big, and not to be fragmented";
-    }
-    return "?";
-}
-
-std::string remote_text(const CaptureRecord& record)
-{
-    if (record.remote_family == 0)
-        return "";
-    return (record.remote_family == 4 ? IpAddress::v4_from_wire(record.remote.data())
-                                      : IpAddress::v6_from_wire(record.remote.data()))
-        .to_string();
-}
-
-std::string drop_text(DropReason reason)
-{
-    return fmt::format("drop {}: {}", to_string(reason), kDropReasons[static_cast<std::size_t>(reason)].meaning);
 }
 
 } // namespace
@@ -146,50 +115,11 @@ void CaptureStream::append(const Capture::Seen& seen)
     packet.size = record.size;
     packet.flags = record.direction == Direction::kIn ? pcapng::kInbound : pcapng::kOutbound;
     packet.id = record.packet_id;
-    const std::string comment = comment_of(record);
+    const std::string comment = what_of(record, [this](LinkId link) { return names_.of(link); });
     packet.comment = comment;
     std::string block;
     pcapng::append_packet(block, packet);
     connection_.append(block);
-}
-
-std::string CaptureStream::comment_of(const CaptureRecord& record) const
-{
-    const std::string remote = remote_text(record);
-    const Dest dest = record.dest;
-    switch (record.point) {
-    case CapturePoint::kPort:
-        return "";
-    case CapturePoint::kVxlan:
-        return fmt::format("{} {}", record.direction == Direction::kIn ? "from" : "to", remote);
-    case CapturePoint::kHost:
-        return record.direction == Direction::kOut
-                   ? "from the control thread"
-                   : fmt::format("to the control thread: {}", meaning_of(static_cast<PuntReason>(dest.index())));
-    case CapturePoint::kDrop:
-        return drop_text(dest.reason());
-    case CapturePoint::kBridge:
-        break;
-    }
-    switch (dest.kind()) {
-    case Dest::Kind::kNone:
-        return "";
-    case Dest::Kind::kDrop:
-        return drop_text(dest.reason());
-    case Dest::Kind::kPort:
-        return fmt::format("to {}", names_.of(dest.link()));
-    case Dest::Kind::kVtep:
-        return fmt::format("to {} by {}", remote, names_.of(dest.link()));
-    case Dest::Kind::kReplicate:
-        return fmt::format("to several VTEPs by {}", names_.of(dest.link()));
-    case Dest::Kind::kFlood:
-        return "flooded";
-    case Dest::Kind::kLocal:
-        return "to the gateway";
-    case Dest::Kind::kPunt:
-        return fmt::format("to the control thread: {}", meaning_of(static_cast<PuntReason>(dest.index())));
-    }
-    return "";
 }
 
 } // namespace vx

@@ -41,7 +41,6 @@ private:
     void append(const Capture::Seen& seen);
     std::uint32_t interface_of(LinkId link);
     void append_interface(std::string_view name);
-    std::string comment_of(const CaptureRecord& record) const;
 
     const std::shared_ptr<Capture> capture_;
     const LinkNames& names_;

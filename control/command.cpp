@@ -26,6 +26,8 @@ constexpr std::array kNouns = {
     Noun{"config", {}, "the whole configuration, as the commands that make it", &kConfigCommands},
     Noun{"capture", {}, "packets, wherever they are, as with tcpdump", &kCaptureCommands},
     Noun{"monitor", {}, "what changes, as it changes", &kMonitorCommands},
+    Noun{"explain", {}, "what would become of a frame, and why", &kExplainCommands},
+    Noun{"trace", {}, "what becomes of packets, step by step", &kTraceCommands},
 };
 
 bool is_prefix(std::string_view word, std::string_view of)

@@ -185,18 +185,11 @@ std::size_t Dataplane::take_punted(const std::function<void(LinkId in, PuntReaso
     return total;
 }
 
-bool Dataplane::inject(LinkId link, Bytes frame)
+rte_mbuf* Dataplane::State::mbuf_of(Bytes frame)
 {
-    // Half of the ring is the fabric's, as of the punt ring: no container may crowd out the ARP and ND that tunnels
-    // live on by asking more than can be answered.
-    const SpscRing<rte_mbuf*>& ring = state_->workers.front()->inject_ring();
-    const ForwardingConfig& config = state_->config.read();
-    const bool is_fabric = link.value < config.links.size() && config.link(link).role == LinkState::Role::kUnderlay;
-    if (!is_fabric && ring.count() >= ring.capacity() / 2)
-        return false;
-    rte_mbuf* mbuf = state_->pool.alloc();
+    rte_mbuf* mbuf = pool.alloc();
     if (mbuf == nullptr)
-        return false;
+        return nullptr;
     // A frame larger than one buffer is only ever one that was punted; it is chained as it came.
     std::size_t done = 0;
     rte_mbuf* segment = mbuf;
@@ -207,16 +200,31 @@ bool Dataplane::inject(LinkId link, Bytes frame)
         done += part;
         if (done == frame.size())
             break;
-        rte_mbuf* next = state_->pool.alloc();
+        rte_mbuf* next = pool.alloc();
         if (next == nullptr) {
             rte_pktmbuf_free(mbuf);
-            return false;
+            return nullptr;
         }
         segment->next = next;
         segment = next;
         ++mbuf->nb_segs;
     }
     mbuf->pkt_len = static_cast<std::uint32_t>(frame.size());
+    return mbuf;
+}
+
+bool Dataplane::inject(LinkId link, Bytes frame)
+{
+    // Half of the ring is the fabric's, as of the punt ring: no container may crowd out the ARP and ND that tunnels
+    // live on by asking more than can be answered.
+    const SpscRing<rte_mbuf*>& ring = state_->workers.front()->inject_ring();
+    const ForwardingConfig& config = state_->config.read();
+    const bool is_fabric = link.value < config.links.size() && config.link(link).role == LinkState::Role::kUnderlay;
+    if (!is_fabric && ring.count() >= ring.capacity() / 2)
+        return false;
+    rte_mbuf* mbuf = state_->mbuf_of(frame);
+    if (mbuf == nullptr)
+        return false;
     note_of(mbuf) = MbufNote{.link = link.value};
     if (!state_->workers.front()->inject_ring().push(mbuf)) {
         rte_pktmbuf_free(mbuf);

@@ -131,6 +131,18 @@ public:
     void stop_capture(const Capture& capture); // nobody writes into it afterwards
     void notify();                             // makes event_fd() readable; from any thread
 
+    // What would become of a frame that came in by this port now, or that this bridge or VXLAN device sent: all that a
+    // capture would see of it. The pipeline itself runs; but nothing is sent, learned or counted.
+    struct Explanation {
+        struct Sight {
+            CaptureRecord record;
+            std::vector<std::byte> bytes;
+        };
+        std::vector<Sight> sights; // in their order
+        bool is_learned = false;   // the control thread would be told of the source
+    };
+    Result<Explanation> explain(LinkId in, Bytes frame) const;
+
 private:
     void unwatch_unpolled();
 

@@ -32,6 +32,7 @@ struct Dataplane::State {
     {
     }
 
+    rte_mbuf* mbuf_of(Bytes frame);       // nullptr: no buffer is free
     bool watch(const PortRecord& record); // by the workers that poll it
     void unwatch(const PortRecord& record);
 

@@ -69,6 +69,8 @@ void Transmitter::cut(rte_mbuf* mbuf, LinkId link, Context& context, Take&& take
             lose(mbuf, link, DropReason::no_mbuf, context);
             break;
         }
+        if (context.probe != nullptr) [[unlikely]]
+            packet_id_of(segment) = packet_id_of(mbuf);
         take(segment);
     }
     rte_pktmbuf_free(mbuf);

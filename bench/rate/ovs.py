@@ -49,10 +49,13 @@ class Ovs(Contestant):
             self._start_database()
             self._start_switch()
             self._build()
-        except BaseException as error:
-            text = self.tail() if isinstance(error, Failed) else ""
+        except Failed as error:
+            text = self.tail()
             self.__exit__()
-            raise Failed(f"{error}\n{text}") from None if text else error
+            raise Failed(f"{error}\n{text}") from None
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def _spawn(self, name, argv):

@@ -101,6 +101,21 @@ Result<Reply> capture(Transaction& transaction, Words& words)
     return reply;
 }
 
+Result<Reply> trace(Transaction& transaction, Words& words)
+{
+    words.take("add");
+    auto reply = capture(transaction, words);
+    if (reply)
+        std::get<CaptureSpec>(*reply->stream).follows = true;
+    return reply;
+}
+
+constexpr Command kTraces[] = {
+    {"trace", "", "[ add ] [ dev ] POINT [ in | out ] [ reason REASON ] [ FILTER ] [ count N ]",
+     "what every stage does to the packets that are seen at POINT and that the pcap-filter(7) expression matches",
+     trace},
+};
+
 constexpr Command kCommands[] = {
     {"capture", "",
      "[ dev ] POINT [ in | out ] [ reason REASON ] [ -c COUNT ] [ -s SNAPLEN ] [ -w FILE [ -C MB ] [ -W FILES ] ] "
@@ -114,5 +129,6 @@ constexpr Command kCommands[] = {
 } // namespace
 
 constinit const std::span<const Command> kCaptureCommands{kCommands};
+constinit const std::span<const Command> kTraceCommands{kTraces};
 
 } // namespace vx

@@ -18,5 +18,7 @@ extern const std::span<const Command> kStatsCommands;
 extern const std::span<const Command> kConfigCommands;
 extern const std::span<const Command> kCaptureCommands;
 extern const std::span<const Command> kMonitorCommands;
+extern const std::span<const Command> kExplainCommands;
+extern const std::span<const Command> kTraceCommands;
 
 } // namespace vx

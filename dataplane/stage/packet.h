@@ -89,7 +89,7 @@ struct Context {
     const ForwardingConfig& config;
     const SharedArray<LinkState>::Rows links;
     const SharedArray<EncapTemplate>::Rows vteps;
-    const BucketTable::Reader fdb;
+    BucketTable::Reader fdb;
     LinkCounters* link_counters; // by LinkId; this worker's own
     WorkerCounters& worker;
     LearnFilter& learn;

@@ -69,6 +69,14 @@ public:
         {
         }
 
+        // The same, but stamps go elsewhere: to slot_count() words.
+        Reader with_ages(std::atomic<std::uint32_t>* ages) const noexcept
+        {
+            Reader other = *this;
+            other.last_seen_ = ages;
+            return other;
+        }
+
         Home home(std::uint64_t key) const noexcept
         {
             unsigned long long scaled; // the hash is a fraction of 2^32: this much of all buckets lies before its own

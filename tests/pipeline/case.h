@@ -44,6 +44,7 @@ struct Case {
     DropCounts drops;
     std::optional<std::string> fdb; // what `fdb show` says at the end
     bool is_checked = true;         // false: only that no buffer was lost
+    bool is_explained = false;      // frame by frame, each as explain() said
     bool is_captured = false;       // with a capture beside it, that changes nothing and sees everything
 
     static Result<Case> read(const std::filesystem::path& directory, MbufShape::Buffers buffers);

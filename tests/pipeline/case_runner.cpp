@@ -5,6 +5,7 @@
 #include "control/wire.h"
 #include "dataplane/dataplane.h"
 #include "tests/pipeline/case_capture.h"
+#include "tests/pipeline/case_explain.h"
 #include "tests/pipeline/frame_diff.h"
 #include "tests/support/ring_port.h"
 
@@ -42,7 +43,7 @@ public:
         if (auto ran = play(); !ran) {
             fail("{}", ran.error().message);
         } else {
-            if (case_.is_checked) {
+            if (case_.is_checked && !case_.is_explained) {
                 check_frames();
                 check_drops();
                 check_fdb();
@@ -115,6 +116,8 @@ private:
         std::size_t longest = 0;
         for (const Injection& injection : step.injections)
             longest = std::max(longest, injection.frames.size());
+        if (case_.is_explained)
+            return explain(step);
         for (std::size_t begin = 0; begin < longest; begin += kBurstSize) {
             for (const Injection& injection : step.injections)
                 if (auto given = inject(injection, begin); !given)
@@ -130,6 +133,51 @@ private:
                 rte_pktmbuf_free(mbuf);
             }
         return Ok{};
+    }
+
+    // One frame after the other: what explain() says of it, and what becomes of it.
+    Result<> explain(const Step& step)
+    {
+        CaseExplain explained{*dataplane_, *controller_};
+        if (auto quiet = settle(); !quiet)
+            return quiet;
+        for (const Injection& injection : step.injections)
+            for (std::size_t i = 0; i < injection.frames.size(); ++i) {
+                if (!is_explainable(injection.shapes[i]))
+                    continue;
+                const auto problem = [&](const std::string& what) {
+                    fail("{} {} frame {}: {}", step.name, injection.link, i + 1, what);
+                };
+                for (const std::string& what : explained.predict(injection.link, injection.frames[i]))
+                    problem(what);
+                if (auto given = inject({injection.link, {injection.frames[i]}, {injection.shapes[i]}}, 0); !given)
+                    return given;
+                dataplane_->run_once();
+                for (const std::string& what : explained.compare(take_all()))
+                    problem(what);
+                if (auto quiet = settle(); !quiet)
+                    return quiet;
+            }
+        return Ok{};
+    }
+
+    // What the control thread has to do and to say is done and said.
+    Result<> settle()
+    {
+        auto quiet = pump();
+        take_all();
+        return quiet;
+    }
+
+    std::map<std::string, std::vector<Frame>> take_all()
+    {
+        std::map<std::string, std::vector<Frame>> left;
+        for (const auto& port : ports_)
+            while (rte_mbuf* mbuf = port->take()) {
+                left[port->name()].push_back(bytes_of(mbuf));
+                rte_pktmbuf_free(mbuf);
+            }
+        return left;
     }
 
     // Runs the commands as one transaction, after it made the ring devices that they name.

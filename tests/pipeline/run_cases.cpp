@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Runs golden cases: run_cases [--exact] [--captured] [--mutate COUNT] DIR [NAME...]. One line a case; the last line
-// counts them.
+// Runs golden cases: run_cases [--exact] [--captured] [--explained] [--mutate COUNT] DIR [NAME...]. One line a case;
+// the last line counts them.
 // --exact: frames that come in lie in buffers that end where they end, so that AddressSanitizer sees a read beyond.
 // --captured: with a capture of everything beside each case, which changes nothing and has to see everything.
+// --explained: frame by frame, each of which has to go where explain() said before.
 // --mutate: each case COUNT times, its frames spoiled in another way each time; only crashes and leaks are failures.
 #include "dataplane/dpdk/mbuf.h"
 #include "dataplane/dpdk/mbuf_pool.h"
@@ -29,6 +30,7 @@ constexpr unsigned kMemoryMib = 512;
 struct Options {
     MbufShape::Buffers buffers = MbufShape::Buffers::kPool;
     bool is_captured = false;
+    bool is_explained = false;
     unsigned mutations = 0; // of each case; 0: as it is
     fs::path root;
     std::vector<std::string> names; // of cases; empty: all
@@ -40,6 +42,8 @@ std::optional<Options> parse(std::vector<std::string> words)
     while (!words.empty() && words.front().starts_with("--")) {
         if (words.front() == "--exact") {
             options.buffers = MbufShape::Buffers::kExact;
+        } else if (words.front() == "--explained") {
+            options.is_explained = true;
         } else if (words.front() == "--captured") {
             options.is_captured = true;
         } else if (words.front() == "--mutate" && words.size() > 1) {
@@ -75,6 +79,9 @@ std::vector<std::string> failures_of(const Eal& eal, rte_mempool* pool, const fs
     if (!read)
         return {read.error().message};
     read->is_captured = options.is_captured;
+    read->is_explained = options.is_explained;
+    if (read->is_explained && !read->limits.empty())
+        return {}; // what finds no room is not for explain() to know
     if (options.mutations == 0)
         return run_case(eal, pool, *read);
     for (unsigned seed = 1; seed <= options.mutations; ++seed) {
@@ -125,7 +132,7 @@ int main(int argc, char** argv)
 {
     const auto options = parse({argv + 1, argv + argc});
     if (!options) {
-        fmt::print(stderr, "usage: run_cases [--exact] [--captured] [--mutate COUNT] DIR [NAME...]\n");
+        fmt::print(stderr, "usage: run_cases [--exact] [--captured] [--explained] [--mutate COUNT] DIR [NAME...]\n");
         return 2;
     }
     return run(*options);

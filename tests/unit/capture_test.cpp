@@ -110,8 +110,8 @@ TEST_CASE("code that might not end, or is none, is no filter")
     CHECK(filter_error("1,6 0 0 65535").empty());
     CHECK(filter_error("1,5 0 0 4294967295").find("loop") != std::string::npos);
     CHECK(filter_error("2,5 0 0 4294967294,6 0 0 1").find("loop") != std::string::npos);
-    CHECK(filter_error("2,5 0 0 1,6 0 0 1").find("loop") != std::string::npos); // beyond the end
-    CHECK(filter_error("1,0 0 0 1").find("not sound") != std::string::npos);    // no return
+    CHECK(filter_error("2,5 0 0 1,6 0 0 1").find("not sound") != std::string::npos); // beyond the end
+    CHECK(filter_error("1,0 0 0 1").find("not sound") != std::string::npos);         // no return
     CHECK(filter_error("1,21 9 9 1").find("not sound") != std::string::npos);
     for (const std::string_view code : {"", "x", "0", "5000,6 0 0 1", "2,6 0 0 1", "1,6 0 0 1,6 0 0 1", "1,6 0 0",
                                         "1,6 0 0 1 ", "1,65536 0 0 1", "1,6 256 0 1", "1,6,0,0,1", "-1,6 0 0 1"})

@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <set>
 
 namespace vx
 {
@@ -21,6 +22,7 @@ namespace
 {
 
 constexpr int kDone = 0, kUsage = 1, kRefused = 2;
+constexpr int kSilenceMilliseconds = 200; // after which nothing more becomes of a packet
 
 int fail(const Error& failure)
 {
@@ -43,8 +45,9 @@ FileDescriptor watch_signals()
 class Reading
 {
 public:
-    Reading(int connection, CaptureOutput output, std::optional<std::uint64_t> count)
-        : connection_(connection), output_(std::move(output)), count_(count), signals_(watch_signals())
+    Reading(int connection, CaptureOutput output, const CaptureInvocation& invocation)
+        : connection_(connection), output_(std::move(output)), count_(invocation.count), is_trace_(invocation.is_trace),
+          signals_(watch_signals())
     {
     }
 
@@ -58,8 +61,11 @@ public:
             // Who reads stdout may go while no packet comes.
             std::array<pollfd, 3> waiting{pollfd{connection_, POLLIN, 0}, pollfd{signals_.get(), POLLIN, 0},
                                           pollfd{output_.is_stdout() ? STDOUT_FILENO : -1, 0, 0}};
-            if (poll(waiting.data(), waiting.size(), -1) < 0 && errno != EINTR)
+            const int ready = poll(waiting.data(), waiting.size(), is_complete() ? kSilenceMilliseconds : -1);
+            if (ready < 0 && errno != EINTR)
                 return error("poll: {}", std::strerror(errno));
+            if (ready == 0 && !has_asked_)
+                ask_to_end(); // all that becomes of the last packet has come
             if (waiting[1].revents != 0) {
                 signalfd_siginfo ignored{};
                 [[maybe_unused]] const auto size = read(signals_.get(), &ignored, sizeof(ignored));
@@ -105,7 +111,12 @@ private:
             if (block->type == pcapng::kStatistics)
                 dropped_ = dropped_of(*block);
             if (block->type == pcapng::kPacket && has_enough())
-                continue; // they were on their way
+                continue;                  // they were on their way
+            if (is_one_too_many(*block)) { // so nothing more becomes of those before it
+                if (!has_asked_)
+                    ask_to_end();
+                continue;
+            }
             const auto written = output_.write(*block);
             if (!written)
                 return written.error();
@@ -116,11 +127,20 @@ private:
         return reader_.is_broken() ? Result<>{error("what vxd sends is not pcapng")} : Result<>{Ok{}};
     }
 
-    bool has_enough() const { return count_ && output_.packets() >= *count_; }
+    bool has_enough() const { return !is_trace_ && count_ && output_.packets() >= *count_; }
+    // Of a trace: as many packets as were wanted. More of the last one may come.
+    bool is_complete() const { return is_trace_ && count_ && ids_.size() >= *count_; }
+    bool is_one_too_many(const Block& block)
+    {
+        const auto packet = is_trace_ ? read_packet(block) : std::nullopt;
+        return packet && !ids_.contains(packet->id) && (is_complete() || !ids_.insert(packet->id).second);
+    }
 
     const int connection_;
     CaptureOutput output_;
     const std::optional<std::uint64_t> count_;
+    const bool is_trace_;
+    std::set<std::uint64_t> ids_; // of the packets of a trace
     const FileDescriptor signals_;
     BlockReader reader_;
     std::optional<std::uint64_t> dropped_;
@@ -150,7 +170,7 @@ int run_capture(const CaptureInvocation& invocation, const std::string& socket_p
     auto output = CaptureOutput::open(invocation);
     if (!output)
         return fail(output.error());
-    Reading reading(client->fd(), *std::move(output), invocation.count);
+    Reading reading(client->fd(), *std::move(output), invocation);
     const auto ran = reading.run(client->take_rest());
     std::fputs(reading.summary().c_str(), stderr);
     return ran ? kDone : fail(ran.error());

@@ -16,15 +16,17 @@ namespace vx
 {
 
 struct CaptureInvocation {
-    CommandWords words; // for vxd
-    std::optional<std::uint64_t> count;
-    std::string file;             // empty: stdout
-    std::uint64_t file_bytes = 0; // of one of a ring of files; 0: one file, of any size
-    std::uint64_t file_count = 0; // of the ring; 0: no end
+    CommandWords words;                 // for vxd
+    std::optional<std::uint64_t> count; // packets; of a trace, with all that becomes of each
+    bool is_trace = false;              // lines, wherever they go
+    std::string file;                   // empty: stdout
+    std::uint64_t file_bytes = 0;       // of one of a ring of files; 0: one file, of any size
+    std::uint64_t file_count = 0;       // of the ring; 0: no end
 };
 
-// `words` begin with "capture". Errors: an option without its value, an expression that is none.
-Result<CaptureInvocation> parse_capture(const std::vector<std::string>& words);
+// `words` begin with "capture", or "trace", or what abbreviates them. Errors: an option without its value, an
+// expression that is none.
+Result<CaptureInvocation> parse_capture(std::vector<std::string> words);
 
 // "2,40 0 0 12,6 0 0 65535"
 Result<std::string> compile_filter(const std::string& expression);

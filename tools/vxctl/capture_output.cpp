@@ -17,7 +17,8 @@ namespace vx
 Result<CaptureOutput> CaptureOutput::open(const CaptureInvocation& invocation)
 {
     const bool is_terminal = invocation.file.empty() && isatty(STDOUT_FILENO) != 0;
-    CaptureOutput output(is_terminal ? Kind::kLines : Kind::kPcapng, invocation);
+    CaptureOutput output(is_terminal || (invocation.is_trace && invocation.file.empty()) ? Kind::kLines : Kind::kPcapng,
+                         invocation);
     if (!output.name_.empty())
         if (auto opened = output.open_file(); !opened)
             return std::move(opened).error();

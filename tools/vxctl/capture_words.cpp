@@ -51,10 +51,20 @@ bool takes_value(std::string_view word)
 
 } // namespace
 
-Result<CaptureInvocation> parse_capture(const std::vector<std::string>& words)
+Result<CaptureInvocation> parse_capture(std::vector<std::string> words)
 {
     CaptureInvocation invocation;
-    invocation.words = {"capture"};
+    invocation.is_trace = words.front().starts_with('t');
+    invocation.words = {invocation.is_trace ? "trace" : "capture"};
+    if (invocation.is_trace && words.size() > 1 && words[1] == "add")
+        words.erase(words.begin() + 1);
+    if (invocation.is_trace && words.size() > 2 && words[words.size() - 2] == "count") {
+        const auto count = number("count", words.back(), UINT32_MAX);
+        if (!count)
+            return count.error();
+        invocation.count = *count;
+        words.resize(words.size() - 2);
+    }
     bool has_point = false;
     std::size_t at = 1;
     for (; at < words.size(); ++at) {

@@ -388,7 +388,7 @@ int main(int argc, char** argv)
         request.commands.add(invocation->words);
         return vx::run_monitor(request, invocation->socket_path);
     }
-    if (is_stream("capture", invocation->words)) {
+    if (is_stream("capture", invocation->words) || is_stream("trace", invocation->words)) {
         const auto capture = vx::parse_capture(invocation->words);
         return capture ? vx::run_capture(*capture, invocation->socket_path) : fail(capture.error());
     }
