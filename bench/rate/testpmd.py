@@ -32,7 +32,7 @@ class Testpmd(Contestant):
 
     def argv(self):
         memory = 256 + self.buffers * 4 // 1024
-        pages = ["--in-memory"] if self.env.pages == "huge" else ["--no-huge"]
+        pages = ["--in-memory", "--single-file-segments"] if self.env.pages == "huge" else ["--no-huge"]
         words = ["stdbuf", "-oL", "dpdk-testpmd", f"--lcores=0@{self.env.other_cpu},1@{self.cpu}", *pages, "-m",
                  str(memory), "-a", "0000:00:00.0", f"--file-prefix={self.prefix}", "--log-level=warning",
                  "--log-level=pmd.net.memif:error"]

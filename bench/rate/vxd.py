@@ -8,10 +8,12 @@ from lib.rpc import Rpc
 from lib.shell import expect
 from lib.vxd import VxdHost
 
-from .contestant import Contestant, end
+from .contestant import Contestant, end, die_with_parent
 
 
 class _Process(VxdHost):
+    before_exec = staticmethod(die_with_parent)
+
     def __init__(self, env, namespace, name, arguments):
         self._env = env
         super().__init__(namespace, name, env.build, env.directory, arguments)

@@ -13,6 +13,7 @@ from .shell import Failed, expect, run, wait_until
 
 class VxdHost(Host):
     kind = "vxd"
+    before_exec = None  # in the child, before it becomes the program
 
     def __init__(self, namespace, name, build, directory, arguments=(), config=None, start=True):
         super().__init__(namespace, name)
@@ -44,7 +45,8 @@ class VxdHost(Host):
             # Ctrl-C away from it: it is the test that ends it.
             self.process = subprocess.Popen(self.namespace.argv(*self.argv()), stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log, start_new_session=True, cwd=self.directory,
-                                            env={**os.environ, **self.environment})
+                                            env={**os.environ, **self.environment},
+                                            preexec_fn=self.before_exec)
         try:
             wait_until(f"vxd on {self.name} listens on its socket", self._is_ready, timeout=30)
         except Failed as failure:
