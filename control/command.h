@@ -50,8 +50,8 @@ std::span<const Command> commands_of(std::string_view noun); // empty for an unk
 // not.
 std::optional<Reply> help_of(CommandView words, std::span<const Noun> table);
 
-// The command that the words mean if it changes anything or shows what is nobody's business (capture); null for one that
-// shows what vxd itself is about, asks for help or is none.
+// The command that the words mean if it changes anything or shows what is nobody's business (capture); null for one
+// that shows what vxd itself is about, asks for help or is none.
 const Command* changing_command(CommandView words);
 
 // Whether a noun's commands have verbs.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The FDB as its readers see it while its writer inserts, moves, erases and rebuilds as fast as it can. That each value is
-// one that its key had is the proof: lookups are in assembly, which ThreadSanitizer does not see; it sees how tables are
-// published and retired.
+// The FDB as its readers see it while its writer inserts, moves, erases and rebuilds as fast as it can. That each value
+// is one that its key had is the proof: lookups are in assembly, which ThreadSanitizer does not see; it sees how tables
+// are published and retired.
 #include "dataplane/dpdk/rcu_pointer.h"
 #include "dataplane/state/fdb.h"
 
