@@ -170,17 +170,23 @@ TEST_CASE("a capture wants what its point, link, direction and reason say")
 {
     const CaptureRecord drop{.dest = Dest::drop(DropReason::no_route), .link = LinkId{3}, .point = CapturePoint::kDrop};
     const CaptureRecord out{.link = LinkId{3}, .point = CapturePoint::kPort, .direction = Direction::kOut};
-    const auto wants = [](CaptureSpec spec, const CaptureRecord& record) {
+    const auto wants = [](const CaptureRecord& record, std::optional<CapturePoint> point = {}, LinkId link = {},
+                          std::optional<Direction> direction = {}, std::optional<DropReason> reason = {}) {
+        CaptureSpec spec;
+        spec.point = point;
+        spec.link = link;
+        spec.direction = direction;
+        spec.reason = reason;
         return Capture::create(std::move(spec), 1).value()->wants(record);
     };
-    CHECK(wants({}, drop));
-    CHECK(wants({}, out));
-    CHECK(wants({.point = CapturePoint::kDrop, .reason = DropReason::no_route}, drop));
-    CHECK_FALSE(wants({.point = CapturePoint::kDrop, .reason = DropReason::martian}, drop));
-    CHECK_FALSE(wants({.point = CapturePoint::kDrop}, out));
-    CHECK(wants({.point = CapturePoint::kPort, .link = LinkId{3}, .direction = Direction::kOut}, out));
-    CHECK_FALSE(wants({.point = CapturePoint::kPort, .link = LinkId{4}}, out));
-    CHECK_FALSE(wants({.point = CapturePoint::kPort, .link = LinkId{3}, .direction = Direction::kIn}, out));
+    CHECK(wants(drop));
+    CHECK(wants(out));
+    CHECK(wants(drop, CapturePoint::kDrop, {}, {}, DropReason::no_route));
+    CHECK_FALSE(wants(drop, CapturePoint::kDrop, {}, {}, DropReason::martian));
+    CHECK_FALSE(wants(out, CapturePoint::kDrop));
+    CHECK(wants(out, CapturePoint::kPort, LinkId{3}, Direction::kOut));
+    CHECK_FALSE(wants(out, CapturePoint::kPort, LinkId{4}));
+    CHECK_FALSE(wants(out, CapturePoint::kPort, LinkId{3}, Direction::kIn));
 }
 
 TEST_CASE("eight captures run at a time, and each keeps its place")
