@@ -4,6 +4,7 @@
 #include "control/pcapng.h"
 #include "tools/vxctl/capture_output.h"
 #include "tools/vxctl/client.h"
+#include "tools/vxctl/terminal.h"
 
 #include <poll.h>
 #include <sys/signalfd.h>
@@ -21,14 +22,7 @@ namespace vx
 namespace
 {
 
-constexpr int kDone = 0, kUsage = 1, kRefused = 2;
 constexpr int kSilenceMilliseconds = 200; // after which nothing more becomes of a packet
-
-int fail(const Error& failure)
-{
-    std::fprintf(stderr, "vxctl: %s\n", failure.message.c_str());
-    return failure.kind == Error::Kind::kUsage ? kUsage : kRefused;
-}
 
 // SIGINT and SIGTERM end the capture and not the program, which has the counts to say.
 FileDescriptor watch_signals()
@@ -154,19 +148,10 @@ int run_capture(const CaptureInvocation& invocation, const std::string& socket_p
 {
     Request request;
     request.id = 1;
-    request.method = Method::kStream;
     request.commands.add(invocation.words);
-    auto encoded = encode_request(request);
-    if (!encoded)
-        return fail(encoded.error());
-    auto client = Client::connect(socket_path);
+    auto client = Client::stream(std::move(request), socket_path);
     if (!client)
         return fail(client.error());
-    const auto response = client->run(*std::move(encoded));
-    if (!response)
-        return fail(response.error());
-    if (!response->failures.empty())
-        return fail(response->failures.front().error);
     auto output = CaptureOutput::open(invocation);
     if (!output)
         return fail(output.error());

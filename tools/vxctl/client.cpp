@@ -67,6 +67,23 @@ Result<std::optional<Client>> Client::find(const std::string& path)
     return connect_error(path, errno);
 }
 
+Result<Client> Client::stream(Request request, const std::string& path)
+{
+    request.method = Method::kStream;
+    auto encoded = encode_request(request);
+    if (!encoded)
+        return std::move(encoded).error();
+    auto client = connect(path);
+    if (!client)
+        return client;
+    const auto response = client->run(*std::move(encoded));
+    if (!response)
+        return response.error();
+    if (!response->failures.empty())
+        return response->failures.front().error;
+    return client;
+}
+
 Client::Client(Client&& other) noexcept : fd_(std::exchange(other.fd_, -1)), rest_(std::move(other.rest_)) {}
 
 Client::~Client()

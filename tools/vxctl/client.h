@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The client's side of the config socket, vxctl's and the CNI plugin's: one request, one answer.
+// The client's side of the config socket, vxctl's and the CNI plugin's: one request, one answer, or a stream of them.
 #pragma once
 
 #include "control/wire.h"
@@ -26,6 +26,10 @@ public:
     Client(Client&& other) noexcept;
     Client& operator=(Client&&) = delete;
     ~Client();
+
+    // One on which the stream runs that a request of one command is answered with; what came of it with the answer is
+    // in take_rest().
+    static Result<Client> stream(Request request, const std::string& path);
 
     // Sends an encoded request and waits for what becomes of its commands. An Error here is one of the connection or
     // the protocol; failed commands are in the Response.

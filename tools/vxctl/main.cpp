@@ -12,6 +12,7 @@
 #include "tools/vxctl/config_command.h"
 #include "tools/vxctl/daemon_program.h"
 #include "tools/vxctl/monitor.h"
+#include "tools/vxctl/terminal.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -28,11 +29,13 @@ namespace
 {
 
 using vx::Error;
+using vx::fail;
+using vx::kDone;
+using vx::kRefused;
+using vx::kUsage;
+using vx::print;
 using vx::Result;
 
-constexpr int kDone = 0;
-constexpr int kUsage = 1;
-constexpr int kRefused = 2;
 constexpr int kDifferent = 3; // of `config diff`; 1 outside
 
 constexpr std::string_view kUsageText = "Usage: vxctl [ OPTIONS ] OBJECT { COMMAND | help }\n"
@@ -66,29 +69,6 @@ struct Invocation {
     vx::CommandWords options;                                // for vxd, before each command
     vx::CommandWords words;
 };
-
-// Output that cannot be written ends the program: quietly for a reader that had enough, as `| head` has.
-int print(int fd, std::string_view text)
-{
-    while (!text.empty()) {
-        const ssize_t size = write(fd, text.data(), text.size());
-        if (size < 0 && errno == EINTR)
-            continue;
-        if (size < 0) {
-            if (errno != EPIPE && fd != STDERR_FILENO)
-                print(STDERR_FILENO, fmt::format("vxctl: write: {}\n", std::strerror(errno)));
-            return kRefused;
-        }
-        text.remove_prefix(static_cast<std::size_t>(size));
-    }
-    return kDone;
-}
-
-int fail(const Error& failure)
-{
-    print(STDERR_FILENO, fmt::format("vxctl: {}\n", failure.message));
-    return failure.kind == Error::Kind::kUsage ? kUsage : kRefused;
-}
 
 // Any abbreviation, as ip(8) has it; but --socket in full, for -s means something else there.
 bool is_option(std::string_view word, std::string_view name)

@@ -2,6 +2,7 @@
 #include "tools/vxctl/monitor.h"
 
 #include "tools/vxctl/client.h"
+#include "tools/vxctl/terminal.h"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -9,52 +10,16 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdio>
 
 namespace vx
 {
 
-namespace
-{
-
-constexpr int kDone = 0, kUsage = 1, kRefused = 2;
-
-int fail(const Error& failure)
-{
-    std::fprintf(stderr, "vxctl: %s\n", failure.message.c_str());
-    return failure.kind == Error::Kind::kUsage ? kUsage : kRefused;
-}
-
-bool print(std::string_view text)
-{
-    while (!text.empty()) {
-        const ssize_t size = write(STDOUT_FILENO, text.data(), text.size());
-        if (size < 0 && errno == EINTR)
-            continue;
-        if (size < 0)
-            return false;
-        text.remove_prefix(static_cast<std::size_t>(size));
-    }
-    return true;
-}
-
-} // namespace
-
 int run_monitor(Request request, const std::string& socket_path)
 {
-    request.method = Method::kStream;
-    auto encoded = encode_request(request);
-    if (!encoded)
-        return fail(encoded.error());
-    auto client = Client::connect(socket_path);
+    auto client = Client::stream(std::move(request), socket_path);
     if (!client)
         return fail(client.error());
-    const auto response = client->run(*std::move(encoded));
-    if (!response)
-        return fail(response.error());
-    if (!response->failures.empty())
-        return fail(response->failures.front().error);
-    if (!print(client->take_rest()))
+    if (print(STDOUT_FILENO, client->take_rest()) != kDone)
         return kDone;
     std::array<char, 64 << 10> chunk;
     for (;;) {
@@ -69,7 +34,7 @@ int run_monitor(Request request, const std::string& socket_path)
             continue;
         if (size <= 0)
             return fail(error("vxd has ended"));
-        if (!print({chunk.data(), static_cast<std::size_t>(size)}))
+        if (print(STDOUT_FILENO, {chunk.data(), static_cast<std::size_t>(size)}) != kDone)
             return kDone;
     }
 }
