@@ -163,7 +163,7 @@ const Command* find_command(std::span<const Command> commands, CommandView words
     return found == commands.end() ? nullptr : &*found;
 }
 
-const Command* changing_command(CommandView words)
+const Command* command_of(CommandView words)
 {
     const auto leading = read_options(words);
     if (!leading)
@@ -172,10 +172,7 @@ const Command* changing_command(CommandView words)
     if (words.empty() || (std::any_of(words.begin(), words.end(), is_help) && help_of(words, kNouns)))
         return nullptr;
     const Noun* const noun = find_noun(kNouns, words[0]);
-    const Command* const command = noun == nullptr ? nullptr : find_command(*noun->commands, words.subspan(1));
-    if (command == nullptr || command->verb == "show" || command->verb == "get" || command->noun == "monitor")
-        return nullptr;
-    return command;
+    return noun == nullptr ? nullptr : find_command(*noun->commands, words.subspan(1));
 }
 
 std::optional<Reply> help_of(CommandView words, std::span<const Noun> table)

@@ -30,10 +30,18 @@ struct Reply {
 
 using Handler = Result<Reply> (*)(Transaction&, Words&);
 
+// Who may run a command depends on it.
+enum class Effect : std::uint8_t {
+    kChanges,      // the configuration
+    kShows,        // what vxd itself is about
+    kShowsTraffic, // what others send
+};
+
 struct Command {
     // A noun whose only command has an empty verb has none: its words follow at once.
     std::string_view noun, verb, usage, help;
     Handler handler;
+    Effect effect = Effect::kChanges;
 };
 
 struct Noun {
@@ -50,9 +58,8 @@ std::span<const Command> commands_of(std::string_view noun); // empty for an unk
 // not.
 std::optional<Reply> help_of(CommandView words, std::span<const Noun> table);
 
-// The command that the words mean if it changes anything or shows what is nobody's business (capture); null for one
-// that shows what vxd itself is about, asks for help or is none.
-const Command* changing_command(CommandView words);
+// The command that the words mean; null if they ask for help or are none.
+const Command* command_of(CommandView words);
 
 // Whether a noun's commands have verbs.
 bool has_verbs(std::span<const Command> commands);

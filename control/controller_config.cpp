@@ -30,20 +30,20 @@ nlohmann::ordered_json json_of(const CommandList& commands)
 // A reader is told which command it was, and who may.
 Error Controller::not_allowed(std::string_view command) const
 {
-    return error(
-        "{}: this changes the configuration, which only {} may; you may look (show, get, monitor, config diff)",
-        command, options_.admins);
+    return error("{}: this changes the configuration, which only {} may; you may look (show, get, monitor, explain, "
+                 "config diff)",
+                 command, options_.admins);
 }
 
 Result<> Controller::check_role(Role role, CommandView words) const
 {
     if (role == Role::kAdmin)
         return Ok{};
-    const Command* const command = changing_command(words);
-    if (command == nullptr)
+    const Command* const command = command_of(words);
+    if (command == nullptr || command->effect == Effect::kShows)
         return Ok{};
-    if (command->noun == "capture")
-        return error("capture: this shows what others send, which only {} may see", options_.admins);
+    if (command->effect == Effect::kShowsTraffic)
+        return error("{}: this shows what others send, which only {} may see", command->noun, options_.admins);
     return not_allowed(fmt::format("{} {}", command->noun, command->verb));
 }
 

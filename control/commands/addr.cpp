@@ -310,7 +310,7 @@ constexpr Command kCommands[] = {
     {"addr", "del", "PREFIX dev DEV", "take an address back; with a device's last IPv4 address go its IPv4 routes",
      addr_del},
     {"addr", "flush", "[ dev ] DEV", "take back all addresses of a device", addr_flush},
-    {"addr", "show", "[ [ dev ] DEV ]", "list addresses", addr_show},
+    {"addr", "show", "[ [ dev ] DEV ]", "list addresses", addr_show, Effect::kShows},
 };
 
 } // namespace

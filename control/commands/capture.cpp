@@ -113,7 +113,7 @@ Result<Reply> trace(Transaction& transaction, Words& words)
 constexpr Command kTraces[] = {
     {"trace", "", "[ add ] [ dev ] POINT [ in | out ] [ reason REASON ] [ FILTER ] [ count N ]",
      "what every stage does to the packets that are seen at POINT and that the pcap-filter(7) expression matches",
-     trace},
+     trace, Effect::kShowsTraffic},
 };
 
 constexpr Command kCommands[] = {
@@ -123,7 +123,7 @@ constexpr Command kCommands[] = {
      "packets at POINT (a device, drop, host or all) that the pcap-filter(7) expression matches, as tcpdump: a line "
      "for "
      "each on a terminal, else pcapng (vxctl capture DEV | tcpdump -r -)",
-     capture},
+     capture, Effect::kShowsTraffic},
 };
 
 } // namespace

@@ -34,11 +34,12 @@ Result<Reply> config_file(Transaction& /*transaction*/, Words& words)
 }
 
 constexpr Command kCommands[] = {
-    {"config", "show", "", "print the commands that make the present configuration out of nothing", config_show},
+    {"config", "show", "", "print the commands that make the present configuration out of nothing", config_show,
+     Effect::kShows},
     {"config", "diff", "FILE",
      "what FILE, a list of commands, would change if it were the whole configuration: lines with - and +.\n"
      "           Exit status 0 if that is nothing, 1 if it is something, 2 for trouble",
-     config_file},
+     config_file, Effect::kShows},
     {"config", "apply", "FILE [ --dry-run ]",
      "make FILE the whole configuration, in one transaction: what is not in it goes, what is in it already\n"
      "           stays as it is, with its counters. --dry-run: only print what would change",

@@ -139,7 +139,7 @@ constexpr Command kCommands[] = {
      "}",
      "what would become of a frame that comes in by DEV, or that the bridge or VXLAN device DEV sends; it changes "
      "nothing",
-     explain},
+     explain, Effect::kShows},
 };
 
 } // namespace

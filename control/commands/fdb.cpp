@@ -33,9 +33,10 @@ constexpr Command kCommands[] = {
      "remove the entries of a device, or of a bridge with its VXLAN devices, or only those with a destination, or\n"
      "           in some states",
      fdb_flush},
-    {"fdb", "get", "LLADDR { dev DEV | br BRIDGE }", "show one entry, with all its destinations", fdb_get},
+    {"fdb", "get", "LLADDR { dev DEV | br BRIDGE }", "show one entry, with all its destinations", fdb_get,
+     Effect::kShows},
     {"fdb", "show", "[ br BRIDGE ] [ dev DEV | brport DEV ] [ state STATE ]",
-     "list entries; STATE := { permanent | static | dynamic | all }", fdb_show},
+     "list entries; STATE := { permanent | static | dynamic | all }", fdb_show, Effect::kShows},
 };
 
 // Those of bridge-fdb(8)'s keywords that iproute2 takes abbreviated, in the order in which it compares.

@@ -38,7 +38,8 @@ const Command kCommands[] = {
      "[ ageing SECONDS ] ]",
      "change a device", link_set},
     {"link", "del", "NAME [ type TYPE ]", "remove a device and all that refers to it", link_del},
-    {"link", "show", "[ NAME ] [ master BRIDGE ] [ type TYPE ] [ up ]", "list devices and their settings", link_show},
+    {"link", "show", "[ NAME ] [ master BRIDGE ] [ type TYPE ] [ up ]", "list devices and their settings", link_show,
+     Effect::kShows},
 };
 
 } // namespace

@@ -41,7 +41,7 @@ Result<Reply> monitor(Transaction&, Words& words)
 constexpr Command kCommands[] = {
     {"monitor", "", "[ -t ] [ all | link | addr | route | neigh | fdb | miss ]...",
      "what changes, as it changes, as ip monitor and bridge monitor; -t: with the time; with -j an object on each line",
-     monitor},
+     monitor, Effect::kShows},
 };
 
 } // namespace

@@ -298,8 +298,8 @@ constexpr Command kCommands[] = {
     {"neigh", "del", "ADDR dev DEV", "remove a static neighbour, or forget one that was resolved", neigh_del},
     {"neigh", "flush", "[ PREFIX | all ] [ dev DEV ] [ nud STATE ]",
      "forget the neighbours that were resolved; static ones stay", neigh_flush},
-    {"neigh", "get", "ADDR dev DEV", "show one neighbour", neigh_get},
-    {"neigh", "show", "[ PREFIX ] [ dev DEV ] [ nud STATE ]", "list neighbours", neigh_show},
+    {"neigh", "get", "ADDR dev DEV", "show one neighbour", neigh_get, Effect::kShows},
+    {"neigh", "show", "[ PREFIX ] [ dev DEV ] [ nud STATE ]", "list neighbours", neigh_show, Effect::kShows},
 };
 
 } // namespace

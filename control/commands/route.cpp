@@ -221,9 +221,9 @@ constexpr Command kCommands[] = {
     {"route", "del", kUsage, "remove a route", route_del},
     {"route", "flush", "[ PREFIX | default ] [ dev DEV ] [ table main ]",
      "remove all such routes; those of addresses (proto kernel) stay", route_flush},
-    {"route", "get", "ADDR", "tell where vxd sends what is for ADDR", route_get},
+    {"route", "get", "ADDR", "tell where vxd sends what is for ADDR", route_get, Effect::kShows},
     {"route", "show", "[ PREFIX | default ] [ dev DEV ] [ table main ]",
-     "list routes, those of addresses (proto kernel) too", route_show},
+     "list routes, those of addresses (proto kernel) too", route_show, Effect::kShows},
 };
 
 } // namespace

@@ -190,7 +190,8 @@ Result<Reply> stats_show(Transaction& transaction, Words& words)
 
 constexpr Command kCommands[] = {
     {"stats", "show", "[ dev DEV | worker ]",
-     "count packets and bytes by device and direction, drops by reason, and what the workers did", stats_show},
+     "count packets and bytes by device and direction, drops by reason, and what the workers did", stats_show,
+     Effect::kShows},
 };
 
 } // namespace
