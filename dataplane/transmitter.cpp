@@ -145,7 +145,7 @@ void Transmitter::flush(Context& context) noexcept
     }
     used_.clear();
     open_dest_ = kNowhere;
-    flood_room_ = kMaxFloodCopies;
+    renew_flood_room();
 }
 
 void Transmitter::punt_frame(rte_mbuf* mbuf, LinkId in, PuntReason reason, Context& context) noexcept

@@ -40,6 +40,8 @@ public:
         carry_out(packet, context);
     }
     void flush(Context& context) noexcept;
+    // Before another port's frames: what one floods is not the other's loss.
+    void renew_flood_room() noexcept { flood_room_ = kMaxFloodCopies; }
 
     // Frames for the control thread, in the order in which they came; the worker hands them over at the turn's end.
     std::span<rte_mbuf*> punted() noexcept { return {punted_.data(), punted_count_}; }
@@ -60,8 +62,8 @@ public:
 
 private:
     static constexpr Dest kNowhere = Dest::port(kNoLink); // no packet's
-    // Copies of flooded frames in a turn: what else a worker polls has to wait for them. More than the longest list
-    // that is likely; a single frame goes to all of its list, however long that is.
+    // Copies of flooded frames from one port in a turn: what else a worker polls has to wait for them. More than the
+    // longest list that is likely; a single frame goes to all of its list, however long that is.
     static constexpr std::size_t kMaxFloodCopies = 2048;
 
     struct alignas(64) Buffer {
@@ -98,7 +100,7 @@ private:
     std::vector<Buffer*> used_;   // in this turn; never grows beyond its reserve
     Dest open_dest_ = kNowhere;   // what was sent to last in this turn; mostly the next frame goes there too
     Buffer* open_ = nullptr;
-    std::size_t flood_room_ = kMaxFloodCopies; // for more copies in this turn
+    std::size_t flood_room_ = kMaxFloodCopies; // for more copies
     std::array<rte_mbuf*, 32 * kBurst> punted_{};
     std::size_t punted_count_ = 0;
 };

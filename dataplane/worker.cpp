@@ -198,6 +198,7 @@ std::size_t Worker::turn(const ForwardingConfig& config) noexcept
 std::size_t Worker::drain(const PollEntry& entry, Context& context) noexcept
 {
     std::size_t packets = 0;
+    transmitter_.renew_flood_room();
     for (std::size_t i = 0; i < kMaxBursts; ++i) {
         const std::size_t count = poll(entry, context);
         packets += count;
