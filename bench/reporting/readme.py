@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """README's figures: a table between two marks, out of the same JSON as bench/RESULTS.md."""
 
+import os
+
 from .document import number, repeatable
 from .plots import value
 
@@ -48,6 +50,12 @@ def _instructions(report):
 WRITERS = {"packet_rate": _rates, "pipeline_bench": _ticks, "instructions": _instructions}
 
 
+def _command(report):
+    """Without the folder, which for some is there only after the build."""
+    program, *words = repeatable(report.get("command", report["file"])).split(" ")
+    return " ".join([os.path.basename(program), *words])
+
+
 def figures(reports):
     lines = []
     for report in reports:
@@ -56,7 +64,7 @@ def figures(reports):
             continue
         machine = report.get("machine", {})
         where = ", ".join(str(machine[key]) for key in ("cpu",) if key in machine)
-        lines += ["", f"`{repeatable(report.get('command', report['file']))}`, commit `{report.get('commit', 'unknown')}`"
+        lines += ["", f"`{_command(report)}`, commit `{report.get('commit', 'unknown')}`"
                   + (f", {where}" if where else "") + ":", "", "| what | figure |", "|---|---|"]
         lines += [f"| {what} | {figure} |" for what, figure in rows]
     return "\n".join(lines)

@@ -10,11 +10,6 @@ from lib.wire import Sniffer
 SIZE = 16 << 20
 
 
-def prepare(*containers):
-    for number, container in enumerate(containers, 1):
-        container.add_address(f"fd00::{number}/64")
-
-
 def bytes_per_packet(host, device, direction):
     counters = next(link for link in host.json("-s", "link", "show") if link["ifname"] == device)["stats64"][direction]
     return counters["bytes"] / counters["packets"]
@@ -25,7 +20,7 @@ def test_frames_between_containers_of_one_host_are_never_cut(lab):
     host, = lab.underlay("vxd")
     host.do("link add br0 type bridge")
     c1, c2 = lab.container(host, "c1", "172.18.20.1/16"), lab.container(host, "c2", "172.18.20.2/16")
-    prepare(c1, c2)
+    lab.number_ipv6(c1, c2)
     for address in ("172.18.20.2", "fd00::2"):
         tcp_transfer(c1, c2, address=address, size=SIZE)
     for device, direction in (("c1", "rx"), ("c2", "tx")):
@@ -45,7 +40,7 @@ def test_tcp_and_datagrams_through_a_tunnel(lab, far, family, checksum):
     mtu = 1450 if family == 4 else 1430
     c1 = lab.container(near, "c1", "172.18.20.1/16", mtu=mtu, mac=mac_of(1))
     c2 = lab.container(other, "c2", "172.18.20.2/16", mtu=mtu, mac=mac_of(2))
-    prepare(c1, c2)
+    lab.number_ipv6(c1, c2)
     c1.ping(c2)
     with Sniffer(other.namespace, "uplink" if far == "kernel" else "eth1") as wire:
         tcp_transfer(c1, c2, size=1 << 20)
@@ -67,7 +62,7 @@ def test_what_comes_out_of_a_tunnel_is_merged(lab):
     lab.bridged([near, other], options="dstport 4789")
     c1 = lab.container(near, "c1", "172.18.20.1/16", mac=mac_of(1))
     c2 = lab.container(other, "c2", "172.18.20.2/16", mac=mac_of(2))
-    prepare(c1, c2)
+    lab.number_ipv6(c1, c2)
     for address in ("172.18.20.2", "fd00::2"):
         tcp_transfer(c1, c2, address=address, size=SIZE)
     size = bytes_per_packet(other, "c2", "tx")

@@ -22,17 +22,12 @@ def compare(source, target, families=(4, 6), is_wire=True, **options):
                 verdict.check(kind, COUNT if not kind.gso else max(1, COUNT // 4))
 
 
-def prepare(*containers):
-    for number, container in enumerate(containers, 1):
-        container.add_address(f"fd00::{number}/64")
-
-
 @needs_vxd
 def test_on_one_host(lab):
     host, = lab.underlay("vxd")
     host.do("link add br0 type bridge")
     c1, c2 = lab.container(host, "c1", "172.18.20.1/16"), lab.container(host, "c2", "172.18.20.2/16")
-    prepare(c1, c2)
+    lab.number_ipv6(c1, c2)
     c1.ping(c2)
     compare(c1, c2, is_wire=False)
 
@@ -46,7 +41,7 @@ def test_through_a_tunnel(lab, near, far, family, checksum):
     mtu = 1450 if family == 4 else 1430
     c1 = lab.container(one, "c1", "172.18.20.1/16", mtu=mtu, mac=mac_of(1))
     c2 = lab.container(two, "c2", "172.18.20.2/16", mtu=mtu, mac=mac_of(2))
-    prepare(c1, c2)
+    lab.number_ipv6(c1, c2)
     c1.ping(c2)
     compare(c1, c2)
 

@@ -156,6 +156,11 @@ class Lab:
         """A virtual machine, not yet started, for a vhost-user port."""
         return self.enter(Guest(self, name, **options))
 
+    def number_ipv6(self, *containers):
+        """fd00::1, fd00::2, ..."""
+        for number, container in enumerate(containers, 1):
+            container.add_address(f"fd00::{number}/64")
+
     # --- the tutorial's two networks
 
     def bridged(self, hosts, vni=100, bridge="br0", device="vxlan100", options="dstport 4789 nolearning", flood=True):
