@@ -49,7 +49,12 @@ struct LinkTotals {
 
 struct WorkerTotals {
     unsigned cpu = 0;
-    std::uint64_t packets = 0, bursts = 0, busy_ticks = 0, idle_ticks = 0, sleeps = 0, learn_lost = 0;
+    std::uint64_t packets = 0, busy_ticks = 0, idle_ticks = 0, sleeps = 0, learn_lost = 0;
+    // As WorkerCounters has them.
+    std::array<std::uint64_t, WorkerCounters::kSizes> bursts_by_packets{};
+    std::array<std::uint64_t, WorkerCounters::kDurations> turns_by_log2_ticks{};
+
+    std::uint64_t bursts() const;
 };
 
 class Dataplane

@@ -95,7 +95,7 @@ std::string workers_text(const std::vector<WorkerTotals>& workers)
     for (std::size_t index = 0; index < workers.size(); ++index) {
         const WorkerTotals& worker = workers[index];
         text += fmt::format("{:<6} {:>4} {:>14} {:>14} {:>13.1f} {:>13.0f} {:>6.1f}% {:>12}\n", index, worker.cpu,
-                            worker.packets, worker.bursts, ratio(worker.packets, worker.bursts),
+                            worker.packets, worker.bursts(), ratio(worker.packets, worker.bursts()),
                             ratio(worker.busy_ticks, worker.packets),
                             100 * ratio(worker.busy_ticks, worker.busy_ticks + worker.idle_ticks), worker.sleeps);
     }
@@ -138,11 +138,13 @@ nlohmann::ordered_json workers_json(const std::vector<WorkerTotals>& workers)
         json.push_back({{"worker", index},
                         {"cpu", worker.cpu},
                         {"packets", worker.packets},
-                        {"bursts", worker.bursts},
+                        {"bursts", worker.bursts()},
                         {"busy_ticks", worker.busy_ticks},
                         {"idle_ticks", worker.idle_ticks},
                         {"sleeps", worker.sleeps},
-                        {"learn_lost", worker.learn_lost}});
+                        {"learn_lost", worker.learn_lost},
+                        {"bursts_by_packets", worker.bursts_by_packets},
+                        {"turns_by_log2_ticks", worker.turns_by_log2_ticks}});
     }
     return json;
 }

@@ -99,6 +99,37 @@ TEST_CASE("an entry that changes hands while its port is deleted leads no frame 
     vxd.stop_workers();
 }
 
+TEST_CASE("a worker counts every burst by its size, and every turn with packets by its time")
+{
+    const PcapFile capture{{from_to(1, 2), from_to(3, 2)}};
+    Daemon vxd{{0}, 8191};
+    vxd("link add br0 type bridge\n" + capture.port("src") + "link set src master br0\n");
+    vxd.start_workers();
+    for (int i = 0; i < 3000 && vxd.json("stats")["workers"][0]["packets"] < 1000; ++i)
+        usleep(1000);
+    vxd.stop_workers();
+    const auto worker = vxd.json("stats")["workers"][0];
+    std::uint64_t bursts = 0;
+    std::uint64_t packets = 0;
+    for (std::size_t size = 0; size < worker["bursts_by_packets"].size(); ++size) {
+        bursts += worker["bursts_by_packets"][size].get<std::uint64_t>();
+        packets += size * worker["bursts_by_packets"][size].get<std::uint64_t>();
+    }
+    CHECK(packets >= 1000);
+    CHECK(worker["packets"] == packets);
+    CHECK(worker["bursts"] == bursts);
+    std::uint64_t turns = 0;
+    std::uint64_t least = 0; // ticks that so many turns took
+    for (std::size_t power = 0; power < worker["turns_by_log2_ticks"].size(); ++power) {
+        turns += worker["turns_by_log2_ticks"][power].get<std::uint64_t>();
+        least += worker["turns_by_log2_ticks"][power].get<std::uint64_t>() << power;
+    }
+    CHECK(turns > 0);
+    CHECK(turns <= bursts);
+    CHECK(worker["busy_ticks"] >= least);
+    CHECK(worker["busy_ticks"] < 2 * least);
+}
+
 // More questions than can be answered, with a copy of each to many VTEPs, while next hops are looked for.
 TEST_CASE("containers do not crowd out the ARP that tunnels live on")
 {
