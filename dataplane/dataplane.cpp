@@ -285,6 +285,11 @@ std::vector<WorkerTotals> Dataplane::worker_totals() const
     return all;
 }
 
+Dataplane::Buffers Dataplane::buffers() const
+{
+    return {state_->pool.size(), state_->pool.size() - state_->pool.in_use_count()};
+}
+
 void Dataplane::wake_workers()
 {
     for (const auto& worker : state_->workers)

@@ -94,7 +94,7 @@ class VxdHost(Host):
 
     def drops(self, device=None):
         """Reason -> packets; of one device, or of all."""
-        return self.json("stats", *(["dev", device] if device else []))["drops"]
+        return self.json("stats", "show", *(["dev", device] if device else []))["drops"]
 
     def processor_seconds(self):
         """Of all its threads, to the nanosecond."""
