@@ -160,6 +160,7 @@ public:
             std::vector<std::byte> bytes;
         };
         std::vector<Sight> sights; // in their order
+        std::uint64_t lost = 0;    // for which there was no room: copies of a frame that is flooded to thousands
         bool is_learned = false;   // the control thread would be told of the source
     };
     Result<Explanation> explain(LinkId in, Bytes frame) const;

@@ -46,6 +46,7 @@ struct Dataplane::State {
     alignas(64) int event_fd;
     std::shared_ptr<const CaptureSet> captures; // null: there are none
     Probe probe;                                // the control thread's
+    std::shared_ptr<Capture> explained;         // what explain() looks through; null until it was asked
     struct KeptTally {
         std::shared_ptr<Capture> capture;   // null: nobody asks
         std::uint32_t begun = 0, asked = 0; // seconds of `now`
