@@ -102,7 +102,7 @@ TEST_CASE("ticks are seconds, and a worker's bursts and turns are histograms")
     CHECK(has(page, R"(vxd_worker_turn_seconds_sum{worker="0"} 1.5)"));
 }
 
-TEST_CASE("the bounds of turns are short and each another one, whatever the TSC's rate")
+TEST_CASE("each bound of turns is another one, whatever the TSC's rate")
 {
     for (const double tsc_hz : {1e9, 2.595e9, 3.333333e9, 5.7e9}) {
         Snapshot snapshot = snapshot_of({});
@@ -111,8 +111,6 @@ TEST_CASE("the bounds of turns are short and each another one, whatever the TSC'
         for (const std::string& line : lines_of(page_of(snapshot), "vxd_worker_turn_seconds_bucket{"))
             CHECK(bounds.insert(line.substr(0, line.find(' '))).second);
         CHECK(bounds.size() == 27);
-        for (const std::string& bound : bounds)
-            CHECK(bound.size() < 65);
     }
 }
 
@@ -135,7 +133,7 @@ TEST_CASE("the daemon's version, its forwarding database, and whether it answers
     CHECK(has(page, "vxd_fdb_entries 12"));
     CHECK(has(page, "vxd_fdb_max_entries 4096"));
     CHECK(has(page, "vxd_fdb_learn_refused_total 7"));
-    const std::string down = "\n" + prometheus::TextSerializer{}.Serialize(families_of_scrape(false, 0.25));
+    const std::string down = text_of(families_of_scrape(false, 0.25));
     CHECK(has(down, "vxd_up 0"));
     CHECK(has(down, "vxd_scrape_duration_seconds 0.25"));
 }

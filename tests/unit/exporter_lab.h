@@ -59,10 +59,16 @@ inline Snapshot snapshot_of(const std::vector<Json>& devices, std::uint64_t busy
     return *std::move(snapshot);
 }
 
+// With an end of line in front, so that every line is between two of them.
+inline std::string text_of(const Families& families)
+{
+    return fmt::format("\n{}", prometheus::TextSerializer{}.Serialize(families));
+}
+
 inline std::string page_of(const Snapshot& snapshot, std::size_t max_devices = 1000)
 {
     Viewer viewer(max_devices);
-    return "\n" + prometheus::TextSerializer{}.Serialize(families_of(snapshot, viewer.look_at(snapshot)));
+    return text_of(families_of(snapshot, viewer.look_at(snapshot)));
 }
 
 // Whether the page has this line.

@@ -4,7 +4,6 @@
 #include "dataplane/net/drop_reason.h"
 
 #include <cmath>
-#include <cstdlib>
 #include <set>
 
 namespace vx::exporter
@@ -208,12 +207,6 @@ ClientMetric::Histogram burst_histogram(const std::array<std::uint64_t, Worker::
     return histogram;
 }
 
-// To three digits: the bound is part of the series' name, and the counts behind it are of powers of two.
-double rounded(double seconds)
-{
-    return std::strtod(fmt::format("{:.2e}", seconds).c_str(), nullptr);
-}
-
 ClientMetric::Histogram turn_histogram(const std::array<std::uint64_t, Worker::kTurnSizes>& turns, const Worker& worker,
                                        double tsc_hz)
 {
@@ -222,8 +215,7 @@ ClientMetric::Histogram turn_histogram(const std::array<std::uint64_t, Worker::k
     for (std::size_t size = 0; size < turns.size(); ++size) {
         histogram.sample_count += turns[size];
         if (size >= kFirstTurnSize && size <= kLastTurnSize)
-            histogram.bucket.push_back(
-                {histogram.sample_count, rounded(std::ldexp(1.0, static_cast<int>(size) + 1) / tsc_hz)});
+            histogram.bucket.push_back({histogram.sample_count, std::ldexp(1.0, static_cast<int>(size) + 1) / tsc_hz});
     }
     return histogram;
 }
