@@ -114,25 +114,15 @@ TEST_CASE("each bound of turns is another one, whatever the TSC's rate")
     }
 }
 
-TEST_CASE("a vxd that counts no sizes of bursts and turns has no such histograms")
-{
-    Json stats = stats_json({});
-    stats["workers"][0].erase("bursts_by_packets");
-    stats["workers"][0].erase("turns_by_log2_ticks");
-    const auto snapshot = snapshot_from(stats, Json::array(), "0.1.0");
-    REQUIRE(snapshot);
-    const std::string page = page_of(*snapshot);
-    CHECK(lines_of(page, "vxd_worker_burst_packets_").empty());
-    CHECK(has(page, R"(vxd_worker_bursts_total{worker="0"} 32)"));
-}
-
-TEST_CASE("the daemon's version, its forwarding database, and whether it answers")
+TEST_CASE("the daemon's version, its tables and buffers, and whether it answers")
 {
     const std::string page = page_of(snapshot_of({}));
     CHECK(has(page, R"(vxd_build_info{version="1.2.3"} 1)"));
     CHECK(has(page, "vxd_fdb_entries 12"));
     CHECK(has(page, "vxd_fdb_max_entries 4096"));
     CHECK(has(page, "vxd_fdb_learn_refused_total 7"));
+    CHECK(has(page, "vxd_packet_buffers 16383"));
+    CHECK(has(page, "vxd_packet_buffers_free 16000"));
     const std::string down = text_of(families_of_scrape(false, 0.25));
     CHECK(has(down, "vxd_up 0"));
     CHECK(has(down, "vxd_scrape_duration_seconds 0.25"));

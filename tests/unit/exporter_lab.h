@@ -46,9 +46,13 @@ inline Json worker_json(std::uint64_t busy_ticks)
 
 inline Json stats_json(const std::vector<Json>& devices, std::uint64_t busy_ticks = 3'000'000'000)
 {
-    return {{"tsc_hz", 2'000'000'000}, {"links", devices},
-            {"drops", Json::object()}, {"workers", Json::array({worker_json(busy_ticks)})},
-            {"learn_refused", 7},      {"fdb", {{"entries", 12}, {"max", 4096}}}};
+    return {{"tsc_hz", 2'000'000'000},
+            {"links", devices},
+            {"drops", Json::object()},
+            {"workers", Json::array({worker_json(busy_ticks)})},
+            {"buffers", {{"total", 16383}, {"free", 16000}}},
+            {"learn_refused", 7},
+            {"fdb", {{"entries", 12}, {"max", 4096}}}};
 }
 
 inline Snapshot snapshot_of(const std::vector<Json>& devices, std::uint64_t busy_ticks = 3'000'000'000)

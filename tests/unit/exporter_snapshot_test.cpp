@@ -48,7 +48,7 @@ TEST_CASE("what a device is comes from link show")
 TEST_CASE("an answer without something that is needed says what")
 {
     CHECK(failure(stats_json({})).empty());
-    for (const char* member : {"tsc_hz", "links", "workers", "learn_refused", "fdb"}) {
+    for (const char* member : {"tsc_hz", "links", "workers", "learn_refused", "fdb", "buffers"}) {
         Json stats = stats_json({});
         stats.erase(member);
         CAPTURE(member);

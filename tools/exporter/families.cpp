@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <set>
+#include <tuple>
 
 namespace vx::exporter
 {
@@ -66,11 +67,6 @@ public:
         family_.type = type;
     }
 
-    Family&& with(double value, Labels labels = {}) &&
-    {
-        add(value, std::move(labels));
-        return std::move(*this);
-    }
     void add(double value, Labels labels = {})
     {
         ClientMetric& metric = family_.metric.emplace_back();
@@ -97,6 +93,13 @@ Family gauge(const char* name, const char* help)
 Family counter(const char* name, const char* help)
 {
     return {MetricType::Counter, name, help};
+}
+
+// A family of one series.
+MetricFamily single(Family family, double value, Labels labels = {})
+{
+    family.add(value, std::move(labels));
+    return std::move(family).take();
 }
 
 // The numbers are exact up to 2^53.
@@ -172,11 +175,10 @@ Labels info_labels(const Device& device)
 
 void add_devices(Families& families, const View& view)
 {
-    const std::size_t count = view.shown.size() + view.hidden_count;
-    families.push_back(gauge("vxd_devices", "How many devices there are.").with(number(count)).take());
-    families.push_back(gauge("vxd_devices_not_shown", "How many of them are in device=\"other devices\".")
-                           .with(number(view.hidden_count))
-                           .take());
+    families.push_back(
+        single(gauge("vxd_devices", "How many devices there are."), number(view.shown.size() + view.hidden_count)));
+    families.push_back(single(gauge("vxd_devices_not_shown", "How many of them are in device=\"other devices\"."),
+                              number(view.hidden_count)));
     Family info = gauge("vxd_device_info", "What the device is, the bridge that it is in, and its VNI; always 1.");
     Family up = gauge("vxd_device_up", "Whether the device is set up, and its other end is there.");
     Family mtu = gauge("vxd_device_mtu_bytes", "The device's MTU.");
@@ -207,13 +209,12 @@ ClientMetric::Histogram burst_histogram(const std::array<std::uint64_t, Worker::
     return histogram;
 }
 
-ClientMetric::Histogram turn_histogram(const std::array<std::uint64_t, Worker::kTurnSizes>& turns, const Worker& worker,
-                                       double tsc_hz)
+ClientMetric::Histogram turn_histogram(const Worker& worker, double tsc_hz)
 {
     ClientMetric::Histogram histogram;
     histogram.sample_sum = number(worker.busy_ticks) / tsc_hz;
-    for (std::size_t size = 0; size < turns.size(); ++size) {
-        histogram.sample_count += turns[size];
+    for (std::size_t size = 0; size < Worker::kTurnSizes; ++size) {
+        histogram.sample_count += worker.turns_by_log2_ticks[size];
         if (size >= kFirstTurnSize && size <= kLastTurnSize)
             histogram.bucket.push_back({histogram.sample_count, std::ldexp(1.0, static_cast<int>(size) + 1) / tsc_hz});
     }
@@ -231,10 +232,8 @@ void add_workers(Families& families, const Snapshot& snapshot)
     for (std::size_t index = 0; index < workers.size(); ++index) {
         const Worker& worker = workers[index];
         info.add(1, {{"cpu", fmt::format("{}", worker.cpu)}, {"worker", fmt::format("{}", index)}});
-        if (worker.bursts_by_packets)
-            bursts.add(burst_histogram(*worker.bursts_by_packets), labels(index));
-        if (worker.turns_by_log2_ticks)
-            turns.add(turn_histogram(*worker.turns_by_log2_ticks, worker, snapshot.tsc_hz), labels(index));
+        bursts.add(burst_histogram(worker.bursts_by_packets), labels(index));
+        turns.add(turn_histogram(worker, snapshot.tsc_hz), labels(index));
     }
     families.push_back(std::move(info).take());
     for (const WorkerCounter& each : kWorkerCounters) {
@@ -253,32 +252,30 @@ void add_workers(Families& families, const Snapshot& snapshot)
 
 Families families_of_scrape(bool is_up, double seconds)
 {
-    Families families;
-    families.push_back(gauge("vxd_up", "Whether vxd answered.").with(is_up ? 1 : 0).take());
-    families.push_back(
-        gauge("vxd_scrape_duration_seconds", "How long it took to ask vxd for these metrics.").with(seconds).take());
-    return families;
+    return {single(gauge("vxd_up", "Whether vxd answered."), is_up ? 1 : 0),
+            single(gauge("vxd_scrape_duration_seconds", "How long it took to ask vxd for these metrics."), seconds)};
 }
 
 Families families_of(const Snapshot& snapshot, const View& view)
 {
     Families families;
-    families.push_back(gauge("vxd_build_info", "The version of the vxd that answered; always 1.")
-                           .with(1, {{"version", snapshot.version}})
-                           .take());
+    families.push_back(single(gauge("vxd_build_info", "The version of the vxd that answered; always 1."), 1,
+                              {{"version", snapshot.version}}));
     add_drops(families, view.all);
     add_devices(families, view);
     add_workers(families, snapshot);
-    families.push_back(
-        gauge("vxd_fdb_entries", "Entries of the forwarding database.").with(number(snapshot.fdb_entries)).take());
-    families.push_back(gauge("vxd_fdb_max_entries", "As many as the forwarding database may have.")
-                           .with(number(snapshot.fdb_max))
-                           .take());
-    families.push_back(counter("vxd_fdb_learn_refused_total",
-                               "MACs that were not learned, for their bridge or the forwarding database has as many as "
-                               "it may.")
-                           .with(number(snapshot.learn_refused))
-                           .take());
+    const std::tuple<const char*, const char*, std::uint64_t> gauges[] = {
+        {"vxd_fdb_entries", "Entries of the forwarding database.", snapshot.fdb_entries},
+        {"vxd_fdb_max_entries", "As many as the forwarding database may have.", snapshot.fdb_max},
+        {"vxd_packet_buffers", "How many packets ports and rings can hold in all.", snapshot.buffers},
+        {"vxd_packet_buffers_free", "How many packet buffers hold none now.", snapshot.free_buffers},
+    };
+    for (const auto& [name, help, value] : gauges)
+        families.push_back(single(gauge(name, help), number(value)));
+    families.push_back(single(counter("vxd_fdb_learn_refused_total",
+                                      "MACs that were not learned, for their bridge or the forwarding database has as "
+                                      "many as it may."),
+                              number(snapshot.learn_refused)));
     return families;
 }
 

@@ -43,14 +43,6 @@ void describe(Device& device, const Json& link)
     device.is_up = link.at("operstate") != "DOWN";
 }
 
-template <std::size_t Size>
-std::optional<std::array<std::uint64_t, Size>> histogram_from(const Json& worker, const char* name)
-{
-    if (!worker.contains(name))
-        return std::nullopt;
-    return worker.at(name).get<std::array<std::uint64_t, Size>>();
-}
-
 Worker worker_from(const Json& json)
 {
     Worker worker;
@@ -61,8 +53,8 @@ Worker worker_from(const Json& json)
     json.at("idle_ticks").get_to(worker.idle_ticks);
     json.at("sleeps").get_to(worker.sleeps);
     json.at("learn_lost").get_to(worker.learn_lost);
-    worker.bursts_by_packets = histogram_from<Worker::kBurstSizes>(json, "bursts_by_packets");
-    worker.turns_by_log2_ticks = histogram_from<Worker::kTurnSizes>(json, "turns_by_log2_ticks");
+    json.at("bursts_by_packets").get_to(worker.bursts_by_packets);
+    json.at("turns_by_log2_ticks").get_to(worker.turns_by_log2_ticks);
     return worker;
 }
 
@@ -110,6 +102,8 @@ try {
     stats.at("fdb").at("entries").get_to(snapshot.fdb_entries);
     stats.at("fdb").at("max").get_to(snapshot.fdb_max);
     stats.at("learn_refused").get_to(snapshot.learn_refused);
+    stats.at("buffers").at("total").get_to(snapshot.buffers);
+    stats.at("buffers").at("free").get_to(snapshot.free_buffers);
     return snapshot;
 } catch (const Json::exception& failure) {
     return error("vxd's answer is not as expected: {}", failure.what());

@@ -45,9 +45,8 @@ struct Worker {
 
     unsigned cpu = 0;
     std::uint64_t packets = 0, bursts = 0, busy_ticks = 0, idle_ticks = 0, sleeps = 0, learn_lost = 0;
-    // Nothing from a vxd that does not count them.
-    std::optional<std::array<std::uint64_t, kBurstSizes>> bursts_by_packets;
-    std::optional<std::array<std::uint64_t, kTurnSizes>> turns_by_log2_ticks;
+    std::array<std::uint64_t, kBurstSizes> bursts_by_packets{};
+    std::array<std::uint64_t, kTurnSizes> turns_by_log2_ticks{};
 };
 
 struct Snapshot {
@@ -56,6 +55,7 @@ struct Snapshot {
     std::vector<Device> devices;
     std::vector<Worker> workers;
     std::uint64_t fdb_entries = 0, fdb_max = 0, learn_refused = 0;
+    std::uint64_t buffers = 0, free_buffers = 0;
 
     // In all workers' lives. Less than before, and it is another vxd.
     std::uint64_t ticks() const;
