@@ -25,6 +25,7 @@ public:
     std::vector<prometheus::MetricFamily> Collect() const override;
 
 private:
+    std::vector<prometheus::MetricFamily> collect() const;
     void tell(const std::string& trouble) const;
 
     const std::string socket_path_;

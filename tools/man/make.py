@@ -61,7 +61,7 @@ def options_by_cli11(program):
         option = re.match(r"  (-\S+)(?: (\S+))?(?:\s+(.*))?$", line)
         if option:
             name, value, about = option.groups()
-            if value and not re.match(r"[A-Z\"]+$", value):
+            if value and not re.match(r"[A-Z:\"]+$", value):
                 about, value = f"{value} {about or ''}".strip(), None
             names = ", ".join(f"\\fB{escaped(one)}\\fR" for one in name.split(","))
             parts.append(f".TP\n{names}{f' {chr(92)}fI{escaped(value)}{chr(92)}fR' if value else ''}\n{escaped(about or '')}")
