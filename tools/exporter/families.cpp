@@ -4,7 +4,6 @@
 #include "dataplane/net/drop_reason.h"
 
 #include <cmath>
-#include <set>
 #include <tuple>
 
 namespace vx::exporter
@@ -108,19 +107,15 @@ double number(std::uint64_t count)
     return static_cast<double>(count);
 }
 
-// Of reasons, those that are known and those that only vxd knows, with 0 for what did not happen.
+// Those that are known and those that only vxd knows, with 0 for what did not happen.
 template <typename Known>
-void add_all(Family& family, const Reasons& reasons, const Known& known)
+void add_all(Family& family, const Reasons& counted, const Known& known)
 {
-    std::set<std::string, std::less<>> names;
-    for (const auto& [reason, packets] : reasons)
-        names.insert(reason);
+    Reasons all = counted;
     for (const std::string_view reason : known)
-        names.emplace(reason);
-    for (const std::string& reason : names) {
-        const auto found = reasons.find(reason);
-        family.add(found == reasons.end() ? 0 : number(found->second), {{"reason", reason}});
-    }
+        all.try_emplace(std::string(reason), 0);
+    for (const auto& [reason, packets] : all)
+        family.add(number(packets), {{"reason", reason}});
 }
 
 void add_drops(Families& families, const DeviceCounts& all)
