@@ -84,7 +84,10 @@ Result<Client> Client::stream(Request request, const std::string& path)
     return client;
 }
 
-Client::Client(Client&& other) noexcept : fd_(std::exchange(other.fd_, -1)), rest_(std::move(other.rest_)) {}
+Client::Client(Client&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), line_(std::move(other.line_)), rest_(std::move(other.rest_))
+{
+}
 
 Client::~Client()
 {
@@ -105,24 +108,25 @@ bool Client::send(std::string_view bytes)
     return true;
 }
 
-Result<std::string> Client::receive_line()
+Result<std::optional<std::string>> Client::receive_line(Wait wait)
 {
-    std::string line;
     std::array<char, 256 << 10> chunk;
     for (;;) {
-        const ssize_t size = recv(fd_, chunk.data(), chunk.size(), 0);
+        const ssize_t size = recv(fd_, chunk.data(), chunk.size(), wait == Wait::kNo ? MSG_DONTWAIT : 0);
         if (size < 0 && errno == EINTR)
             continue;
+        if (size < 0 && errno == EAGAIN)
+            return std::optional<std::string>{};
         if (size < 0)
             return error("the connection to vxd broke: {}", std::strerror(errno));
         if (size == 0)
             return error("vxd closed the connection without an answer");
         const std::string_view bytes(chunk.data(), static_cast<std::size_t>(size));
         const std::size_t end = bytes.find('\n');
-        line += bytes.substr(0, end);
+        line_ += bytes.substr(0, end);
         if (end != bytes.npos) {
             rest_ = bytes.substr(end + 1);
-            return line;
+            return std::optional{std::exchange(line_, {})};
         }
     }
 }
@@ -132,12 +136,32 @@ Result<Response> Client::run(std::string request)
     // Whether it could be sent or not, vxd says what it made of it.
     const bool is_sent = send(request);
     request.clear();
-    auto line = receive_line();
+    auto line = receive_line(Wait::kYes);
     if (!line && !is_sent)
         return error("vxd closed the connection while the request was sent");
     if (!line)
         return std::move(line).error();
-    return decode_response(*line);
+    return decode_response(**line);
+}
+
+Result<> Client::ask(std::string_view request)
+{
+    if (!send(request))
+        return error("vxd has closed the connection");
+    return Ok{};
+}
+
+Result<std::optional<Response>> Client::receive()
+{
+    auto line = receive_line(Wait::kNo);
+    if (!line)
+        return std::move(line).error();
+    if (!*line)
+        return std::optional<Response>{};
+    auto response = decode_response(**line);
+    if (!response)
+        return std::move(response).error();
+    return std::optional{*std::move(response)};
 }
 
 } // namespace vx

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One look at a vxd: what `stats` and `link show` said at a moment, of it what `vxctl top` shows.
+#pragma once
+
+#include "control/command_list.h"
+#include "dataplane/net/result.h"
+
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace vx::top
+{
+
+using Json = nlohmann::ordered_json;
+
+struct LinkSample {
+    std::uint32_t index = 0;
+    std::string name;
+    std::string kind;   // "tap", "bridge", "vxlan", ...
+    std::string master; // empty: none
+    std::string state;  // "up", "down", "no link", "gone"
+    std::optional<std::uint32_t> vni;
+    std::string local; // of a VXLAN device: ADDRESS:PORT
+    std::uint64_t rx_packets = 0;
+    std::uint64_t rx_bytes = 0;
+    std::uint64_t tx_packets = 0;
+    std::uint64_t tx_bytes = 0;
+    std::vector<std::pair<std::string, std::uint64_t>> drops; // by reason; what the port lost before vxd had it, too
+
+    std::uint64_t dropped() const;
+    std::uint64_t dropped(std::string_view reason) const;
+};
+
+struct WorkerSample {
+    std::uint64_t cpu = 0;
+    std::uint64_t packets = 0;
+    std::uint64_t bursts = 0;
+    std::uint64_t busy_ticks = 0;
+    std::uint64_t sleeps = 0;
+    std::vector<std::uint64_t> bursts_by_packets;   // empty: vxd does not tell
+    std::vector<std::uint64_t> turns_by_log2_ticks; // of turns that found packets; empty: vxd does not tell
+};
+
+struct Sample {
+    std::chrono::steady_clock::time_point when;
+    double tsc_hz = 0;
+    std::vector<LinkSample> links;
+    std::vector<WorkerSample> workers;
+    std::uint64_t fdb_entries = 0;
+};
+
+// What a vxd is asked, in one request, so that its answers are of one moment.
+inline const CommandList kQuestions = {{"stats", "show"}, {"link", "show"}};
+
+// Of the answers in JSON. An Error: they are not what this vxctl knows.
+Result<Sample> read_sample(const Json& stats, const Json& links, std::chrono::steady_clock::time_point when);
+
+} // namespace vx::top
