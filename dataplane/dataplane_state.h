@@ -46,6 +46,11 @@ struct Dataplane::State {
     alignas(64) int event_fd;
     std::shared_ptr<const CaptureSet> captures; // null: there are none
     Probe probe;                                // the control thread's
+    struct KeptTally {
+        std::shared_ptr<Capture> capture;   // null: nobody asks
+        std::uint32_t begun = 0, asked = 0; // seconds of `now`
+    };
+    std::array<KeptTally, 2> tallies; // by Tally::By
     std::map<LinkId, PortRecord> ports;
     std::uint64_t next_watch = Worker::kOwnWatch + 1;
     std::vector<std::unique_ptr<Worker>> workers;
