@@ -14,12 +14,11 @@ Result<Reply> top(Transaction& /*transaction*/, Words& /*words*/)
 }
 
 constexpr Command kCommands[] = {
-    {"top", "", "[ -d SECONDS ] [ -n COUNT ] [ -b ]",
-     "rates of devices, VNIs, workers and drops as they change, on a terminal (q ends it, h tells the other keys), "
-     "every\n"
-     "           second or as -d says, without end or as often as -n says; -b: as lines, for files and scripts; with "
-     "-j an\n"
-     "           object on each",
+    {"top", "", "[ -d SECONDS ] [ -n COUNT ] [ -v ] [ -b ]",
+     "show rates of devices, VNIs, workers and drops as they change (q ends it, h tells the other keys).\n"
+     "           -d: the seconds between two looks (1); -n: how often it looks; -v: VTEPs too, which costs workers "
+     "time;\n"
+     "           -b: lines, for files and scripts; with -j an object on each",
      top, Effect::kShows},
 };
 

@@ -60,6 +60,24 @@ def test_the_rates_of_traffic_are_seen_where_it_goes(lab):
 
 
 @needs_vxd
+def test_vteps_are_counted_while_they_are_seen(lab):
+    c1, c2 = two_containers(lab, far="vxd", options="dstport 4789")
+    c1.ping(c2)
+    with Stream(c1, c2) as stream, top(c1.host, "-d", "0.3") as terminal:
+        stream.flows()
+        terminal.wait("c1 has a rate", lambda: terminal.row("c1"))
+        expect(terminal.row("VTEP") is None, terminal)
+        terminal.press("3")
+        row = terminal.wait("the far VTEP has a rate", lambda: terminal.row("192.0.2.2"))
+        expect(row[1] == "vxlan100", row)
+        terminal.wait("it is that of the stream", lambda: 200 < number(terminal.row("192.0.2.2")[4]) < 1100)
+        terminal.press("0")
+        terminal.wait("all are seen, and VTEPs no more", lambda: terminal.row("c1") and not terminal.row("192.0.2.2"))
+        rates = json.loads(c1.host.vxctl("-j", "top", "-v", "-n", "1", "-d", "0.3").out)
+    expect(rates["vteps"][0]["dst"] == "192.0.2.2" and 200 < rates["vteps"][0]["tx_pps"] < 1100, rates["vteps"])
+
+
+@needs_vxd
 def test_drops_are_named_with_their_rate_and_meaning(lab):
     c1, c2 = two_containers(lab, far="vxd")
     with c1.namespace.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw, top(c1.host, "-d", "0.2") as terminal:
@@ -72,7 +90,7 @@ def test_drops_are_named_with_their_rate_and_meaning(lab):
         row = terminal.row("inner_vlan")
         expect(row and row[1] == "c1" and number(row[3]) > 0, f"{row}\n{terminal}")
         expect("the inner frame has a VLAN tag" in str(terminal), terminal)
-        terminal.press("4")
+        terminal.press("5")
         terminal.wait("drops are alone", lambda: not terminal.row("device"))
         expect(terminal.row("inner_vlan"), terminal)
 
@@ -254,8 +272,8 @@ def test_bad_words_are_named(lab):
 @needs_vxd
 def test_help_and_completion_know_it(lab):
     host = one_vxd(lab)
-    expect("vxctl top [ -d SECONDS ] [ -n COUNT ] [ -b ]" in host.vxctl("top", "help").out, "help")
+    expect("vxctl top [ -d SECONDS ] [ -n COUNT ] [ -v ] [ -b ]" in host.vxctl("top", "help").out, "help")
     offered = run(os.path.join(host.build, "vxctl"), "__complete", "--socket", host.socket, "top", "-").out
-    expect(offered.split() == ["-d", "-n", "-b"], offered)
+    expect(offered.split() == ["-d", "-n", "-v", "-b"], offered)
     batch = host.vxctl("-batch", "-", input="top\n", check=False)
     expect(batch.status == 1 and "vxctl shows it" in batch.err, batch)

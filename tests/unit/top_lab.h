@@ -25,7 +25,8 @@ public:
                   {"links", Json::array()},
                   {"drops", Json::object()},
                   {"workers", Json::array()},
-                  {"fdb", {{"entries", 7}, {"max", 1000}}}};
+                  {"fdb", {{"entries", 7}, {"max", 1000}}},
+                  {"buffers", {{"total", 200}, {"free", 150}}}};
     }
 
     // Returns the counters, to be changed.
@@ -64,16 +65,30 @@ public:
         return stats_["workers"].back();
     }
 
+    // From now on it is asked for VTEPs.
+    void count_vteps()
+    {
+        vteps_ = {{"seconds", 0}, {"vteps", Json::array()}, {"others", {{"packets", 0}, {"bytes", 0}}}};
+    }
+    void add_vtep(std::string_view device, std::string_view address, std::uint64_t rx_packets, std::uint64_t tx_packets)
+    {
+        vteps_["vteps"].push_back({{"ifname", device},
+                                   {"dst", address},
+                                   {"rx", {{"packets", rx_packets}, {"bytes", 100 * rx_packets}}},
+                                   {"tx", {{"packets", tx_packets}, {"bytes", 100 * tx_packets}}}});
+    }
+
     Json& counters(std::string_view name) { return find(stats_["links"], name); }
     Json& about(std::string_view name) { return find(links_, name); }
     Json& worker(std::size_t index) { return stats_["workers"][index]; }
     Json& stats() { return stats_; }
+    Json& vteps() { return vteps_; }
     const Json& links() const { return links_; }
 
     top::Sample sample(double seconds) const
     {
         using namespace std::chrono;
-        return top::read_sample(stats_, links_,
+        return top::read_sample(stats_, links_, vteps_,
                                 steady_clock::time_point{duration_cast<nanoseconds>(duration<double>(seconds))})
             .value();
     }
@@ -86,6 +101,7 @@ private:
 
     Json stats_;
     Json links_ = Json::array();
+    Json vteps_; // null: it is not asked
 };
 
 } // namespace vx::test

@@ -226,14 +226,47 @@ TEST_CASE("a sample has of each device what link show says of it")
     CHECK(vxd.sample(0).links[1].state == "gone");
 }
 
+TEST_CASE("VTEPs have rates when vxd told of them before and now, and what it began to count since counts from zero")
+{
+    FakeVxd vxd = one_port();
+    const Sample unasked = vxd.sample(0);
+    CHECK_FALSE(unasked.vteps.has_value());
+    vxd.count_vteps();
+    const Sample before = vxd.sample(1);
+    CHECK_FALSE(rates_of(unasked, before).vteps.has_value());
+    vxd.add_vtep("vxlan100", "192.0.2.2", 10, 20);
+    vxd.add_vtep("vxlan200", "192.0.2.2", 0, 2);
+    const Sample now = vxd.sample(3);
+    const auto vteps = rates_of(before, now).vteps.value();
+    REQUIRE(vteps.size() == 2);
+    CHECK(vteps[0].rx.packets == Approx(5));
+    CHECK(vteps[0].tx.bits == Approx(8000));
+    CHECK(vteps[1].vtep.device == "vxlan200");
+    CHECK(vteps[1].tx.packets == Approx(1));
+    vxd.count_vteps(); // vxd began again: nobody had asked
+    vxd.add_vtep("vxlan100", "192.0.2.2", 1, 40);
+    vxd.vteps()["others"] = {{"packets", 6}, {"bytes", 600}};
+    const auto later = rates_of(now, vxd.sample(4)).vteps.value();
+    REQUIRE(later.size() == 2);
+    CHECK(later[0].rx.packets == Approx(1));
+    CHECK(later[0].tx.packets == Approx(20));
+    CHECK(later[1].vtep.address == "others");
+    CHECK(later[1].tx.packets == Approx(6));
+    const Rates rates = rates_of(now, vxd.sample(4));
+    CHECK(json_of(rates, "")["vteps"][0]["dst"] == "192.0.2.2");
+    CHECK(json_of(rates, "")["vteps"][0]["rx_pps"] == 1);
+    CHECK(text_of(rates, "").find("\nVTEP ") != std::string::npos);
+    CHECK_FALSE(json_of(rates_of(unasked, before), "").contains("vteps"));
+}
+
 TEST_CASE("an answer that is not what vxctl knows is an error and no sample")
 {
     FakeVxd vxd = one_port();
     vxd.stats().erase("workers");
-    const auto sample = read_sample(vxd.stats(), vxd.links(), {});
+    const auto sample = read_sample(vxd.stats(), vxd.links(), {}, {});
     REQUIRE_FALSE(sample.has_value());
     CHECK(sample.error().message.find("workers") != std::string::npos);
-    CHECK_FALSE(read_sample(Json::array(), Json::array(), {}).has_value());
+    CHECK_FALSE(read_sample(Json::array(), Json::array(), {}, {}).has_value());
 }
 
 TEST_CASE("lines for scripts have every table that has rows, and JSON has plain numbers")
@@ -274,6 +307,8 @@ TEST_CASE("the words behind top are -d, -n and -b, with numbers in their bounds"
     CHECK(all.output == Output::kText);
     CHECK(words({"top"}, Output::kJson).output == Output::kJson); // no screen
     CHECK(words({"top", "-b"}, Output::kPrettyJson).output == Output::kPrettyJson);
+    CHECK(words({"top", "-v"}, Output::kText).wanted == Wanted::kWithVteps);
+    CHECK(parse_error({"top", "-v", "-d", "6"}).find("every 5 s") != std::string::npos);
     for (const char* seconds : {"0", "0.05", "3601", "-1", "nan", "1s", ""})
         CHECK(parse_error({"top", "-d", seconds}) ==
               fmt::format("top: option \"-d\": \"{}\" is not a number from 0.1 to 3600", seconds));

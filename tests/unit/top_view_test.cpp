@@ -97,7 +97,7 @@ TEST_CASE("whatever the size, there are as many lines as the screen has, and non
                     view_of(rates_with(3)),
                     view_of(rates_with(3))};
     views[4].press('h', kUsual);
-    views[5].press('4', kUsual);
+    views[5].press('5', kUsual);
     views[5].set_trouble("no vxd is listening on /run/vxd/vxd.sock (start it with: vxd); trying again");
     for (const View& view : views)
         for (std::size_t lines = 1; lines < 60; ++lines)
@@ -182,10 +182,10 @@ TEST_CASE("the column that rows are sorted by is marked, in the table that has t
 TEST_CASE("digits show one table alone, 0 all of them, and Tab goes past tables that have no rows")
 {
     View view = view_of(rates_with(3));
-    view.press('3', kUsual);
+    view.press('4', kUsual);
     CHECK_FALSE(has(screen(view), "device "));
     CHECK(has(screen(view), "worker "));
-    view.press('4', kUsual);
+    view.press('5', kUsual);
     CHECK(has(screen(view), "drop reason"));
     view.press('0', kUsual);
     CHECK(has(screen(view), "worker "));
@@ -195,7 +195,7 @@ TEST_CASE("digits show one table alone, 0 all of them, and Tab goes past tables 
     idle.press(kTab, kUsual);
     idle.press(kTab, kUsual); // devices, VNIs, workers, and devices again
     CHECK(devices(idle) == Names{"vxlan100"});
-    idle.press('4', kUsual);
+    idle.press('5', kUsual);
     CHECK(has(screen(idle), "no drops"));
     idle.press('7', kUsual); // there is no such table
     CHECK(has(screen(idle), "no drops"));
@@ -264,7 +264,7 @@ TEST_CASE("help names every key, goes at any key, and q ends it from there too")
 {
     View view = view_of(rates_with(3));
     view.press('?', kUsual);
-    for (const std::string_view key : {"q Esc", "Tab", "< >", "r ", "p ", "+ -", "0 ", "1 2 3 4", "turn p50"})
+    for (const std::string_view key : {"q Esc", "Tab", "< >", "r ", "p ", "+ -", "0 ", "1 2 3 4 5", "turn p50"})
         CHECK(has(screen(view), key));
     CHECK_FALSE(has(screen(view), "rx pps"));
     view.press(kEscape, kUsual);
@@ -276,6 +276,38 @@ TEST_CASE("help names every key, goes at any key, and q ends it from there too")
     View other = view_of(rates_with(3));
     other.press(kEscape, kUsual);
     CHECK(other.has_ended());
+}
+
+TEST_CASE("VTEPs, which cost workers time, are wanted only where they are seen, and then often enough")
+{
+    View view("s", std::chrono::seconds(30));
+    view.take(rates_with(3), "12:34:56");
+    CHECK(view.wanted() == Wanted::kUsual);
+    CHECK(view.interval() == std::chrono::seconds(30));
+    view.press('3', kUsual);
+    CHECK(view.wanted() == Wanted::kWithVteps);
+    CHECK(view.interval() == std::chrono::seconds(5));
+    CHECK(has(screen(view), "VTEP "));
+    CHECK(has(screen(view), "measuring"));
+    Rates rates = rates_with(3);
+    rates.vteps.emplace();
+    view.take(rates, "12:34:57");
+    CHECK(has(screen(view), "no VTEPs"));
+    rates.vteps->push_back({{"192.0.2.2", "vxlan100", {}}, {1000, 2}, {3, 4}});
+    view.take(rates, "12:34:58");
+    CHECK(has(screen(view), "192.0.2.2 vxlan100   1.00k"));
+    rates.vteps.reset();
+    rates.vteps_refused = "8 captures run already";
+    view.take(rates, "12:34:59");
+    CHECK(has(screen(view), "8 captures run already"));
+    view.press(kTab, kUsual);
+    CHECK(view.wanted() == Wanted::kUsual);
+    view.press('2', kUsual);
+    view.press(kTab, kUsual); // past VTEPs
+    CHECK(has(screen(view), "worker "));
+    view.press('0', kUsual);
+    CHECK(view.wanted() == Wanted::kUsual);
+    CHECK(View("s", std::chrono::seconds(1), Wanted::kWithVteps).wanted() == Wanted::kWithVteps);
 }
 
 TEST_CASE("trouble is said in the place of the sums, until it is over")
@@ -302,8 +334,8 @@ TEST_CASE("what needs a look has another tone than what is as usual")
     CHECK(device[2].tone == Tone::kBad);   // gone
     CHECK(device[3].tone == Tone::kQuiet); // nothing received
     CHECK(device[7].tone == Tone::kBad);   // drops
-    CHECK(tables[2].rows[0][2].tone == Tone::kBad);
-    CHECK(tables[2].rows[0][3].text == "|||||||||");
+    CHECK(tables[3].rows[0][2].tone == Tone::kBad);
+    CHECK(tables[3].rows[0][3].text == "|||||||||");
 }
 
 TEST_CASE("panes share the lines: each that is shown has a few, the one with the focus the rest")

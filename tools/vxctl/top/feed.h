@@ -18,7 +18,7 @@ public:
     static Result<Feed> connect(std::string socket_path);
 
     // Asks for a sample, connecting anew where the connection has gone. Precondition: !is_waiting().
-    Result<> ask();
+    Result<> ask(Wanted wanted);
     bool is_waiting() const { return is_waiting_; }
     // To wait for; -1 where there is no connection.
     int fd() const { return client_ ? client_->fd() : -1; }
@@ -26,17 +26,13 @@ public:
     Result<std::optional<Sample>> receive();
 
     // Asks, and waits for the answer.
-    Result<Sample> look();
+    Result<Sample> look(Wanted wanted);
 
 private:
-    Feed(std::string socket_path, Client client, std::string request)
-        : socket_path_(std::move(socket_path)), request_(std::move(request)), client_(std::move(client))
-    {
-    }
+    Feed(std::string socket_path, Client client) : socket_path_(std::move(socket_path)), client_(std::move(client)) {}
     Error lose(Error failure);
 
     std::string socket_path_;
-    std::string request_; // encoded
     std::optional<Client> client_;
     bool is_waiting_ = false; // for an answer
 };

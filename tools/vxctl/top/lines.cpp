@@ -39,13 +39,12 @@ Json nanoseconds(const std::optional<double>& seconds)
     return seconds ? Json(std::llround(*seconds * 1e9)) : Json{};
 }
 
-void add_flows(Json& json, const DeviceRates& device)
+void add_flows(Json& json, const Flow& rx, const Flow& tx)
 {
-    json["rx_pps"] = rounded(device.rx.packets);
-    json["rx_bps"] = rounded(device.rx.bits);
-    json["tx_pps"] = rounded(device.tx.packets);
-    json["tx_bps"] = rounded(device.tx.bits);
-    json["drop_pps"] = rounded(device.drops);
+    json["rx_pps"] = rounded(rx.packets);
+    json["rx_bps"] = rounded(rx.bits);
+    json["tx_pps"] = rounded(tx.packets);
+    json["tx_bps"] = rounded(tx.bits);
 }
 
 Json device_json(const DeviceRates& device)
@@ -53,7 +52,8 @@ Json device_json(const DeviceRates& device)
     Json json{{"ifname", device.link.name}, {"kind", device.link.kind}, {"state", device.link.state}};
     if (!device.link.master.empty())
         json["master"] = device.link.master;
-    add_flows(json, device);
+    add_flows(json, device.rx, device.tx);
+    json["drop_pps"] = rounded(device.drops);
     return json;
 }
 
@@ -62,7 +62,15 @@ Json vni_json(const DeviceRates& device)
     Json json{{"vni", *device.link.vni}, {"ifname", device.link.name}, {"local", device.link.local}};
     if (!device.link.master.empty())
         json["master"] = device.link.master;
-    add_flows(json, device);
+    add_flows(json, device.rx, device.tx);
+    json["drop_pps"] = rounded(device.drops);
+    return json;
+}
+
+Json vtep_json(const VtepRates& rate)
+{
+    Json json{{"dst", rate.vtep.address}, {"ifname", rate.vtep.device}};
+    add_flows(json, rate.rx, rate.tx);
     return json;
 }
 
@@ -99,13 +107,19 @@ std::string text_of(const Rates& rates, std::string_view time)
 
 Json json_of(const Rates& rates, std::string_view time)
 {
-    Json json{{"timestamp", time},       {"seconds", rounded(rates.seconds)}, {"devices", Json::array()},
-              {"vnis", Json::array()},   {"workers", Json::array()},          {"drops", Json::array()},
-              {"fdb", rates.fdb_entries}};
+    Json json{{"timestamp", time},        {"seconds", rounded(rates.seconds)},
+              {"devices", Json::array()}, {"vnis", Json::array()},
+              {"workers", Json::array()}, {"drops", Json::array()},
+              {"fdb", rates.fdb_entries}, {"buffers_free", rounded(rates.buffers_free)}};
     for (const DeviceRates& device : rates.devices) {
         json["devices"].push_back(device_json(device));
         if (device.link.vni)
             json["vnis"].push_back(vni_json(device));
+    }
+    if (rates.vteps) {
+        json["vteps"] = Json::array();
+        for (const VtepRates& rate : *rates.vteps)
+            json["vteps"].push_back(vtep_json(rate));
     }
     for (const WorkerRates& worker : rates.workers)
         json["workers"].push_back(worker_json(worker));

@@ -5,8 +5,11 @@
 #include "tools/vxctl/top/numbers.h"
 
 #include <algorithm>
+#include <map>
 #include <span>
+#include <tuple>
 #include <unordered_map>
+#include <utility>
 
 namespace vx::top
 {
@@ -41,18 +44,39 @@ std::optional<double> in_seconds(std::optional<double> ticks, double tsc_hz)
     return *ticks / tsc_hz;
 }
 
+// Received and sent.
+std::pair<Flow, Flow> flows(const FlowCounts& before, const FlowCounts& now, double seconds)
+{
+    const auto rate = [&](std::uint64_t FlowCounts::*count) {
+        return static_cast<double>(since(now.*count, before.*count)) / seconds;
+    };
+    return {{rate(&FlowCounts::rx_packets), 8 * rate(&FlowCounts::rx_bytes)},
+            {rate(&FlowCounts::tx_packets), 8 * rate(&FlowCounts::tx_bytes)}};
+}
+
 DeviceRates device_rates(const LinkSample& before, const LinkSample& now, double seconds)
 {
     DeviceRates device;
     device.link = now;
-    const auto rate = [&](std::uint64_t LinkSample::*count) {
-        return static_cast<double>(since(now.*count, before.*count)) / seconds;
-    };
-    device.rx = {rate(&LinkSample::rx_packets), 8 * rate(&LinkSample::rx_bytes)};
-    device.tx = {rate(&LinkSample::tx_packets), 8 * rate(&LinkSample::tx_bytes)};
+    std::tie(device.rx, device.tx) = flows(before.counts, now.counts, seconds);
     for (const auto& [reason, count] : now.drops)
         device.drops += static_cast<double>(since(count, before.dropped(reason))) / seconds;
     return device;
+}
+
+std::vector<VtepRates> vtep_rates(const std::vector<VtepSample>& before, const std::vector<VtepSample>& now,
+                                  double seconds)
+{
+    std::map<std::pair<std::string_view, std::string_view>, const FlowCounts*> known;
+    for (const VtepSample& vtep : before)
+        known.emplace(std::pair{std::string_view{vtep.device}, std::string_view{vtep.address}}, &vtep.counts);
+    std::vector<VtepRates> rates;
+    for (const VtepSample& vtep : now) {
+        const auto found = known.find({vtep.device, vtep.address});
+        const auto [rx, tx] = flows(found == known.end() ? FlowCounts{} : *found->second, vtep.counts, seconds);
+        rates.push_back({vtep, rx, tx});
+    }
+    return rates;
 }
 
 WorkerRates worker_rates(std::size_t index, const WorkerSample& before, const WorkerSample& now, double tsc_hz,
@@ -85,6 +109,10 @@ Rates rates_of(const Sample& before, const Sample& now)
     Rates rates;
     rates.seconds = std::chrono::duration<double>(now.when - before.when).count();
     rates.fdb_entries = now.fdb_entries;
+    rates.buffers_free = now.buffers_free;
+    rates.vteps_refused = now.vteps_refused;
+    if (before.vteps && now.vteps)
+        rates.vteps = vtep_rates(*before.vteps, *now.vteps, rates.seconds);
     std::unordered_map<std::uint32_t, const LinkSample*> known;
     for (const LinkSample& link : before.links)
         known.emplace(link.index, &link);

@@ -40,6 +40,12 @@ struct WorkerRates {
     std::optional<double> turn_p99;
 };
 
+struct VtepRates {
+    VtepSample vtep; // as it is now
+    Flow rx;
+    Flow tx;
+};
+
 struct DropRates {
     std::string reason;
     std::string device;
@@ -52,8 +58,11 @@ struct Rates {
     double seconds = 0; // between the two looks
     std::vector<DeviceRates> devices;
     std::vector<WorkerRates> workers;
-    std::vector<DropRates> drops; // the most packets first
+    std::vector<DropRates> drops;                // the most packets first
+    std::optional<std::vector<VtepRates>> vteps; // nothing: vxd was not asked before and now, or did not tell
+    std::string vteps_refused;                   // why it did not
     std::uint64_t fdb_entries = 0;
+    double buffers_free = 0; // part of the packet buffers
 
     // Sums over the ports: what a bridge or a VXLAN device counts went through a port as well.
     Flow ports_rx() const;

@@ -29,6 +29,14 @@ std::string state_of(const Json& flags)
     return has("NO-CARRIER") ? "no link" : "up";
 }
 
+FlowCounts read_flow(const Json& json)
+{
+    const Json& rx = json.at("rx");
+    const Json& tx = json.at("tx");
+    return {rx.at("packets").get<std::uint64_t>(), rx.at("bytes").get<std::uint64_t>(),
+            tx.at("packets").get<std::uint64_t>(), tx.at("bytes").get<std::uint64_t>()};
+}
+
 // A link of `stats`.
 LinkSample read_counters(const Json& json)
 {
@@ -36,11 +44,7 @@ LinkSample read_counters(const Json& json)
     link.index = json.at("ifindex").get<std::uint32_t>();
     link.name = printable(json.at("ifname").get<std::string>());
     const Json& rx = json.at("rx");
-    const Json& tx = json.at("tx");
-    link.rx_packets = rx.at("packets").get<std::uint64_t>();
-    link.rx_bytes = rx.at("bytes").get<std::uint64_t>();
-    link.tx_packets = tx.at("packets").get<std::uint64_t>();
-    link.tx_bytes = tx.at("bytes").get<std::uint64_t>();
+    link.counts = read_flow(json);
     for (const std::string_view loss : {"missed", "errors", "nombuf"})
         if (const auto count = rx.value(std::string{loss}, std::uint64_t{0}); count != 0)
             link.drops.emplace_back(fmt::format("rx_{}", loss), count);
@@ -78,11 +82,27 @@ WorkerSample read_worker(const Json& json)
     return worker;
 }
 
-Sample read(const Json& stats, const Json& links)
+std::vector<VtepSample> read_vteps(const Json& json)
+{
+    std::vector<VtepSample> vteps;
+    for (const Json& vtep : json.at("vteps"))
+        vteps.push_back(
+            {vtep.at("dst").get<std::string>(), printable(vtep.at("ifname").get<std::string>()), read_flow(vtep)});
+    const Json& others = json.at("others"); // vxd does not keep their directions apart: they are sent, most likely
+    if (const auto packets = others.at("packets").get<std::uint64_t>(); packets != 0)
+        vteps.push_back({"others", "", {0, 0, packets, others.at("bytes").get<std::uint64_t>()}});
+    return vteps;
+}
+
+Sample read(const Json& stats, const Json& links, const Json& vteps)
 {
     Sample sample;
     sample.tsc_hz = stats.at("tsc_hz").get<double>();
     sample.fdb_entries = stats.at("fdb").at("entries").get<std::uint64_t>();
+    const auto buffers = stats.at("buffers").at("total").get<double>();
+    sample.buffers_free = buffers == 0 ? 0 : stats.at("buffers").at("free").get<double>() / buffers;
+    if (!vteps.is_null())
+        sample.vteps = read_vteps(vteps);
     for (const Json& worker : stats.at("workers"))
         sample.workers.push_back(read_worker(worker));
     auto about = links.begin(); // both are in the order of the model
@@ -115,10 +135,19 @@ std::uint64_t LinkSample::dropped(std::string_view reason) const
     return 0;
 }
 
-Result<Sample> read_sample(const Json& stats, const Json& links, std::chrono::steady_clock::time_point when)
+CommandList questions(Wanted wanted)
+{
+    CommandList commands = {{"stats", "show"}, {"link", "show"}};
+    if (wanted == Wanted::kWithVteps)
+        commands.add(CommandWords{"stats", "vtep"});
+    return commands;
+}
+
+Result<Sample> read_sample(const Json& stats, const Json& links, const Json& vteps,
+                           std::chrono::steady_clock::time_point when)
 {
     try {
-        Sample sample = read(stats, links);
+        Sample sample = read(stats, links, vteps);
         sample.when = when;
         return sample;
     } catch (const Json::exception& failure) {

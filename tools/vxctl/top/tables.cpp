@@ -36,6 +36,11 @@ constexpr Column kVniColumns[] = {
     {"drop/s", kNumber, 7, 3},   {"bridge", kText, 0, 4},   {"local", kText, 0, 5},
 };
 
+constexpr Column kVtepColumns[] = {
+    {"VTEP", kText, 0, 0},       {"device", kText, 0, 3},   {"rx pps", kNumber, 7, 1},
+    {"rx bit/s", kNumber, 8, 2}, {"tx pps", kNumber, 7, 1}, {"tx bit/s", kNumber, 8, 2},
+};
+
 constexpr Column kWorkerColumns[] = {
     {"worker", kIdentifier, 6, 0}, {"cpu", kIdentifier, 3, 4},      {"load", kNumber, 6, 0},
     {"", kBar, kBarWidth, 6},      {"pps", kNumber, 7, 1},          {"pkt/burst", kNumber, 9, 2},
@@ -102,9 +107,9 @@ Table devices_table(const Rates& rates)
         const LinkSample& link = device.link;
         table.rows.push_back({text(link.name), quiet(link.kind), state(link.state), number(device.rx.packets),
                               number(device.rx.bits), number(device.tx.packets), number(device.tx.bits),
-                              drops(device.drops), number(static_cast<double>(link.rx_packets)),
-                              number(static_cast<double>(link.dropped())), number(static_cast<double>(link.tx_packets)),
-                              quiet(link.master)});
+                              drops(device.drops), number(static_cast<double>(link.counts.rx_packets)),
+                              number(static_cast<double>(link.dropped())),
+                              number(static_cast<double>(link.counts.tx_packets)), quiet(link.master)});
     }
     return table;
 }
@@ -117,6 +122,17 @@ Table vnis_table(const Rates& rates)
             table.rows.push_back({identifier(*link.vni), text(link.name), number(device.rx.packets),
                                   number(device.rx.bits), number(device.tx.packets), number(device.tx.bits),
                                   drops(device.drops), quiet(link.master), quiet(link.local)});
+    return table;
+}
+
+Table vteps_table(const Rates& rates)
+{
+    Table table{"VTEPs", kVtepColumns, 2};
+    if (!rates.vteps)
+        return table;
+    for (const VtepRates& rate : *rates.vteps)
+        table.rows.push_back({text(rate.vtep.address), quiet(rate.vtep.device), number(rate.rx.packets),
+                              number(rate.rx.bits), number(rate.tx.packets), number(rate.tx.bits)});
     return table;
 }
 
@@ -170,6 +186,7 @@ std::vector<Table> tables_of(const Rates& rates)
     std::vector<Table> tables;
     tables.push_back(devices_table(rates));
     tables.push_back(vnis_table(rates));
+    tables.push_back(vteps_table(rates));
     tables.push_back(workers_table(rates));
     tables.push_back(drops_table(rates));
     return tables;

@@ -49,7 +49,8 @@ struct Table {
     std::vector<Row> rows = {};
 };
 
-// Devices, VNIs, workers and drops, whether they have rows or not. Of Rates{} it is the tables without rows.
+// Devices, VNIs, VTEPs, workers and drops, whether they have rows or not. Of Rates{} it is the tables without rows.
+inline constexpr std::size_t kVteps = 2; // its place: it costs workers time, and is shown only to who wants it
 std::vector<Table> tables_of(const Rates& rates);
 
 void sort(Table& table, const Order& order);

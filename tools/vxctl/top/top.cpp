@@ -49,12 +49,18 @@ std::string printed(Output output, const Rates& rates)
 // Who has lost vxd has a script to tell, which starts this again if it wants to.
 int print_lines(const Invocation& invocation, Feed feed)
 {
-    auto before = feed.look();
+    const auto look = [&]() -> Result<Sample> {
+        auto sample = feed.look(invocation.wanted);
+        if (sample && invocation.wanted == Wanted::kWithVteps && !sample->vteps)
+            return error("top: VTEPs: {}", sample->vteps_refused);
+        return sample;
+    };
+    auto before = look();
     if (!before)
         return fail(before.error());
     for (std::uint64_t looks = 0; !invocation.count || looks < *invocation.count; ++looks) {
         std::this_thread::sleep_until(before->when + invocation.interval);
-        auto now = feed.look();
+        auto now = look();
         if (!now)
             return fail(now.error());
         if (print(STDOUT_FILENO, printed(invocation.output, rates_of(*before, *now))) != kDone)
@@ -84,7 +90,7 @@ public:
     Session(const Invocation& invocation, const std::string& socket_path, Feed feed, Screen screen,
             FileDescriptor signals)
         : count_(invocation.count), feed_(std::move(feed)), screen_(std::move(screen)), signals_(std::move(signals)),
-          mask_(hold_back_terminal_signals()), view_(socket_path, invocation.interval)
+          mask_(hold_back_terminal_signals()), view_(socket_path, invocation.interval, invocation.wanted)
     {
     }
 
@@ -108,7 +114,7 @@ public:
 private:
     void ask(Clock::time_point now)
     {
-        if (const auto asked = feed_.ask(); !asked)
+        if (const auto asked = feed_.ask(view_.wanted()); !asked)
             lose(asked.error());
         asked_ = now;
         next_ = std::max(next_ + view_.interval(), now); // looks that were missed are not made up for
@@ -157,9 +163,12 @@ private:
     void press(int key)
     {
         const auto interval = view_.interval();
+        const Wanted wanted = view_.wanted();
         view_.press(key, screen_.size());
         if (view_.interval() != interval)
             next_ = std::min(next_, Clock::now() + view_.interval());
+        if (view_.wanted() != wanted)
+            next_ = Clock::now(); // what is new begins at once
         has_ended_ = has_ended_ || view_.has_ended();
     }
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// `vxctl top`: rates as they change. On a terminal a view of devices, VNIs, workers and drops; else lines of them.
+// `vxctl top`: rates as they change. On a terminal a view of devices, VNIs, VTEPs, workers and drops; else lines of
+// them.
 #pragma once
 
 #include "control/command_list.h"
 #include "dataplane/net/result.h"
+#include "tools/vxctl/top/sample.h"
 
 #include <chrono>
 #include <cstdint>
@@ -19,6 +21,7 @@ struct Invocation {
     std::chrono::milliseconds interval{1000};
     std::optional<std::uint64_t> count; // of looks; nothing: no end
     Output output = Output::kScreen;
+    Wanted wanted = Wanted::kUsual;
 };
 
 // `words` begin with "top", or what abbreviates it. JSON is never on a screen: `output` then says kText or kJson.

@@ -29,13 +29,14 @@ struct KeyHelp {
 
 // The most wanted first: a narrow screen has room for some of them.
 constexpr KeyHelp kFooter[] = {
-    {"q", "quit"},   {"h", "help"},    {"Tab", "next table"}, {"1-4", "one"},      {"0", "all"},
+    {"q", "quit"},   {"h", "help"},    {"Tab", "next table"}, {"1-5", "one"},      {"0", "all"},
     {"< >", "sort"}, {"r", "reverse"}, {"p", "pause"},        {"+ -", "interval"},
 };
 
 constexpr KeyHelp kHelp[] = {
     {"q Esc Ctrl-C", "quit"},
-    {"1 2 3 4", "only devices, VNIs, workers, drops"},
+    {"1 2 3 4 5", "only devices, VNIs, VTEPs, workers, drops"},
+    {"", "(VTEPs cost workers time, and are counted only while they are seen)"},
     {"0", "all of them"},
     {"Tab Shift-Tab", "the next, the previous table: keys are about it"},
     {"< >", "sort it by another column; also Left and Right"},
@@ -105,6 +106,11 @@ void View::sort_tables()
     tables_ = tables_of(rates_ ? *rates_ : Rates{});
     for (std::size_t table = 0; table < tables_.size(); ++table)
         sort(tables_[table], orders_[table].value_or(Order{tables_[table].sorted_by}));
+}
+
+milliseconds View::interval() const
+{
+    return wanted() == Wanted::kWithVteps ? std::min(interval_, kLongestWithVteps) : interval_;
 }
 
 // ---- keys ------------------------------------------------------------------------------------------------------
@@ -179,12 +185,13 @@ void View::press(int key, Size size)
     }
 }
 
-// Where all are shown, past those that have nothing to show.
+// Past VTEPs, if they would be counted only because of that; where all are shown, past those that have nothing to show.
 void View::turn_focus(std::size_t steps)
 {
     for (std::size_t tries = 0; tries < tables_.size(); ++tries) {
         focus_ = (focus_ + steps) % tables_.size();
-        if (is_alone_ || !tables_[focus_].rows.empty())
+        const bool has_rows = !tables_[focus_].rows.empty();
+        if (has_rows || (is_alone_ && (focus_ != kVteps || wanted_ == Wanted::kWithVteps)))
             return;
     }
 }
@@ -237,7 +244,7 @@ Line View::header_line(std::size_t columns) const
 {
     const std::string left = fmt::format("vxctl top  {}", socket_);
     const std::string right = fmt::format("{}every {:g} s  {}", is_paused_ ? "PAUSED  " : "",
-                                          std::chrono::duration<double>(interval_).count(), clock_);
+                                          std::chrono::duration<double>(interval()).count(), clock_);
     if (right.size() + 2 > columns)
         return {{padded(left, columns), Style::kHeader}};
     const std::size_t rest = columns - right.size() - 2;
@@ -256,7 +263,8 @@ Line View::summary_line(std::size_t columns) const
                           {flow_text("rx", rates_->ports_rx())},
                           {flow_text("tx", rates_->ports_tx())},
                           {fmt::format("drop/s {}", short_number(dropped)), dropped > 0 ? Style::kBad : Style::kPlain},
-                          {fmt::format("FDB {}", rates_->fdb_entries)}};
+                          {fmt::format("FDB {}", rates_->fdb_entries)},
+                          {fmt::format("buffers {} free", percent(rates_->buffers_free))}};
     Line line;
     std::size_t used = 0;
     for (const Span& part : parts) {
@@ -269,6 +277,20 @@ Line View::summary_line(std::size_t columns) const
     if (!line.empty())
         line.pop_back();
     return line;
+}
+
+// What a table has more than is seen of it, or why it has nothing.
+std::string View::note_below(const Pane& pane, std::size_t first) const
+{
+    const Table& table = tables_[pane.table];
+    const std::size_t below = table.rows.size() - first - pane.rows;
+    if (first != 0 || below != 0)
+        return fmt::format("{} above, {} below", first, below);
+    if (!rates_ || !table.rows.empty())
+        return "";
+    if (pane.table == kVteps && !rates_->vteps)
+        return rates_->vteps_refused.empty() ? "measuring" : rates_->vteps_refused;
+    return fmt::format("no {}", table.name);
 }
 
 void View::draw_pane(const Pane& pane, std::size_t columns, std::vector<Line>& lines) const
@@ -301,13 +323,7 @@ void View::draw_pane(const Pane& pane, std::size_t columns, std::vector<Line>& l
         }
         lines.push_back(std::move(line));
     }
-    const std::size_t below = table.rows.size() - first - pane.rows;
-    std::string more;
-    if (table.rows.empty())
-        more = rates_ ? fmt::format("no {}", table.name) : "";
-    else if (first != 0 || below != 0)
-        more = fmt::format("{} above, {} below", first, below);
-    lines.push_back({{cut(more, columns), Style::kQuiet}});
+    lines.push_back({{cut(note_below(pane, first), columns), Style::kQuiet}});
 }
 
 std::vector<Line> View::draw(Size size) const

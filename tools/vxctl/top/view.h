@@ -58,7 +58,10 @@ enum Key : int {
 class View
 {
 public:
-    View(std::string socket, std::chrono::milliseconds interval) : socket_(std::move(socket)), interval_(interval) {}
+    View(std::string socket, std::chrono::milliseconds interval, Wanted wanted = Wanted::kUsual)
+        : socket_(std::move(socket)), interval_(interval), wanted_(wanted)
+    {
+    }
 
     // The newest rates, and the time of day; passed over while it is paused.
     void take(const Rates& rates, std::string clock);
@@ -67,7 +70,9 @@ public:
 
     void press(int key, Size size);
     bool has_ended() const { return has_ended_; }
-    std::chrono::milliseconds interval() const { return interval_; }
+    std::chrono::milliseconds interval() const;
+    // VTEPs only where they are seen.
+    Wanted wanted() const { return is_alone_ && focus_ == kVteps ? Wanted::kWithVteps : wanted_; }
 
     // As many lines as there are, none wider than the screen.
     std::vector<Line> draw(Size size) const;
@@ -82,10 +87,12 @@ private:
 
     Line header_line(std::size_t columns) const;
     Line summary_line(std::size_t columns) const;
+    std::string note_below(const Pane& pane, std::size_t first) const;
     void draw_pane(const Pane& pane, std::size_t columns, std::vector<Line>& lines) const;
 
     std::string socket_;
     std::chrono::milliseconds interval_;
+    Wanted wanted_; // whatever is seen
     std::string clock_;
     std::string trouble_;
     std::optional<Rates> rates_;

@@ -38,9 +38,14 @@ Result<Invocation> parse(const CommandWords& words, Output output)
                 invocation.output = Output::kText;
             continue;
         }
+        if (word == "-v") {
+            invocation.wanted = Wanted::kWithVteps;
+            continue;
+        }
         if (word != "-d" && word != "-n")
-            return usage_error("top: \"{}\" is not expected (word {}; usage: top [ -d SECONDS ] [ -n COUNT ] [ -b ])",
-                               word, at + 1);
+            return usage_error(
+                "top: \"{}\" is not expected (word {}; usage: top [ -d SECONDS ] [ -n COUNT ] [ -v ] [ -b ])", word,
+                at + 1);
         if (++at >= words.size())
             return usage_error("top: option \"{}\" needs a value", word);
         if (word == "-d") {
@@ -55,6 +60,9 @@ Result<Invocation> parse(const CommandWords& words, Output output)
             invocation.count = *count;
         }
     }
+    if (invocation.wanted == Wanted::kWithVteps && invocation.interval > kLongestWithVteps)
+        return usage_error("top: with -v, vxd has to be asked every {} s at least: -d is too long",
+                           kLongestWithVteps.count() / 1000);
     return invocation;
 }
 
