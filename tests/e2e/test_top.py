@@ -102,7 +102,10 @@ def test_keys_choose_what_is_seen_in_which_order(lab):
         terminal.wait_for("drop/s 0")
         terminal.press("1")
         terminal.wait("devices are alone", lambda: not terminal.row("worker"))
-        terminal.press("\x1b[D\x1b[D\x1bOD<<<<<")  # to the left, as any terminal says it
+        # To the left, as any terminal says it; and a key that nobody knows, which is not Esc.
+        for keys in ("\x1b[D", "\x1bOD", "\x1b[99~", "<<<<<"):
+            terminal.press(keys)
+            terminal.read(0.05)
         first = [f"p{number}" for number in sorted(range(1, 31), key=str)]
         terminal.wait("they go by name", lambda: names(terminal, "p") == first[:19])
         terminal.press("r")
@@ -175,7 +178,8 @@ def test_a_vxd_that_goes_and_comes_back_is_followed(lab):
         terminal.wait_for("drop/s 0")
         host.stop()
         terminal.wait_for("trying again")
-        host.configure("link add after type null\n")
+        with open(os.path.join(host.directory, "h1.conf"), "w") as file:
+            file.write("link add after type null\n")
         host.start()
         terminal.wait("the new one is seen", lambda: terminal.row("after") and not terminal.row("before"))
         terminal.wait_for("drop/s 0")
@@ -217,7 +221,7 @@ def test_colours_are_there_only_where_they_are_wanted(lab):
 def test_where_there_is_no_screen_it_says_what_to_do(lab):
     host = one_vxd(lab)
     for name in ("dumb", "", "no-such-terminal"):
-        with top(host, environment={"TERM": name}) as terminal:
+        with top(host, environment={"TERM": name}, columns=200) as terminal:
             expect(terminal.end() == 1 and "vxctl top -b" in str(terminal) and f'"{name}"' in str(terminal), terminal)
     piped = host.vxctl("top", check=False)
     expect(piped.status == 1 and "vxctl top -b" in piped.err and not piped.out, piped)
@@ -256,7 +260,7 @@ def test_lines_are_for_scripts(lab):
     time.sleep(0.3)
     c1.host.stop()
     _, err = process.communicate(timeout=5)
-    expect(process.returncode == 2 and b"vxd closed the connection" in err, err)
+    expect(process.returncode == 2 and re.search(rb"connection (to vxd broke|without)", err), err)
     c1.host.start()
 
 

@@ -305,8 +305,10 @@ TEST_CASE("VTEPs, which cost workers time, are wanted only where they are seen, 
     view.press('2', kUsual);
     view.press(kTab, kUsual); // past VTEPs
     CHECK(has(screen(view), "worker "));
+    view.press('3', kUsual);
     view.press('0', kUsual);
     CHECK(view.wanted() == Wanted::kUsual);
+    CHECK_FALSE(has(screen(view), "VTEP "));
     CHECK(View("s", std::chrono::seconds(1), Wanted::kWithVteps).wanted() == Wanted::kWithVteps);
 }
 

@@ -7,23 +7,44 @@ import pty
 import select
 import struct
 import subprocess
+import sys
 import termios
 import time
 
-import pyte
+sys.path.append("/usr/lib/python3/dist-packages")  # Debian's python3-pyte, whichever python3 runs this
+import pyte  # noqa: E402
 
-from .shell import Failed, expect
+from .shell import Failed, expect  # noqa: E402
 
 LEAVE = b"\x1b[?1049l"  # the alternate screen: what was there before comes back
-# What a person has: colours, an alternate screen. Unlike xterm's, its description has nothing that pyte lacks.
+# What a person has: colours, an alternate screen. Of its description, unlike xterm's, pyte lacks scrolling alone.
 NAME = "screen-256color"
+
+
+class Screen(pyte.Screen):
+    def scroll_up(self, count=1, **_):
+        self._at_the_top(self.delete_lines, count)
+
+    def scroll_down(self, count=1, **_):
+        self._at_the_top(self.insert_lines, count)
+
+    def _at_the_top(self, move, count):
+        x, y = self.cursor.x, self.cursor.y
+        self.cursor.y = self.margins.top if self.margins else 0
+        move(count)
+        self.cursor.x, self.cursor.y = x, y
+
+
+class Stream(pyte.ByteStream):
+    csi = {**pyte.ByteStream.csi, "S": "scroll_up", "T": "scroll_down"}
+    events = pyte.ByteStream.events | {"scroll_up", "scroll_down"}
 
 
 class Terminal:
     def __init__(self, *argv, lines=24, columns=80, environment=()):
         self.argv = [str(word) for word in argv]
-        self.screen = pyte.Screen(columns, lines)
-        self._stream = pyte.ByteStream(self.screen)
+        self.screen = Screen(columns, lines)
+        self._stream = Stream(self.screen)
         self.raw = b""
         self._ours, self._theirs = pty.openpty()
         self._set_size()

@@ -102,6 +102,21 @@ constexpr std::array kKeys = {
     KeyName{KEY_NPAGE, kPageDown}, KeyName{KEY_HOME, kHome},   KeyName{KEY_END, kEnd},
 };
 
+// Behind Esc: the rest of a key that the terminal's description lacks (ECMA-48, 5.4). False: there is none, it is Esc.
+bool skip_sequence()
+{
+    int key = getch();
+    if (key == ERR)
+        return false;
+    if (key == 'O')
+        getch();
+    if (key == '[')
+        do
+            key = getch();
+        while (key != ERR && (key < '@' || key > '~'));
+    return true;
+}
+
 Error unfit(std::string_view what)
 {
     return usage_error("top: {}; \"vxctl top -b\" prints lines, and needs no terminal", what);
@@ -147,6 +162,9 @@ Result<Screen> Screen::open()
     noecho();
     nodelay(stdscr, TRUE);
     keypad(stdscr, TRUE);
+    for (const KeyName& arrow : {KeyName{KEY_UP, 'A'}, KeyName{KEY_DOWN, 'B'}, KeyName{KEY_RIGHT, 'C'},
+                                 KeyName{KEY_LEFT, 'D'}}) // of a terminal that was not told, or does not care, how
+        define_key(fmt::format("\x1b[{:c}", arrow.ours).c_str(), arrow.curses);
     curs_set(0);
     return Screen(std::move(terminal));
 }
@@ -183,6 +201,8 @@ std::optional<int> Screen::key()
         for (const KeyName& known : kKeys)
             if (known.curses == key)
                 return known.ours;
+        if (key == kEscape && skip_sequence())
+            continue;
         if (key < KEY_MIN)
             return key;
     }

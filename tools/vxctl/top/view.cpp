@@ -138,6 +138,8 @@ void View::press(int key, Size size)
         break;
     case '0':
         is_alone_ = false;
+        if (focus_ == kVteps && wanted_ == Wanted::kUsual)
+            focus_ = 0; // they are not counted any more
         break;
     case kTab:
         return turn_focus(1);
