@@ -22,6 +22,13 @@ NAME = "screen-256color"
 
 
 class Screen(pyte.Screen):
+    def select_graphic_rendition(self, *attributes, **options):
+        """pyte takes bright colours for bold ones, and leaves them so."""
+        plain = []
+        for attribute in attributes:
+            plain += [38, 5, attribute - 82] if 90 <= attribute <= 97 else [attribute]
+        super().select_graphic_rendition(*plain, **options)
+
     def scroll_up(self, count=1, **_):
         self._at_the_top(self.delete_lines, count)
 

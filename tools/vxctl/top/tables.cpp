@@ -15,12 +15,13 @@ namespace
 {
 
 constexpr auto kText = ColumnKind::kText;
+constexpr auto kProse = ColumnKind::kProse;
 constexpr auto kNumber = ColumnKind::kNumber;
 constexpr auto kIdentifier = ColumnKind::kIdentifier;
 constexpr auto kBar = ColumnKind::kBar;
 
 constexpr std::size_t kGap = 1;
-constexpr std::size_t kLeastRest = 12; // of the text in a last column, else it is not worth its place
+constexpr std::size_t kLeastProse = 12; // less is not worth its place
 constexpr std::size_t kBarWidth = 9;
 
 constexpr Column kDeviceColumns[] = {
@@ -49,8 +50,8 @@ constexpr Column kWorkerColumns[] = {
 };
 
 constexpr Column kDropColumns[] = {
-    {"drop reason", kText, 0, 0}, {"device", kText, 0, 1},  {"drop/s", kNumber, 7, 1},
-    {"packets", kNumber, 8, 2},   {"meaning", kText, 0, 3},
+    {"drop reason", kText, 0, 0}, {"device", kText, 0, 1},   {"drop/s", kNumber, 7, 1},
+    {"packets", kNumber, 8, 2},   {"meaning", kProse, 0, 3},
 };
 
 Cell text(std::string_view word)
@@ -158,6 +159,11 @@ Table drops_table(const Rates& rates)
     return table;
 }
 
+bool is_text(ColumnKind kind)
+{
+    return kind == ColumnKind::kText || kind == ColumnKind::kProse;
+}
+
 // Of text, in columns of a terminal.
 std::size_t width_of(std::string_view text)
 {
@@ -175,7 +181,7 @@ std::size_t widest(const Table& table, std::size_t column)
 
 std::string fitted(ColumnKind kind, std::string_view text, std::size_t width)
 {
-    const bool is_left = kind == ColumnKind::kText || kind == ColumnKind::kBar;
+    const bool is_left = is_text(kind) || kind == ColumnKind::kBar;
     return is_left ? fmt::format("{:<{}.{}}", text, width, width) : fmt::format("{:>{}.{}}", text, width, width);
 }
 
@@ -197,7 +203,7 @@ void sort(Table& table, const Order& order)
     const ColumnKind kind = table.columns[order.column].kind;
     const bool is_descending = (kind == ColumnKind::kNumber) != order.is_reversed;
     const auto before = [&](const Cell& a, const Cell& b) {
-        return kind == ColumnKind::kText ? a.text < b.text : a.number < b.number; // nothing is less than any number
+        return is_text(kind) ? a.text < b.text : a.number < b.number; // nothing is less than any number
     };
     // Stable: what is the same keeps vxd's order, so that idle devices do not dance.
     std::stable_sort(table.rows.begin(), table.rows.end(), [&](const Row& a, const Row& b) {
@@ -211,8 +217,7 @@ std::vector<Shown> columns_within(const Table& table, std::size_t width)
     std::vector<std::size_t> widths(count);
     std::uint8_t highest = 0;
     for (std::size_t column = 0; column < count; ++column) {
-        const bool is_text = table.columns[column].kind == ColumnKind::kText;
-        widths[column] = is_text ? widest(table, column) : table.columns[column].width;
+        widths[column] = is_text(table.columns[column].kind) ? widest(table, column) : table.columns[column].width;
         highest = std::max(highest, table.columns[column].level);
     }
     std::size_t used = 0;
@@ -221,8 +226,8 @@ std::vector<Shown> columns_within(const Table& table, std::size_t width)
         std::size_t more = 0;
         for (std::size_t column = 0; column < count; ++column)
             if (table.columns[column].level == level) {
-                const bool may_be_cut = column + 1 == count && table.columns[column].kind == ColumnKind::kText;
-                more += kGap + (may_be_cut ? std::min(widths[column], kLeastRest) : widths[column]);
+                const bool may_be_cut = table.columns[column].kind == ColumnKind::kProse;
+                more += kGap + (may_be_cut ? std::min(widths[column], kLeastProse) : widths[column]);
             }
         if (level != 0 && used + more > width + kGap) // there is no gap behind the last
             continue;

@@ -15,7 +15,8 @@ namespace vx::top
 {
 
 enum class ColumnKind : std::uint8_t {
-    kText,       // to the left
+    kText,       // to the left, in full
+    kProse,      // to the left, the last: it is cut where the line ends
     kNumber,     // to the right; the greatest first, when rows are sorted by it
     kIdentifier, // to the right; the smallest first
     kBar,        // a picture of the column before it; rows are not sorted by it
@@ -24,7 +25,7 @@ enum class ColumnKind : std::uint8_t {
 struct Column {
     std::string_view title;
     ColumnKind kind;
-    std::size_t width;  // of what is not text; text is as wide as it has to be
+    std::size_t width;  // of numbers; text is as wide as it has to be
     std::uint8_t level; // those of higher levels go first where there is no room; 0 is always there
 };
 
@@ -32,7 +33,7 @@ enum class Tone : std::uint8_t { kPlain, kQuiet, kGood, kWarning, kBad };
 
 struct Cell {
     std::string text;
-    std::optional<double> number; // what rows are sorted by, but for kText
+    std::optional<double> number; // what rows are sorted by, but for text
     Tone tone = Tone::kPlain;
 };
 using Row = std::vector<Cell>;
@@ -55,7 +56,7 @@ std::vector<Table> tables_of(const Rates& rates);
 
 void sort(Table& table, const Order& order);
 
-// A column that is shown. Text in the last one ends with the line, and is cut there.
+// A column that is shown.
 struct Shown {
     std::size_t column;
     std::size_t width;

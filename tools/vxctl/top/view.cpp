@@ -36,7 +36,7 @@ constexpr KeyHelp kFooter[] = {
 constexpr KeyHelp kHelp[] = {
     {"q Esc Ctrl-C", "quit"},
     {"1 2 3 4 5", "only devices, VNIs, VTEPs, workers, drops"},
-    {"", "(VTEPs cost workers time, and are counted only while they are seen)"},
+    {"", "(VTEPs, which costs workers time, only while they are seen)"},
     {"0", "all of them"},
     {"Tab Shift-Tab", "the next, the previous table: keys are about it"},
     {"< >", "sort it by another column; also Left and Right"},
