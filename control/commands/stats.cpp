@@ -6,6 +6,7 @@
 #include "control/commands/show.h"
 
 #include <array>
+#include <iterator>
 #include <vector>
 
 namespace vx
@@ -27,17 +28,10 @@ struct Row {
     PortLosses losses;
 };
 
-// Frames that never got as far as the counters of what was received.
-struct Loss {
-    std::string_view name;
-    std::uint64_t PortLosses::*count;
-    std::string_view meaning;
-};
-constexpr Loss kLosses[] = {
-    {"rx_missed", &PortLosses::rx_missed, "came to the port, and found its queue full"},
-    {"rx_errors", &PortLosses::rx_errors, "came to the port damaged, or larger than its buffers"},
-    {"rx_nombuf", &PortLosses::rx_nombuf, "came to the port when no packet buffer was left"},
-};
+// Frames that never got as far as the counters of what was received; as kPortLosses names them.
+constexpr std::uint64_t PortLosses::*kLosses[] = {&PortLosses::rx_missed, &PortLosses::rx_errors,
+                                                  &PortLosses::rx_nombuf};
+static_assert(std::size(kLosses) == std::size(kPortLosses));
 
 Result<StatsWords> parse(const Transaction& transaction, Words& words)
 {
@@ -78,9 +72,9 @@ std::string drops_text(const std::vector<Row>& rows)
         if (count != 0)
             text += fmt::format("{:<20} {:<15} {:>12}  {}\n", name, link.name, count, meaning);
     };
-    for (const Loss& loss : kLosses)
+    for (std::size_t loss = 0; loss < std::size(kLosses); ++loss)
         for (const Row& row : rows)
-            line(loss.name, *row.link, row.losses.*loss.count, loss.meaning);
+            line(kPortLosses[loss].name, *row.link, row.losses.*kLosses[loss], kPortLosses[loss].meaning);
     for (std::size_t reason = 0; reason < kDropReasonCount; ++reason)
         for (const Row& row : rows)
             line(kDropReasons[reason].name, *row.link, row.totals.drops[reason], kDropReasons[reason].meaning);

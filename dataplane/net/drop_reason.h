@@ -28,6 +28,13 @@ inline constexpr DropReasonText kDropReasons[] = {
 
 inline constexpr std::size_t kDropReasonCount = sizeof(kDropReasons) / sizeof(kDropReasons[0]);
 
+// What a port lost before anybody could look at it, in the order of PortLosses.
+inline constexpr DropReasonText kPortLosses[] = {
+    {"rx_missed", "came to the port, and found its queue full"},
+    {"rx_errors", "came to the port damaged, or larger than its buffers"},
+    {"rx_nombuf", "came to the port when no packet buffer was left"},
+};
+
 constexpr std::string_view to_string(DropReason reason)
 {
     return kDropReasons[static_cast<std::size_t>(reason)].name;

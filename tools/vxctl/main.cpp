@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // vxctl: sends commands to vxd and prints what it answers. It knows no command itself: words go out as they are, and
 // vxd's command table is the grammar and the help, for which no vxd has to run. Of `config diff` and `config apply` it
-// reads the file; of `capture` it knows what becomes of the packets (capture.h).
+// reads the file; of `capture` it knows what becomes of the packets (capture.h); `top` is its own (top/top.h).
 //
 // Exit status, as ip(8): 0 done; 1 a command or option that could not be understood, or names a device that there is
 // not; 2 one that was refused, or no vxd. With -batch it is 1 for both. `config diff`, as diff(1): 0 no difference, 1
@@ -13,6 +13,7 @@
 #include "tools/vxctl/daemon_program.h"
 #include "tools/vxctl/monitor.h"
 #include "tools/vxctl/terminal.h"
+#include "tools/vxctl/top/top.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -21,6 +22,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <vector>
@@ -49,7 +51,7 @@ constexpr std::string_view kOptionsText =
     "  -4, -6         only addresses, routes and neighbours of this family; also -f[amily] inet | inet6\n"
     "  -j[son]        print JSON\n"
     "  -p[retty]      with -j: print it for people to read\n"
-    "  -c[olor]       also with =never, =auto or =always: nothing has colours\n"
+    "  -c[olor]       also with =never, =auto or =always: only top has colours, and none with =never or $NO_COLOR\n"
     "  -b[atch] FILE  run the commands in FILE (\"-\" is stdin), one a line, as one transaction: all or nothing\n"
     "  -force         with -batch: each command on its own, going on after one that fails\n"
     "  --socket PATH  vxd's socket (default: $VXD_SOCKET, else /run/vxd/vxd.sock)\n"
@@ -121,7 +123,9 @@ Result<Invocation> parse_arguments(int argc, char** argv)
         if (is_option(name, "color")) {
             if (value && *value != "never" && *value != "auto" && *value != "always")
                 return vx::usage_error("option -color: \"{}\" is none of never, auto and always", *value);
-            continue; // vxctl's output has no colours
+            if (value == "never")
+                setenv("NO_COLOR", "1", 1); // for top: nothing else has any
+            continue;
         }
         const bool takes_value = is_option(name, "batch") || is_option(name, "family") || name == "socket";
         if (takes_value && !value) {
@@ -371,6 +375,13 @@ int main(int argc, char** argv)
     if (is_stream("capture", invocation->words) || is_stream("trace", invocation->words)) {
         const auto capture = vx::parse_capture(invocation->words);
         return capture ? vx::run_capture(*capture, invocation->socket_path) : fail(capture.error());
+    }
+    if (is_stream("top", invocation->words)) {
+        using Shown = vx::top::Output;
+        const auto top = vx::top::parse(invocation->words, invocation->output == Output::kText   ? Shown::kText
+                                                           : invocation->output == Output::kJson ? Shown::kJson
+                                                                                                 : Shown::kPrettyJson);
+        return top ? vx::top::run(*top, invocation->socket_path) : fail(top.error());
     }
     if (invocation->words.empty()) {
         print(STDERR_FILENO, fmt::format("{}{}", kUsageText, kOptionsText));
