@@ -249,32 +249,16 @@ vx::Request request_of(const Invocation& invocation)
     return request;
 }
 
-// What vxd says of itself is the same wherever it runs. Where none answers, its program says it, which lies beside this
-// one: its exit status; nothing for what has to be asked of a vxd that runs, or if the program cannot be run.
-std::optional<int> say_without_daemon(const Invocation& invocation)
-{
-    const vx::CommandWords& words = invocation.words;
-    const bool is_stats = is_option(words[0], "stats") || is_option(words[0], "statistics");
-    vx::CommandWords arguments;
-    if (words.back() == "help") {
-        arguments = {"help"};
-        arguments.insert(arguments.end(), words.begin(), words.end() - 1);
-    } else if (is_stats && words.size() > 1 && is_option(words[1], "reasons")) {
-        arguments = {"reasons"};
-        if (invocation.output != Output::kText)
-            arguments.emplace_back(invocation.output == Output::kJson ? "-json" : "-pretty");
-        arguments.insert(arguments.end(), words.begin() + 2, words.end());
-    } else {
-        return std::nullopt;
-    }
-    return vx::run_daemon_program(std::move(arguments));
-}
-
 // What vxctl has a part in itself. With "help", it is vxd's to explain as all others.
 bool is_stream(std::string_view name, const vx::CommandWords& words)
 {
     return !words.empty() && words.front().size() >= 2 && name.starts_with(words.front()) &&
            (words.size() == 1 || words.back() != "help");
+}
+
+std::string_view json_option(Output output)
+{
+    return output == Output::kText ? "" : output == Output::kJson ? "-json" : "-pretty";
 }
 
 int run_command(const Invocation& invocation)
@@ -285,7 +269,7 @@ int run_command(const Invocation& invocation)
     request.commands.add(invocation.words);
     const auto response = ask(invocation, request);
     if (!response)
-        if (const auto status = say_without_daemon(invocation))
+        if (const auto status = vx::say_without_daemon(invocation.words, json_option(invocation.output)))
             return *status;
     if (!response)
         return fail(response.error());
