@@ -54,6 +54,9 @@ std::vector<SceneOptions> scenarios()
         for (const std::size_t size : {256U, 1500U})
             for (const Family underlay : {Family::kIpv4, Family::kIpv6})
                 all.push_back({.way = way, .underlay = underlay, .fdb_entries = 1000, .frame_size = size});
+        // Somebody watches.
+        for (const auto watch : {SceneOptions::Watch::kNoMatch, SceneOptions::Watch::kTally})
+            all.push_back({.way = way, .fdb_entries = 1000, .watch = watch});
         all.push_back({.way = way, .fdb_entries = 1000, .cold_mbufs = true});
         all.push_back({.way = way, .fdb_entries = kMillion, .cold_mbufs = true});
     }

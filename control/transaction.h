@@ -42,6 +42,8 @@ public:
     const Resolver& resolver() const { return resolver_; }
     const Dataplane& dataplane() const { return dataplane_; }
     const VtepRegistry& vteps() const { return vteps_; }
+    // As Dataplane's: counting begins with the question.
+    Result<Dataplane::TallyTotals> tally(Tally::By by) { return dataplane_.tally(by); }
     // As Dataplane's: whether the port's other end is there, and whose port has taken an interface.
     bool has_port(LinkId link) const { return mode_ == Mode::kRehearsal || dataplane_.has_port(link); }
     std::optional<LinkId> port_on(const std::string& interface) const;

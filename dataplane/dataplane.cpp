@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <numeric>
 
 namespace vx
 {
@@ -257,15 +258,39 @@ void Dataplane::reset_totals(LinkId link)
         state_->loss_baselines[link] = port_losses(link);
 }
 
+namespace
+{
+
+template <std::size_t N>
+std::array<std::uint64_t, N> read_all(const std::array<Counter, N>& counters)
+{
+    std::array<std::uint64_t, N> values;
+    std::ranges::transform(counters, values.begin(), &Counter::read);
+    return values;
+}
+
+} // namespace
+
+std::uint64_t WorkerTotals::bursts() const
+{
+    return std::accumulate(bursts_by_packets.begin(), bursts_by_packets.end(), std::uint64_t{0});
+}
+
 std::vector<WorkerTotals> Dataplane::worker_totals() const
 {
     std::vector<WorkerTotals> all;
     for (const auto& worker : state_->workers) {
         const WorkerCounters& counters = worker->counters();
-        all.push_back({worker->cpu(), counters.packets.read(), counters.bursts.read(), counters.busy_ticks.read(),
-                       counters.idle_ticks.read(), counters.sleeps.read(), counters.learn_lost.read()});
+        all.push_back({worker->cpu(), counters.packets.read(), counters.busy_ticks.read(), counters.idle_ticks.read(),
+                       counters.sleeps.read(), counters.learn_lost.read(), read_all(counters.bursts_by_packets),
+                       read_all(counters.turns_by_log2_ticks)});
     }
     return all;
+}
+
+Dataplane::Buffers Dataplane::buffers() const
+{
+    return {state_->pool.size(), state_->pool.size() - state_->pool.in_use_count()};
 }
 
 void Dataplane::wake_workers()

@@ -19,6 +19,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -49,7 +50,12 @@ struct LinkTotals {
 
 struct WorkerTotals {
     unsigned cpu = 0;
-    std::uint64_t packets = 0, bursts = 0, busy_ticks = 0, idle_ticks = 0, sleeps = 0, learn_lost = 0;
+    std::uint64_t packets = 0, busy_ticks = 0, idle_ticks = 0, sleeps = 0, learn_lost = 0;
+    // As WorkerCounters has them.
+    std::array<std::uint64_t, WorkerCounters::kSizes> bursts_by_packets{};
+    std::array<std::uint64_t, WorkerCounters::kDurations> turns_by_log2_ticks{};
+
+    std::uint64_t bursts() const;
 };
 
 class Dataplane
@@ -118,6 +124,10 @@ public:
     PortLosses port_losses(LinkId link) const;
     void reset_totals(LinkId link); // a new device begins at zero
     std::vector<WorkerTotals> worker_totals() const;
+    struct Buffers {
+        std::uint32_t total = 0, free = 0; // packet buffers; those that wait in ports' rings are not free
+    };
+    Buffers buffers() const;
     void wake_workers(); // those that sleep: their ticks go on
     std::uint64_t tsc_hz() const;
     // Learn events that the control thread refused, because a limit was reached.
@@ -131,6 +141,17 @@ public:
     void stop_capture(const Capture& capture); // nobody writes into it afterwards
     void notify();                             // makes event_fd() readable; from any thread
 
+    // Packets by far VTEP, or by destination MAC: counted from the first call on, for as long as somebody calls again
+    // within kTallySeconds. Workers have more to do meanwhile.
+    static constexpr std::uint32_t kTallySeconds = 10;
+    struct TallyTotals {
+        std::uint32_t seconds = 0; // since counting began
+        std::map<Tally::Key, Tally::Counts> rows;
+        Tally::Counts others; // for which there was no row left
+    };
+    Result<TallyTotals> tally(Tally::By by);
+    void end_idle_tallies();
+
     // What would become of a frame that came in by this port now, or that this bridge or VXLAN device sent: all that a
     // capture would see of it. The pipeline itself runs; but nothing is sent, learned or counted.
     struct Explanation {
@@ -139,6 +160,7 @@ public:
             std::vector<std::byte> bytes;
         };
         std::vector<Sight> sights; // in their order
+        std::uint64_t lost = 0;    // for which there was no room: copies of a frame that is flooded to thousands
         bool is_learned = false;   // the control thread would be told of the source
     };
     Result<Explanation> explain(LinkId in, Bytes frame) const;

@@ -4,6 +4,8 @@
 
 #include <unistd.h>
 
+#include <utility>
+
 namespace vx
 {
 
@@ -29,6 +31,40 @@ void Dataplane::stop_capture(const Capture& capture)
     state_->captures = less->is_empty() ? nullptr : std::move(less);
     ++state_->capture_changes;
     refresh_tables();
+}
+
+Result<Dataplane::TallyTotals> Dataplane::tally(Tally::By by)
+{
+    auto& kept = state_->tallies[static_cast<std::size_t>(by)];
+    const std::uint32_t now = state_->now.load(std::memory_order_relaxed);
+    if (kept.capture == nullptr) {
+        CaptureSpec spec;
+        spec.point = by == Tally::By::kVtep ? CapturePoint::kVxlan : CapturePoint::kBridge;
+        spec.tally = by;
+        auto capture = start_capture(std::move(spec));
+        if (!capture)
+            return std::move(capture).error();
+        kept = {*std::move(capture), now, now};
+    }
+    kept.asked = now;
+    TallyTotals totals;
+    totals.seconds = now - kept.begun;
+    const auto add = [](Tally::Counts& sum, const Tally::Counts& counts) {
+        sum.packets += counts.packets;
+        sum.bytes += counts.bytes;
+    };
+    kept.capture->for_each_tally([&](const Tally& tally) {
+        tally.for_each([&](const Tally::Key& key, const Tally::Counts& counts) { add(totals.rows[key], counts); });
+        add(totals.others, tally.others());
+    });
+    return totals;
+}
+
+void Dataplane::end_idle_tallies()
+{
+    for (auto& kept : state_->tallies)
+        if (kept.capture != nullptr && state_->now.load(std::memory_order_relaxed) - kept.asked > kTallySeconds)
+            stop_capture(*std::exchange(kept.capture, nullptr));
 }
 
 void Dataplane::notify()

@@ -47,6 +47,12 @@ struct Dataplane::State {
     std::shared_ptr<const CaptureSet> captures; // null: there are none
     std::uint32_t capture_changes = 0;          // how often they have begun or ended
     Probe probe;                                // the control thread's
+    std::shared_ptr<Capture> explained;         // what explain() looks through; null until it was asked
+    struct KeptTally {
+        std::shared_ptr<Capture> capture;   // null: nobody asks
+        std::uint32_t begun = 0, asked = 0; // seconds of `now`
+    };
+    std::array<KeptTally, 2> tallies; // by Tally::By
     std::map<LinkId, PortRecord> ports;
     std::uint64_t next_watch = Worker::kOwnWatch + 1;
     std::vector<std::unique_ptr<Worker>> workers;

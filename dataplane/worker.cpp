@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <cstring>
 
@@ -30,12 +31,19 @@ constexpr std::size_t kMaxBursts = 4;      // of a queue in a turn
 constexpr unsigned kSpinMicroseconds = 50; // without a packet, before a worker sleeps
 constexpr int kIdlePollMilliseconds = 1;   // between looks at a port that cannot wake anybody
 
+static_assert(WorkerCounters::kSizes == kBurst + 1);
+
 // Counters of every possible link: zero pages that cost nothing until they are written.
 LinkCounters* map_link_counters()
 {
     void* pages = mmap(nullptr, kMaxLinks * sizeof(LinkCounters), PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return pages == MAP_FAILED ? nullptr : static_cast<LinkCounters*>(pages);
+}
+
+std::size_t log2_of(std::uint64_t ticks)
+{
+    return std::min(static_cast<std::size_t>(std::bit_width(ticks | 1)), WorkerCounters::kDurations) - 1;
 }
 
 // A socket reports once that its interface went down, and works again when it is back. False for what is no socket.
@@ -157,6 +165,7 @@ void Worker::run()
         const std::uint64_t now = rte_rdtsc();
         if (packets != 0) {
             counters_.busy_ticks.add(now - then);
+            counters_.turns_by_log2_ticks[log2_of(now - then)].add(1);
             last_busy = now;
         } else {
             counters_.idle_ticks.add(now - then);
@@ -214,7 +223,7 @@ std::size_t Worker::poll(const PollEntry& entry, Context& context) noexcept
     const std::uint16_t count = entry.port->rx(entry.queue, frames);
     if (count == 0)
         return 0;
-    counters_.bursts.add(1);
+    counters_.bursts_by_packets[count].add(1);
     const std::span<Packet> packets = receive({frames.data(), count}, entry.link, rows_, context);
     const bool is_overlay = context.link(entry.link).role == LinkState::Role::kOverlay;
     if (context.probe != nullptr) [[unlikely]] {

@@ -7,9 +7,11 @@ one that fails, the end is shown. The last line is "N passed, N failed", where e
 """
 
 import argparse
+import ctypes
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -27,12 +29,14 @@ BUILDS = {
     "-tsan": (["--buildtype=debug", "-Doptimization=1", "-Db_sanitize=thread", "-Db_lundef=false"],
               {"CXX": "clang++", "CC": "clang"}),
 }
+SANITIZED = ("-asan", "-tsan")
 SANITIZER_OPTIONS = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
     "TSAN_OPTIONS": "halt_on_error=0:second_deadlock_stack=1",
 }
 SHOWN_LINES = 60
+LIBC = ctypes.CDLL(None)
 
 # Each of them at the end of a test program's output; the first that is found counts.
 COUNTS = [
@@ -40,6 +44,10 @@ COUNTS = [
     ("Catch2, all passed", re.compile(r"^All tests passed \(.* in (?P<passed>\d+) test cases?\)", re.M)),
     ("Catch2", re.compile(r"^test cases:\s+\d+ \|(\s+(?P<passed>\d+) passed)?[ |]*((?P<failed>\d+) failed)?", re.M)),
 ]
+
+
+def die_with_parent():
+    LIBC.prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 class Tally:
@@ -73,6 +81,7 @@ class Suite:
         self.logs = os.path.join(self.build, "test-logs")
         self._configured = set()
         self._broken = set()  # builds that did not build: their tests fail without a try
+        self._ahead = {}      # kind of build -> the thread that builds it while other tests run
 
     def say(self, text):
         print(f"[{time.monotonic() - self.begin:4.0f} s] {text}", flush=True)
@@ -80,14 +89,16 @@ class Suite:
     # --- running
 
     def execute(self, step, command, env=None, cwd=ROOT, timeout=3600, live=None):
-        """(status, output); the output goes to the step's log too, and lines that match `live` to the screen."""
+        """(status, output); the output goes to the step's log too, and lines that match `live` to the screen. Whoever
+        ends us ends it too."""
         os.makedirs(self.logs, exist_ok=True)
         path = os.path.join(self.logs, f"{step}.log")
         lines = []
         with open(path, "a") as log:
             log.write(f"\n$ {' '.join(command)}\n")
             process = subprocess.Popen(command, cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL,
-                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+                                       preexec_fn=die_with_parent)
             timer = threading.Timer(timeout, process.kill)
             timer.start()
             try:
@@ -162,6 +173,8 @@ class Suite:
         if kind in self._broken or not self.configure(kind):
             return False
         start = time.monotonic()
+        if kind in self._ahead:
+            self._ahead.pop(kind).join()
         status, output = self.execute(step, ["ninja", "-k", "0", "-C", self.folder(kind), *targets])
         if status != 0:
             self._broken.add(kind)
@@ -170,6 +183,19 @@ class Suite:
         self.tally.passed += 1
         self.say(f"{step}: built ({time.monotonic() - start:.1f} s)")
         return True
+
+    def compile_ahead(self):
+        """Builds what the sanitizers' steps need while other tests run, most of which wait for something; as the least
+        of this machine's work, so that they do not notice. compile() sees to what failed."""
+        def run():
+            for kind, targets in wanted.items():
+                self.execute(f"build{kind}", ["nice", "-n", "19", "ninja", "-k", "0", "-C", self.folder(kind), *targets])
+
+        wanted = {kind: self.needed_targets(kind, self.tests_of(kind)) for kind in SANITIZED
+                  if not self.options.quick and self.wants(kind[1:]) and self.configure(kind)}
+        thread = threading.Thread(target=run, daemon=True)
+        self._ahead = dict.fromkeys(wanted, thread)
+        thread.start()
 
     def introspect(self, kind, what):
         command = ["meson", "introspect", self.folder(kind), what]
@@ -196,6 +222,7 @@ class Suite:
 
     def step_release(self):
         self.compile("")
+        self.compile_ahead()
 
     def step_includes(self):
         self.run_step("includes", [sys.executable, "tests/check/includes.py"])
@@ -237,18 +264,22 @@ class Suite:
             self.run_step("benches", [sys.executable, "tests/check/benches.py", self.build])
 
     def step_asan(self):
-        self.sanitized("-asan", lambda test: True)
+        self.sanitized("-asan")
 
     def step_tsan(self):
         # Not what starts DPDK's own threads or forks: DPDK is not instrumented, so the locks it takes are not seen.
         skipped = "".join(f"~[#{name}_test]" for name in ("ports", "shared_memory_ports", "tap_port", "commands_apply",
                                                           "socket_server", "workers"))
-        self.sanitized("-tsan", lambda test: "unit" in test["name"], "-#", skipped)
+        self.sanitized("-tsan", "-#", skipped)
 
-    def sanitized(self, kind, accepts, *arguments):
+    def tests_of(self, kind):
+        """Those that are run in a sanitizer's build."""
+        return [test for test in self.meson_tests(kind) if kind != "-tsan" or "unit" in test["name"]]
+
+    def sanitized(self, kind, *arguments):
         if not self.configure(kind):
             return
-        tests = [test for test in self.meson_tests(kind) if accepts(test)]
+        tests = self.tests_of(kind)
         if self.compile(kind, self.needed_targets(kind, tests)):
             for test in tests:
                 self.run_meson_test(kind, {**test, "cmd": [*test["cmd"], *arguments]})
@@ -268,9 +299,9 @@ class Suite:
         ("tests", step_tests, "unit tests, golden pipeline cases, fuzz corpora"),
         ("instructions", step_instructions, "no scenario of the pipeline takes 1% more instructions than is kept"),
         ("benches", step_benches, "the benchmarks run, and write what bench/report reads; speed decides nothing"),
-        ("asan", step_asan, "the same under AddressSanitizer and UBSan"),
-        ("tsan", step_tsan, "the unit tests under ThreadSanitizer"),
         ("e2e", step_e2e, "end to end, in network namespaces, with the kernel as a peer"),
+        ("asan", step_asan, "unit tests, golden pipeline cases and fuzz corpora under AddressSanitizer and UBSan"),
+        ("tsan", step_tsan, "the unit tests under ThreadSanitizer"),
         ("package", step_package, "the Debian packages, installed and purged in a Debian of their own; only with --only package"),
         ("image", step_image, "the OCI image, run by podman; only with --only image"),
     ]

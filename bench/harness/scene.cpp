@@ -44,6 +44,20 @@ const char* name_of(Way way)
     return "?";
 }
 
+const char* name_of(SceneOptions::Watch watch)
+{
+    using Watch = SceneOptions::Watch;
+    return watch == Watch::kNoMatch ? ", a capture that takes nothing"
+           : watch == Watch::kTally ? ", counted by VTEP"
+                                    : "";
+}
+
+// tcpdump -ddd "udp port 9": no frame of a scene has it.
+constexpr std::string_view kNoMatch =
+    "20,40 0 0 12,21 0 6 34525,48 0 0 20,21 0 15 17,40 0 0 54,21 12 0 9,40 0 0 56,21 10 11 9,"
+    "21 0 10 2048,48 0 0 23,21 0 8 17,40 0 0 20,69 6 0 8191,177 0 0 14,72 0 0 14,21 2 0 9,"
+    "72 0 0 16,21 0 1 9,6 0 0 262144,6 0 0 0";
+
 } // namespace
 
 std::string name_of(const SceneOptions& options)
@@ -51,7 +65,8 @@ std::string name_of(const SceneOptions& options)
     return fmt::format("{} v{}{} fdb={} vnis={} vteps={} burst={} size={}{}{}", name_of(options.way),
                        static_cast<int>(options.underlay), options.udp_checksum ? "+udpcsum" : "", options.fdb_entries,
                        options.vnis, options.vteps, options.burst, options.frame_size,
-                       options.cold_mbufs ? " cold" : "", options.unknown_macs ? " unknown" : "");
+                       options.cold_mbufs ? " cold" : "", options.unknown_macs ? " unknown" : "")
+        .append(name_of(options.watch));
 }
 
 Result<Sink> Sink::open(MbufPool& pool)
@@ -80,6 +95,7 @@ Scene::Scene(const SceneOptions& options, MbufPool& pool, Sink& sink)
     add_tunnels();
     add_entries();
     add_routes();
+    add_watch();
     config_.fdb = &fdb_.table();
     config_.neighbors = &neighbors_.table();
     draw_packets();
@@ -193,7 +209,30 @@ void Scene::add_routes()
     config_.routes = RouteTable::build(routes);
 }
 
+void Scene::add_watch()
+{
+    if (options_.watch == SceneOptions::Watch::kNobody)
+        return;
+    CaptureSpec spec;
+    if (options_.watch == SceneOptions::Watch::kTally) {
+        spec.point = CapturePoint::kVxlan;
+        spec.tally = Tally::By::kVtep;
+    } else {
+        spec.filter = PacketFilter::parse(kNoMatch).value();
+    }
+    captures_ = CaptureSet{}.with(Capture::create(std::move(spec), 1).value());
+}
+
 // ---- running ---------------------------------------------------------------------------------------------------
+
+template <typename Look>
+void Scene::run_pipeline(std::span<Packet> packets, Context& context) noexcept
+{
+    if (options_.way == Way::kDecap)
+        underlay_rx<Look>(packets, context);
+    else
+        overlay_rx<Look>(packets, context);
+}
 
 std::size_t Scene::turn(Run run) noexcept
 {
@@ -204,10 +243,13 @@ std::size_t Scene::turn(Run run) noexcept
         return options_.burst;
     Context context{config_, counters_.data(), worker_, learn_filter_, transmitter_, 1};
     const std::span<Packet> packets = receive({frames_.data(), options_.burst}, in_, rows_, context);
-    if (options_.way == Way::kDecap)
-        underlay_rx(packets, context);
-    else
-        overlay_rx(packets, context);
+    if (captures_ == nullptr) {
+        run_pipeline<WithoutProbe>(packets, context);
+    } else {
+        context.probe = probe_.begin(*captures_);
+        probe_.received({frames_.data(), options_.burst}, in_);
+        run_pipeline<WithProbe>(packets, context);
+    }
     transmitter_.flush(context);
     return options_.burst;
 }

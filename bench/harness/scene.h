@@ -3,6 +3,7 @@
 // whatever it is given. Each packet of a burst names other MACs, drawn at random, so that table misses are real.
 #pragma once
 
+#include "dataplane/capture/probe.h"
 #include "dataplane/dpdk/mbuf_pool.h"
 #include "dataplane/port/port.h"
 #include "dataplane/stage/packet.h"
@@ -37,6 +38,8 @@ struct SceneOptions {
     std::size_t frame_size = 64; // of the inner frame, bytes
     bool cold_mbufs = false;     // each burst's frames and mbufs lie in memory, in no cache
     bool unknown_macs = false;   // of the frames, in no table
+    // A capture at every point whose filter lets nothing through, or one that counts packets by VTEP.
+    enum class Watch : std::uint8_t { kNobody, kNoMatch, kTally } watch = Watch::kNobody;
 };
 
 std::string name_of(const SceneOptions& options);
@@ -98,11 +101,14 @@ private:
     // The parts of a turn: the frames of one burst, received as by a worker.
     void make_frames() noexcept;
     void flush_frames() noexcept;
+    template <typename Look>
+    void run_pipeline(std::span<Packet> packets, Context& context) noexcept;
 
     void add_links();
     void add_tunnels();
     void add_entries();
     void add_routes();
+    void add_watch();
     void draw_packets();
     void fill_mbufs();
     void write(std::byte* frame, const Draw& draw) const noexcept;
@@ -129,6 +135,8 @@ private:
     WorkerCounters worker_;
     LearnFilter learn_filter_;
     Transmitter transmitter_;
+    Probe probe_{0};
+    std::shared_ptr<const CaptureSet> captures_; // null: nobody watches
     std::vector<Draw> draws_;
     std::vector<rte_mbuf*> mbufs_;
     std::array<rte_mbuf*, kBurst> frames_;

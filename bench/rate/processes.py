@@ -61,10 +61,10 @@ class Pair(Contestant):
         self.generator.resume()
 
 
-def generator(env, capture, to_in, from_out):
+def generator(env, capture, to_in, from_out, queues):
     """Ports 0 and 1: capture to "in"; ports 2 and 3: from "out" to null."""
-    return Testpmd(env, "generator", [replay(capture), to_in, from_out, nothing("net_null9")], cpu=env.other_cpu,
-                   counted=3, source=0)
+    return Testpmd(env, "generator", [replay(capture, queues=queues), to_in, from_out, nothing("net_null9")],
+                   cpu=env.other_cpu, counted=3, source=0, queues=queues)
 
 
 # ---- memif ------------------------------------------------------------------------------------------------------
@@ -73,6 +73,7 @@ class Memif:
     """A socket for each of "in" and "out"; the measured process listens."""
 
     title = "memif"
+    queues = 1
 
     def __init__(self, env):
         base = os.path.join(env.directory, env.unique("memif"))
@@ -98,23 +99,35 @@ class Vhost:
     """The measured process has the vhost side of a VM, testpmd is the VM with virtio-user."""
 
     title = "vhost-user"
+    queues = 1
+    ring = "mrg_rxbuf=0,in_order=1"
 
     def __init__(self, env):
         base = os.path.join(env.directory, env.unique("vhost"))
         self.sockets = [f"{base}-{number}" for number in (0, 1)]
 
     def _device(self, number):
-        return f"net_vhost{number},iface={self.sockets[number]},queues=1"
+        return f"net_vhost{number},iface={self.sockets[number]},queues={self.queues}"
 
     def served(self):
         return {"in": self._device(0), "out": self._device(1)}
 
     def driven(self):
-        return [f"net_virtio_user{number},path={self.sockets[number]},queue_size={RING},mrg_rxbuf=0,in_order=1"
+        return [f"net_virtio_user{number},path={self.sockets[number]},queue_size={RING},queues={self.queues},{self.ring}"
                 for number in (0, 1)]
 
     def vxd_ports(self):
-        return [f"type vdev args {self._device(number)}" for number in (0, 1)]
+        return [f"type vhost-user path {path} queues {self.queues}" for path in self.sockets]
+
+
+class PackedVhost(Vhost):
+    title = "vhost-user, packed rings"
+    ring = "mrg_rxbuf=0,in_order=1,packed_vq=1"
+
+
+class TwoQueuesVhost(Vhost):
+    title = "vhost-user, 2 queues"
+    queues = 2
 
 
 # ---- scenarios --------------------------------------------------------------------------------------------------
@@ -130,12 +143,13 @@ def pair(kind, is_decap):
 
         def fed(make):
             ports = kind(env)
-            return Pair(make(ports), generator(env, capture, *ports.driven()))
+            return Pair(make(ports), generator(env, capture, *ports.driven(), ports.queues))
 
         yield fed(lambda ports: Vxd(env, "vxd", commands(MACS, *ports.vxd_ports()), lossy=True))
-        if kind is not Memif:  # OVS sends to a queue that memif's other end has not made
+        if kind is Vhost or kind is PackedVhost:  # to memif OVS sends by a queue that its other end has not made
             yield fed(lambda ports: Ovs(env, "OVS-DPDK", ports.served(), is_decap, macs))
-        yield fed(lambda ports: Testpmd(env, "testpmd io", [ports.served()["in"], ports.served()["out"]]))
+        yield fed(lambda ports: Testpmd(env, "testpmd io", [ports.served()["in"], ports.served()["out"]],
+                                        queues=ports.queues))
     return contestants
 
 
@@ -145,5 +159,7 @@ PROCESSES = [
     Scenario(f"{name}-{'decap' if is_decap else 'encap'}",
              f"{kind.title}, {'decap' if is_decap else 'encap'}, {MACS} MACs", pair(kind, is_decap), RATIOS,
              "wall", "two cores")
-    for name, kind in (("memif", Memif), ("vhost", Vhost)) for is_decap in (False, True)
+    for name, kind in (("memif", Memif), ("vhost", Vhost), ("vhost-packed", PackedVhost),
+                       ("vhost-2-queues", TwoQueuesVhost))
+    for is_decap in (False, True)
 ]

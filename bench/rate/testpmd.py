@@ -18,13 +18,15 @@ class Testpmd(Contestant):
     """Forwards between devices 0 and 1, 2 and 3, ...; `counted` is the one whose sent packets count, `source` the one
     whose received packets do."""
 
-    def __init__(self, env, label, devices, cpu=None, counted=1, source=0, buffers=16384, namespace=None):
+    def __init__(self, env, label, devices, cpu=None, counted=1, source=0, buffers=16384, namespace=None,
+                 queues=1):
         super().__init__(label)
         self.env = env
         self.devices = devices
         self.cpu = env.cpu if cpu is None else cpu
         self.counted, self.source = counted, source
         self.buffers = buffers
+        self.queues = queues
         self.namespace = namespace
         self.prefix = env.unique("tp")
         self.log = os.path.join(env.directory, f"{self.prefix}.log")
@@ -39,7 +41,7 @@ class Testpmd(Contestant):
         for device in self.devices:
             words.append(f"--vdev={device}")
         words += ["--", "--nb-cores=1", "--forward-mode=io", f"--total-num-mbufs={self.buffers}", "--no-lsc-interrupt",
-                  "--port-topology=paired"]
+                  "--port-topology=paired", f"--rxq={self.queues}", f"--txq={self.queues}"]
         words = self.env.measured(*words) if self.cpu == self.env.cpu else words
         return self.namespace.argv(*words) if self.namespace else words
 
@@ -96,8 +98,8 @@ class Testpmd(Contestant):
         shutil.rmtree(f"{RUNTIME}/{self.prefix}", ignore_errors=True)
 
 
-def replay(path, name="net_pcap0"):
-    return f"{name},rx_pcap={path},infinite_rx=1"
+def replay(path, name="net_pcap0", queues=1):
+    return f"{name},{','.join([f'rx_pcap={path}'] * queues)},infinite_rx=1"
 
 
 def nothing(name="net_null0"):

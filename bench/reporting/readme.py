@@ -47,7 +47,19 @@ def _instructions(report):
                    ", ".join(f"{value(one):.0f}" for one in found))
 
 
-WRITERS = {"packet_rate": _rates, "pipeline_bench": _ticks, "instructions": _instructions}
+def _containers(report):
+    for ratio in report.get("ratios", []):
+        what, _, of = ratio["name"].partition(": ")
+        if "there and back, 64 bytes, p99" in what:
+            continue
+        one, _, other = of.partition(" / ")
+        figures = [_named(report["results"], f"{what}: {name}") for name in (one, other)]
+        if all(figures):
+            shown = " against ".join(f"{number(value(figure))} {figure['unit']}" for figure in figures)
+            yield f"two containers, {what}: {one}, against {other}", f"{ratio['median']:.2f} ({shown})"
+
+
+WRITERS = {"container_rate": _containers, "packet_rate": _rates, "pipeline_bench": _ticks, "instructions": _instructions}
 
 
 def _command(report):

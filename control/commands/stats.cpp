@@ -7,6 +7,7 @@
 #include "control/commands/show.h"
 
 #include <array>
+#include <iterator>
 #include <vector>
 
 namespace vx
@@ -87,7 +88,7 @@ std::string workers_text(const std::vector<WorkerTotals>& workers)
     for (std::size_t index = 0; index < workers.size(); ++index) {
         const WorkerTotals& worker = workers[index];
         text += fmt::format("{:<6} {:>4} {:>14} {:>14} {:>13.1f} {:>13.0f} {:>6.1f}% {:>12}\n", index, worker.cpu,
-                            worker.packets, worker.bursts, ratio(worker.packets, worker.bursts),
+                            worker.packets, worker.bursts(), ratio(worker.packets, worker.bursts()),
                             ratio(worker.busy_ticks, worker.packets),
                             100 * ratio(worker.busy_ticks, worker.busy_ticks + worker.idle_ticks), worker.sleeps);
     }
@@ -130,11 +131,13 @@ nlohmann::ordered_json workers_json(const std::vector<WorkerTotals>& workers)
         json.push_back({{"worker", index},
                         {"cpu", worker.cpu},
                         {"packets", worker.packets},
-                        {"bursts", worker.bursts},
+                        {"bursts", worker.bursts()},
                         {"busy_ticks", worker.busy_ticks},
                         {"idle_ticks", worker.idle_ticks},
                         {"sleeps", worker.sleeps},
-                        {"learn_lost", worker.learn_lost}});
+                        {"learn_lost", worker.learn_lost},
+                        {"bursts_by_packets", worker.bursts_by_packets},
+                        {"turns_by_log2_ticks", worker.turns_by_log2_ticks}});
     }
     return json;
 }
@@ -174,6 +177,9 @@ Result<Reply> stats_show(Transaction& transaction, Words& words)
             lost += worker.learn_lost;
         if (lost != 0)
             reply.text += fmt::format("\nnot learned at once, for they came too fast: {}\n", lost);
+        const auto [total, free] = dataplane.buffers();
+        reply.text += fmt::format("\npacket buffers: {} of {} free\n", free, total);
+        reply.json["buffers"] = {{"total", total}, {"free", free}};
         reply.json["learn_refused"] = dataplane.learn_refused();
         reply.json["fdb"] = {{"entries", dataplane.fdb().size()}, {"max", dataplane.fdb().max_size()}};
     }
@@ -189,6 +195,12 @@ constexpr Command kCommands[] = {
     {"stats", "show", "[ dev DEV | worker ]",
      "count packets and bytes by device and direction, drops by reason, and what the workers did", stats_show,
      Effect::kShows},
+    {"stats", "vtep", "[ dev VXLAN ]",
+     "count packets and bytes by far VTEP, from the first question on and while it is asked every 10 s", stats_vtep,
+     Effect::kShows},
+    {"stats", "mac", "[ dev BRIDGE ]",
+     "count packets and bytes by destination MAC, from the first question on and while it is asked every 10 s",
+     stats_mac, Effect::kShows},
     {"stats", "reasons", kReasonsUsage,
      "what the reasons of drops and losses mean; of one, what usually causes it and what to do", stats_reasons,
      Effect::kShows},

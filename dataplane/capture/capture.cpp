@@ -9,30 +9,47 @@ namespace vx
 namespace
 {
 
-constexpr std::size_t kRingBytes = std::size_t{8} << 20; // of all rings of a capture together
 constexpr std::size_t kLeastRingBytes = std::size_t{512} << 10;
 
 } // namespace
 
-Result<std::shared_ptr<Capture>> Capture::create(CaptureSpec spec, std::size_t producers)
+Result<std::shared_ptr<Capture>> Capture::create(CaptureSpec spec, std::size_t producers, std::size_t ring_bytes)
 {
     std::shared_ptr<Capture> made{new Capture(std::move(spec))};
-    const std::size_t bytes = std::max(kRingBytes / producers, kLeastRingBytes);
+    const std::size_t bytes = std::max(ring_bytes / producers, kLeastRingBytes);
     for (std::size_t i = 0; i < producers; ++i) {
+        Lane& lane = made->lanes_.emplace_back();
+        if (made->spec_.tally) {
+            lane.tally = std::make_unique<Tally>();
+            continue;
+        }
         auto ring =
             SpscRing<CaptureCell>::create("vx_capture", static_cast<std::uint32_t>(bytes / sizeof(CaptureCell)));
         if (!ring)
             return std::move(ring).error();
-        made->lanes_.emplace_back(std::move(*ring));
+        lane.ring = std::move(*ring);
     }
     made->body_.resize(cells_for(kMaxSnaplen));
     return made;
 }
 
+void Capture::count(std::size_t producer, const CaptureRecord& seen, std::span<const std::byte> head) noexcept
+{
+    Tally::Key key{.link = seen.link};
+    if (spec_.tally == Tally::By::kVtep) {
+        key.direction = seen.direction;
+        key.name = seen.remote;
+        key.family = seen.remote_family;
+    } else {
+        std::memcpy(key.name.data(), head.data(), std::min<std::size_t>(head.size(), 6));
+    }
+    lanes_[producer].tally->add(key, seen.size);
+}
+
 std::optional<Capture::Seen> Capture::pop()
 {
     for (std::size_t tried = 0; tried < lanes_.size(); ++tried) {
-        SpscRing<CaptureCell>& ring = lanes_[next_].ring;
+        SpscRing<CaptureCell>& ring = *lanes_[next_].ring;
         next_ = next_ + 1 == lanes_.size() ? 0 : next_ + 1;
         std::array<CaptureCell, kRecordCells> head;
         if (!ring.pop_all(head))

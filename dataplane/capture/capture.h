@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A capture: which frames it wants, and a ring from each worker to whoever reads it. Workers never wait: what finds
-// its ring full is counted.
+// its ring full is counted. One that keeps no frames has a tally of each worker in place of a ring.
 #pragma once
 
 #include "dataplane/capture/packet_filter.h"
 #include "dataplane/capture/record.h"
+#include "dataplane/capture/tally.h"
 #include "dataplane/dpdk/spsc_ring.h"
 #include "dataplane/state/counters.h"
 
@@ -26,14 +27,17 @@ struct CaptureSpec {
     std::optional<DropReason> reason; // with kDrop
     std::uint32_t snaplen = kMaxSnaplen;
     PacketFilter filter;
-    bool follows = false; // also takes all that happens afterwards to a frame that it has taken
+    bool follows = false;           // also takes all that happens afterwards to a frame that it has taken
+    std::optional<Tally::By> tally; // keeps no frames, but counts them
 };
 
 class Capture
 {
 public:
     // One ring for each of `producers` threads.
-    static Result<std::shared_ptr<Capture>> create(CaptureSpec spec, std::size_t producers);
+    static constexpr std::size_t kRingBytes = std::size_t{8} << 20; // of all rings together
+    static Result<std::shared_ptr<Capture>> create(CaptureSpec spec, std::size_t producers,
+                                                   std::size_t ring_bytes = kRingBytes);
 
     const CaptureSpec& spec() const { return spec_; }
     bool wants(const CaptureRecord& seen) const noexcept
@@ -47,9 +51,12 @@ public:
     void push(std::size_t producer, std::span<const CaptureCell> cells) noexcept
     {
         lanes_[producer].taken.add(1);
-        if (!lanes_[producer].ring.push_all(cells))
+        if (!lanes_[producer].ring->push_all(cells))
             lanes_[producer].lost.add(1);
     }
+
+    // The same, of a capture with a tally.
+    void count(std::size_t producer, const CaptureRecord& seen, std::span<const std::byte> head) noexcept;
 
     // The reader's, one thread: the next record of some producer, with its bytes; nothing: there is none. What it
     // points to is good until the next call.
@@ -61,11 +68,18 @@ public:
     // How many frames it wanted, and how many of these found a ring full.
     std::uint64_t taken() const;
     std::uint64_t lost() const;
+    // Of a capture with a tally: function(const Tally&) for that of each producer.
+    template <typename Function>
+    void for_each_tally(Function&& function) const
+    {
+        for (const Lane& lane : lanes_)
+            function(*lane.tally);
+    }
 
 private:
     struct Lane {
-        explicit Lane(SpscRing<CaptureCell> cells) : ring(std::move(cells)) {}
-        SpscRing<CaptureCell> ring;
+        std::optional<SpscRing<CaptureCell>> ring; // or
+        std::unique_ptr<Tally> tally;
         alignas(64) Counter taken;
         Counter lost;
     };

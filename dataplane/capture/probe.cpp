@@ -170,7 +170,10 @@ void Probe::look(CaptureRecord& seen, Bytes head, std::uint64_t& id) noexcept
                 id |= followed;
         }
         seen.packet_id = id & kNumber;
-        record(seen, head, *capture);
+        if (capture->spec().tally)
+            capture->count(producer_, seen, head);
+        else
+            record(seen, head, *capture);
     }
 }
 

@@ -178,16 +178,17 @@ inline std::span<Packet> receive(std::span<rte_mbuf* const> frames, LinkId port,
     return rows.first(frames.size());
 }
 
-// Runs several stages over a burst in one loop, at the cost of a hand-fused one.
+// Runs several stages over a burst in one loop, at the cost of a hand-fused one: all that they call is inlined, but for
+// what says that it is not to be, however many other callers it has.
 template <auto... Stages>
-inline void sweep(std::span<Packet> packets, Context& context) noexcept
+[[gnu::flatten]] inline void sweep(std::span<Packet> packets, Context& context) noexcept
 {
     for (Packet& packet : packets)
         (Stages(packet, context), ...);
 }
 // The same over those of which nobody knows yet where they go.
 template <auto... Stages>
-inline void sweep_undecided(std::span<Packet> packets, Context& context) noexcept
+[[gnu::flatten]] inline void sweep_undecided(std::span<Packet> packets, Context& context) noexcept
 {
     for (Packet& packet : packets)
         if (packet.dest.kind() == Dest::Kind::kNone) [[likely]]

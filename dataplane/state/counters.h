@@ -5,6 +5,7 @@
 
 #include "dataplane/net/drop_reason.h"
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -35,12 +36,17 @@ struct alignas(64) LinkCounters {
 };
 
 struct alignas(64) WorkerCounters {
+    static constexpr std::size_t kSizes = 33;     // 0 to a whole burst
+    static constexpr std::size_t kDurations = 48; // powers of two, the last of them 39 hours at 1 GHz
+
     Counter packets;
-    Counter bursts;
     Counter busy_ticks; // TSC ticks of loop turns that found packets
     Counter idle_ticks;
     Counter sleeps;
     Counter learn_lost; // learn events for which the ring had no room
+    std::array<Counter, kSizes> bursts_by_packets;
+    // Of turns that found packets, [n] those of 2^n ticks to twice that: no packet stayed longer than its turn.
+    std::array<Counter, kDurations> turns_by_log2_ticks;
 };
 
 } // namespace vx

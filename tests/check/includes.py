@@ -28,11 +28,14 @@ RULES = [
     ("control/", ["control/", "dataplane/dataplane.h", "dataplane/port/port_kind.h", "dataplane/port/file_descriptor.h",
                   STATE, NET, CAPTURE],
      ["fmt", "json", "cli", "mnl", "numa", "systemd"]),
+    ("tools/vxctl/top/screen", ["tools/vxctl/top/", NET], ["fmt", "curses"]), # the rest of it knows no terminal
     ("tools/vxctl/", ["tools/vxctl/", "control/wire.h", "control/command_list.h", "control/pcapng.h",
                       "dataplane/port/file_descriptor.h", NET], ["fmt", "json", "cli"]),
     ("tools/cni/", ["tools/cni/", "tools/vxctl/client.h", "control/wire.h", "dataplane/port/netns.h",
                     "dataplane/port/file_descriptor.h", NET], ["fmt", "json", "mnl"]),
-    ("tests/", ["tests/", "control/", "dataplane/", "tools/"], ["fmt", "json", "cli", "dpdk", "catch2", "numa"]),
+    ("tools/exporter/", ["tools/exporter/", "tools/vxctl/client.h", "control/wire.h", "dataplane/port/file_descriptor.h", NET],
+     ["fmt", "json", "cli", "prometheus"]),
+    ("tests/", ["tests/", "control/", "dataplane/", "tools/"], ["fmt", "json", "cli", "dpdk", "catch2", "numa", "prometheus"]),
     ("bench/", ["bench/", "tests/support/", "control/", "dataplane/"], ["fmt", "json", "cli", "dpdk", "numa"]),
 ]
 LIBRARIES = [
@@ -40,10 +43,12 @@ LIBRARIES = [
     ("fmt", r"fmt/"),
     ("json", r"nlohmann/"),
     ("cli", r"CLI/"),
+    ("curses", r"n?curses|term\.h"),
     ("mnl", r"libmnl/"),
     ("numa", r"numa(if)?\.h"),
     ("systemd", r"systemd/"),
     ("catch2", r"catch2/"),
+    ("prometheus", r"prometheus/"),
 ]
 MAX_LINES = {"dataplane/": 400, "control/": 400, "tools/": 400, "tests/": 400}
 

@@ -6,6 +6,7 @@ names of its own. The frames are made by scapy, so that another hand than vxd's 
 import json
 import os
 import shutil
+import struct
 import sys
 
 from scapy.all import (ARP, ICMP, IP, TCP, UDP, Dot1Q, Ether, ICMPv6EchoRequest, ICMPv6ND_NA, ICMPv6ND_NS,
@@ -248,6 +249,39 @@ def pipeline_seeds():
     return seeds.items()
 
 
+def vnet_header_seeds():
+    """Frames behind a byte for the port (modulo 3) and the shape, two for the size, and the header; see
+    vnet_header_fuzz.cpp."""
+    def record(port, frame, gso, gso_size, start, offset=16, flags=1, tunnel=(0, 0)):
+        data = bytes(frame)
+        header = struct.pack("<BB5H8x2H", flags, gso, 0, gso_size, start, offset, 0, *tunnel)
+        return bytes((port,)) + len(data).to_bytes(2, "little") + header + data
+
+    pair, pair6 = {"src": "172.18.10.5", "dst": "172.18.10.6"}, {"src": "fd00::5", "dst": "fd00::6"}
+    away, away6 = ether(ALL) / IP(**pair), ether(ALL) / IPv6(**pair6)
+    large, many = Raw(b"z" * 4000), Raw(b"u" * 900)
+    inner = ether() / IP(**pair) / TCP() / large
+    tunnel = ether() / IP(**V4) / UDP(sport=50000, dport=4789) / VXLAN(vni=100, flags="Instance") / inner
+    router = Ether(dst="02:00:00:00:00:0a", src=THEIRS) / IP(src="172.18.10.5", dst="172.18.20.5")
+    seeds = {
+        "partial": record(1, away / TCP() / Raw(b"p"), 0, 0, 34),
+        "tcp4": record(0x81, away / TCP() / large, 1, 1400, 34),
+        "tcp6": record(0x81, away6 / TCP() / large, 4, 1380, 54),
+        "tcp4-ecn": record(0x81, away / TCP(flags="CA") / large, 0x81, 1400, 34),
+        "udp4": record(1, away / UDP() / many, 5, 100, 34, 6),
+        "udp6": record(1, away6 / UDP() / many, 5, 100, 54, 6),
+        "routed": record(0x81, router / TCP() / large, 1, 1000, 34),
+        "from-tunnel": record(0x80, tunnel, 0x21, 1400, 84, tunnel=(34, 64)),
+        "no-size": record(1, away / TCP() / large, 1, 0, 34),
+        "largest-size": record(1, away / TCP() / large, 1, 65535, 34),
+        "beyond": record(1, away / TCP() / large, 1, 1400, 65535, 65535),
+        "unknown": record(1, away / TCP() / large, 7, 1400, 34),
+        "whole": record(1, away / TCP() / large, 1, 1400, 34, flags=0),
+        "valid": record(1, away / UDP(), 0, 0, 0, 0, flags=2),
+    }
+    return seeds.items()
+
+
 def control_seeds():
     """The first byte: bit 0 set for a script, clear for the socket's stream; the others cut it into chunks."""
     for name, text in SCRIPTS.items():
@@ -266,6 +300,7 @@ def main():
         "inner_parse": frame_seeds(inner_frames(), {"udp4-options": 7, "extensions6": 9, "vlan": 13}),
         "control_protocol": control_seeds(),
         "pipeline": pipeline_seeds(),
+        "vnet_header": vnet_header_seeds(),
     }
     if "--clean" in sys.argv:
         shutil.rmtree(CORPUS, ignore_errors=True)

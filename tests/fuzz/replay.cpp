@@ -29,10 +29,8 @@ struct Target {
     void (*run)(Input);
 };
 constexpr Target kTargets[] = {
-    {"outer_parse", outer_parse},
-    {"inner_parse", inner_parse},
-    {"control_protocol", control_protocol},
-    {"pipeline", pipeline},
+    {"outer_parse", outer_parse}, {"inner_parse", inner_parse}, {"control_protocol", control_protocol},
+    {"pipeline", pipeline},       {"vnet_header", vnet_header},
 };
 
 std::string current_input; // for the handler: what runs now

@@ -20,6 +20,7 @@ void outer_parse(Input input);
 void inner_parse(Input input);
 void control_protocol(Input input);
 void pipeline(Input input);
+void vnet_header(Input input);
 
 // Not assert(): a release build checks too.
 inline void require(bool holds, const char* invariant)

@@ -340,6 +340,9 @@ TEST_CASE("stats have every device, and reasons only where something was dropped
     CHECK(json["workers"].size() == 1);
     for (const std::string_view field : {"packets", "bursts", "busy_ticks", "idle_ticks"})
         CHECK(json["workers"][0].contains(std::string{field}));
+    CHECK(json["buffers"]["total"] == 1023);
+    CHECK(json["buffers"]["free"] <= json["buffers"]["total"]);
+    CHECK(json["workers"][0]["bursts_by_packets"].size() == 33);
     CHECK_FALSE(vxd.json("stats show dev uplink").contains("workers"));
     CHECK_FALSE(vxd.json("stats show worker").contains("links"));
 }

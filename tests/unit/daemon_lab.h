@@ -36,6 +36,7 @@ public:
     void start_workers() { dataplane_->start(); }
     void stop_workers() { dataplane_->stop(); }
     Controller& controller() { return *controller_; }
+    Dataplane& dataplane() { return *dataplane_; }
 
     // Every line is to succeed; the output of the last.
     std::string operator()(std::string_view lines) { return success(lines, Format::kText).get<std::string>(); }

@@ -2,11 +2,10 @@
 // Workers forward at full speed while the control thread changes what they look at: the order of a commit, grace
 // periods, rings, sleeping and waking.
 #include "tests/unit/daemon_lab.h"
+#include "tests/unit/replay.h"
 
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <random>
 #include <unistd.h>
 
@@ -15,45 +14,6 @@ using namespace vx::test;
 
 namespace
 {
-
-// A capture to be replayed for ever, deleted at the end.
-class PcapFile
-{
-public:
-    explicit PcapFile(const std::vector<Frame>& frames)
-    {
-        static int count = 0;
-        path_ = std::filesystem::temp_directory_path() / fmt::format("vxd-workers-{}-{}.pcap", getpid(), count++);
-        std::ofstream file(path_, std::ios::binary);
-        const auto put = [&](std::initializer_list<std::uint32_t> words) {
-            for (const std::uint32_t word : words)
-                file.write(reinterpret_cast<const char*>(&word), sizeof(word));
-        };
-        put({0xa1b2c3d4, 0x00040002, 0, 0, 65535, 1});
-        for (const Frame& frame : frames) {
-            const auto size = static_cast<std::uint32_t>(frame.size());
-            put({0, 0, size, size});
-            file.write(reinterpret_cast<const char*>(frame.data()), static_cast<std::streamsize>(frame.size()));
-        }
-    }
-    PcapFile(const PcapFile&) = delete;
-    ~PcapFile() { std::filesystem::remove(path_); }
-    std::string port(std::string_view name) const
-    {
-        return fmt::format("link add {} type pcap rx {} loop\n", name, path_.string());
-    }
-
-private:
-    std::filesystem::path path_;
-};
-
-Frame from_to(std::uint8_t source, std::uint8_t destination)
-{
-    Frame frame = experimental_frame(60);
-    frame[5] = destination;
-    frame[11] = source;
-    return frame;
-}
 
 // Who has 10.0.0.1, from a container that is not the only one to ask.
 Frame arp_request(std::uint8_t container, std::uint8_t number)
@@ -97,6 +57,37 @@ TEST_CASE("an entry that changes hands while its port is deleted leads no frame 
     INFO(vxd("stats show"));
     CHECK(dropped(vxd) == 0);
     vxd.stop_workers();
+}
+
+TEST_CASE("a worker counts every burst by its size, and every turn with packets by its time")
+{
+    const PcapFile capture{{from_to(1, 2), from_to(3, 2)}};
+    Daemon vxd{{0}, 8191};
+    vxd("link add br0 type bridge\n" + capture.port("src") + "link set src master br0\n");
+    vxd.start_workers();
+    for (int i = 0; i < 3000 && vxd.json("stats")["workers"][0]["packets"] < 1000; ++i)
+        usleep(1000);
+    vxd.stop_workers();
+    const auto worker = vxd.json("stats")["workers"][0];
+    std::uint64_t bursts = 0;
+    std::uint64_t packets = 0;
+    for (std::size_t size = 0; size < worker["bursts_by_packets"].size(); ++size) {
+        bursts += worker["bursts_by_packets"][size].get<std::uint64_t>();
+        packets += size * worker["bursts_by_packets"][size].get<std::uint64_t>();
+    }
+    CHECK(packets >= 1000);
+    CHECK(worker["packets"] == packets);
+    CHECK(worker["bursts"] == bursts);
+    std::uint64_t turns = 0;
+    std::uint64_t least = 0; // ticks that so many turns took
+    for (std::size_t power = 0; power < worker["turns_by_log2_ticks"].size(); ++power) {
+        turns += worker["turns_by_log2_ticks"][power].get<std::uint64_t>();
+        least += worker["turns_by_log2_ticks"][power].get<std::uint64_t>() << power;
+    }
+    CHECK(turns > 0);
+    CHECK(turns <= bursts);
+    CHECK(worker["busy_ticks"] >= least);
+    CHECK(worker["busy_ticks"] < 2 * least);
 }
 
 // More questions than can be answered, with a copy of each to many VTEPs, while next hops are looked for.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // vxctl: sends commands to vxd and prints what it answers. It knows no command itself: words go out as they are, and
 // vxd's command table is the grammar and the help, for which, as for the reasons of drops, no vxd has to run. Of
-// `config diff` and `config apply` it reads the file; of `capture` it knows what becomes of the packets (capture.h).
+// `config diff` and `config apply` it reads the file; of `capture` it knows what becomes of the packets (capture.h);
+// `top` is its own (top/top.h).
 //
 // Exit status, as ip(8): 0 done; 1 a command or option that could not be understood, or names a device that there is
 // not; 2 one that was refused, or no vxd. With -batch it is 1 for both. `config diff`, as diff(1): 0 no difference, 1
@@ -13,6 +14,7 @@
 #include "tools/vxctl/daemon_program.h"
 #include "tools/vxctl/monitor.h"
 #include "tools/vxctl/terminal.h"
+#include "tools/vxctl/top/top.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -21,6 +23,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <vector>
@@ -49,7 +52,7 @@ constexpr std::string_view kOptionsText =
     "  -4, -6         only addresses, routes and neighbours of this family; also -f[amily] inet | inet6\n"
     "  -j[son]        print JSON\n"
     "  -p[retty]      with -j: print it for people to read\n"
-    "  -c[olor]       also with =never, =auto or =always: nothing has colours\n"
+    "  -c[olor]       also with =never, =auto or =always: only top has colours, and none with =never or $NO_COLOR\n"
     "  -b[atch] FILE  run the commands in FILE (\"-\" is stdin), one a line, as one transaction: all or nothing\n"
     "  -force         with -batch: each command on its own, going on after one that fails\n"
     "  --socket PATH  vxd's socket (default: $VXD_SOCKET, else /run/vxd/vxd.sock)\n"
@@ -121,7 +124,9 @@ Result<Invocation> parse_arguments(int argc, char** argv)
         if (is_option(name, "color")) {
             if (value && *value != "never" && *value != "auto" && *value != "always")
                 return vx::usage_error("option -color: \"{}\" is none of never, auto and always", *value);
-            continue; // vxctl's output has no colours
+            if (value == "never")
+                setenv("NO_COLOR", "1", 1); // for top: nothing else has any
+            continue;
         }
         const bool takes_value = is_option(name, "batch") || is_option(name, "family") || name == "socket";
         if (takes_value && !value) {
@@ -244,32 +249,16 @@ vx::Request request_of(const Invocation& invocation)
     return request;
 }
 
-// What vxd says of itself is the same wherever it runs. Where none answers, its program says it, which lies beside this
-// one: its exit status; nothing for what has to be asked of a vxd that runs, or if the program cannot be run.
-std::optional<int> say_without_daemon(const Invocation& invocation)
-{
-    const vx::CommandWords& words = invocation.words;
-    const bool is_stats = is_option(words[0], "stats") || is_option(words[0], "statistics");
-    vx::CommandWords arguments;
-    if (words.back() == "help") {
-        arguments = {"help"};
-        arguments.insert(arguments.end(), words.begin(), words.end() - 1);
-    } else if (is_stats && words.size() > 1 && is_option(words[1], "reasons")) {
-        arguments = {"reasons"};
-        if (invocation.output != Output::kText)
-            arguments.emplace_back(invocation.output == Output::kJson ? "-json" : "-pretty");
-        arguments.insert(arguments.end(), words.begin() + 2, words.end());
-    } else {
-        return std::nullopt;
-    }
-    return vx::run_daemon_program(std::move(arguments));
-}
-
 // What vxctl has a part in itself. With "help", it is vxd's to explain as all others.
 bool is_stream(std::string_view name, const vx::CommandWords& words)
 {
     return !words.empty() && words.front().size() >= 2 && name.starts_with(words.front()) &&
            (words.size() == 1 || words.back() != "help");
+}
+
+std::string_view json_option(Output output)
+{
+    return output == Output::kText ? "" : output == Output::kJson ? "-json" : "-pretty";
 }
 
 int run_command(const Invocation& invocation)
@@ -280,7 +269,7 @@ int run_command(const Invocation& invocation)
     request.commands.add(invocation.words);
     const auto response = ask(invocation, request);
     if (!response)
-        if (const auto status = say_without_daemon(invocation))
+        if (const auto status = vx::say_without_daemon(invocation.words, json_option(invocation.output)))
             return *status;
     if (!response)
         return fail(response.error());
@@ -383,6 +372,13 @@ int main(int argc, char** argv)
     if (is_stream("capture", invocation->words) || is_stream("trace", invocation->words)) {
         const auto capture = vx::parse_capture(invocation->words);
         return capture ? vx::run_capture(*capture, invocation->socket_path) : fail(capture.error());
+    }
+    if (is_stream("top", invocation->words)) {
+        using Shown = vx::top::Output;
+        const auto top = vx::top::parse(invocation->words, invocation->output == Output::kText   ? Shown::kText
+                                                           : invocation->output == Output::kJson ? Shown::kJson
+                                                                                                 : Shown::kPrettyJson);
+        return top ? vx::top::run(*top, invocation->socket_path) : fail(top.error());
     }
     if (invocation->words.empty()) {
         print(STDERR_FILENO, fmt::format("{}{}", kUsageText, kOptionsText));

@@ -92,9 +92,9 @@ class VxdHost(Host):
         state["fdb"] = [entry for entry in state["fdb"] if entry.get("state")]
         return state
 
-    def drops(self):
-        """Reason -> packets."""
-        return self.json("stats")["drops"]
+    def drops(self, device=None):
+        """Reason -> packets; of one device, or of all."""
+        return self.json("stats", "show", *(["dev", device] if device else []))["drops"]
 
     def processor_seconds(self):
         """Of all its threads, to the nanosecond."""

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// `stats vtep` and `stats mac`: what costs workers something to count, and so is counted only while somebody asks.
+#include "control/commands/arguments.h"
+#include "control/commands/show.h"
+#include "control/commands/stats.h"
+
+#include <algorithm>
+#include <map>
+#include <vector>
+
+namespace vx
+{
+
+namespace
+{
+
+struct Flow {
+    Tally::Counts rx, tx;
+};
+
+Tally::Counts& operator+=(Tally::Counts& sum, const Tally::Counts& counts)
+{
+    sum.packets += counts.packets;
+    sum.bytes += counts.bytes;
+    return sum;
+}
+
+Result<LinkId> read_link(const Transaction& transaction, Words& words)
+{
+    LinkId only = kNoLink;
+    if (words.take("dev")) {
+        const auto link = read_device(transaction, words);
+        if (!link)
+            return link.error();
+        only = (*link)->id;
+    }
+    if (auto end = words.finish(); !end)
+        return std::move(end).error();
+    return only;
+}
+
+nlohmann::ordered_json counts_json(const Tally::Counts& counts)
+{
+    return {{"packets", counts.packets}, {"bytes", counts.bytes}};
+}
+
+std::string since_text(const Dataplane::TallyTotals& totals)
+{
+    return totals.seconds == 0 ? fmt::format("counting begins now, and goes on while it is asked for every {} s\n",
+                                             Dataplane::kTallySeconds)
+                               : fmt::format("counted for {} s, and while it is asked for every {} s\n", totals.seconds,
+                                             Dataplane::kTallySeconds);
+}
+
+std::string others_text(const Tally::Counts& others)
+{
+    return others.packets == 0 ? ""
+                               : fmt::format("and for others, for which there was no row left: {} packets, {} bytes\n",
+                                             others.packets, others.bytes);
+}
+
+} // namespace
+
+Result<Reply> stats_vtep(Transaction& transaction, Words& words)
+{
+    const auto only = read_link(transaction, words);
+    if (!only)
+        return only.error();
+    const auto totals = transaction.tally(Tally::By::kVtep);
+    if (!totals)
+        return totals.error();
+    std::map<std::pair<LinkId, IpAddress>, Flow> flows;
+    for (const auto& [key, counts] : totals->rows) {
+        const IpAddress address =
+            key.family == 4 ? IpAddress::v4_from_wire(key.name.data()) : IpAddress::v6_from_wire(key.name.data());
+        Flow& flow = flows[{key.link, address}];
+        (key.direction == Direction::kIn ? flow.rx : flow.tx) += counts;
+    }
+    Reply reply;
+    reply.text = fmt::format("{:<15} {:<24} {:>14} {:>17} {:>14} {:>17}\n", "device", "vtep", "rx packets", "rx bytes",
+                             "tx packets", "tx bytes");
+    auto rows = nlohmann::ordered_json::array();
+    for (const auto& [name, flow] : flows) {
+        const Link* const link = transaction.model().find(name.first);
+        if (link == nullptr || (!only->is_none() && name.first != *only))
+            continue; // removed since
+        reply.text += fmt::format("{:<15} {:<24} {:>14} {:>17} {:>14} {:>17}\n", link->name, name.second.to_string(),
+                                  flow.rx.packets, flow.rx.bytes, flow.tx.packets, flow.tx.bytes);
+        rows.push_back({{"ifname", link->name},
+                        {"dst", name.second.to_string()},
+                        {"rx", counts_json(flow.rx)},
+                        {"tx", counts_json(flow.tx)}});
+    }
+    reply.text += others_text(totals->others) + since_text(*totals);
+    reply.json = {{"seconds", totals->seconds}, {"vteps", std::move(rows)}, {"others", counts_json(totals->others)}};
+    return reply;
+}
+
+Result<Reply> stats_mac(Transaction& transaction, Words& words)
+{
+    const auto only = read_link(transaction, words);
+    if (!only)
+        return only.error();
+    const auto totals = transaction.tally(Tally::By::kDestination);
+    if (!totals)
+        return totals.error();
+    std::vector<std::pair<Tally::Key, Tally::Counts>> sorted;
+    for (const auto& [key, counts] : totals->rows)
+        if (transaction.model().find(key.link) != nullptr && (only->is_none() || key.link == *only))
+            sorted.emplace_back(key, counts);
+    std::ranges::stable_sort(sorted, std::ranges::greater{}, [](const auto& row) { return row.second.packets; });
+    Reply reply;
+    reply.text = fmt::format("{:<15} {:<17} {:>14} {:>17}\n", "bridge", "destination", "packets", "bytes");
+    auto rows = nlohmann::ordered_json::array();
+    for (const auto& [key, counts] : sorted) {
+        const std::string bridge = name_of(transaction.model(), key.link);
+        const std::string mac = load<Mac>(key.name.data()).to_string();
+        reply.text += fmt::format("{:<15} {:<17} {:>14} {:>17}\n", bridge, mac, counts.packets, counts.bytes);
+        rows.push_back({{"ifname", bridge}, {"mac", mac}, {"packets", counts.packets}, {"bytes", counts.bytes}});
+    }
+    reply.text += others_text(totals->others) + since_text(*totals);
+    reply.json = {{"seconds", totals->seconds}, {"macs", std::move(rows)}, {"others", counts_json(totals->others)}};
+    return reply;
+}
+
+} // namespace vx

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Captures at full rate.
+#include "tests/unit/daemon_lab.h"
+#include "tests/unit/replay.h"
+
+#include <unistd.h>
+
+using namespace vx;
+using namespace vx::test;
+
+namespace
+{
+
+constexpr std::uint64_t kFrames = 100'000;
+
+std::uint64_t count_of(Daemon& vxd, std::string_view device, const char* way)
+{
+    return vxd.json(fmt::format("stats show dev {}", device))["links"][0][way]["packets"].get<std::uint64_t>();
+}
+
+} // namespace
+
+TEST_CASE("a capture costs the data plane no packet, and what it loses itself is counted to the packet")
+{
+    const PcapFile traffic{std::vector<Frame>(kFrames, from_to(1, 2))};
+    Daemon vxd{{0}, 8191};
+    vxd("link add br0 type bridge\nlink add out type null\nlink set out master br0\n"
+        "fdb add 02:00:00:00:00:02 dev out master static\n" +
+        traffic.once("src") + "\nlink set src master br0\n");
+    CaptureSpec spec;
+    spec.point = CapturePoint::kBridge;
+    const auto made = vxd.dataplane().start_capture(std::move(spec));
+    REQUIRE(made.has_value());
+    Capture& capture = **made;
+    vxd.start_workers();
+    std::uint64_t seen = 0;
+    for (int i = 0; i < 10'000 && count_of(vxd, "src", "rx") < kFrames; ++i) {
+        seen += capture.pop().has_value() ? 1 : 0; // a reader, but a slow one
+        usleep(1000);
+    }
+    vxd.stop_workers();
+    while (capture.pop())
+        ++seen;
+    CHECK(count_of(vxd, "src", "rx") == kFrames);
+    CHECK(count_of(vxd, "out", "tx") == kFrames);
+    CHECK(vxd.json("stats")["drops"].empty());
+    CHECK(capture.taken() == kFrames);
+    CHECK(capture.lost() > 0);
+    CHECK(seen + capture.lost() == kFrames);
+    vxd.dataplane().stop_capture(capture);
+}
+
+TEST_CASE("packets at full rate are counted by destination, each of them")
+{
+    std::vector<Frame> frames;
+    for (std::uint64_t i = 0; i < kFrames; ++i)
+        frames.push_back(from_to(1, i % 4 == 0 ? 2 : 3));
+    const PcapFile traffic{frames};
+    Daemon vxd{{0}, 8191};
+    vxd("link add br0 type bridge\nlink add out type null\nlink set out master br0\n"
+        "fdb add 02:00:00:00:00:02 dev out master static\nfdb add 02:00:00:00:00:03 dev out master static\n" +
+        traffic.once("src") + "\nlink set src master br0\nstats mac\n");
+    vxd.start_workers();
+    for (int i = 0; i < 10'000 && count_of(vxd, "src", "rx") < kFrames; ++i)
+        usleep(1000);
+    vxd.stop_workers();
+    const auto macs = vxd.json("stats mac")["macs"];
+    REQUIRE(macs.size() == 2);
+    CHECK(macs[0]["mac"] == "02:00:00:00:00:03"); // the one with most comes first
+    CHECK(macs[0]["packets"] == kFrames * 3 / 4);
+    CHECK(macs[1]["packets"] == kFrames / 4);
+    CHECK(macs[1]["bytes"] == kFrames / 4 * 60);
+}
