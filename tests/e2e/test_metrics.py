@@ -310,7 +310,7 @@ def test_only_its_page_is_served(lab):
 
 
 @needs_vxd
-@cases(dict(arguments="--listen nowhere", word="\"nowhere\" is not an address and a port", status=1),
+@cases(dict(arguments="--listen nowhere", word="\"nowhere\" is not an IPv4 address and a port", status=1),
        dict(arguments="--listen 192.0.2.77:9950", word="listen on 192.0.2.77:9950: Cannot assign requested address", status=2),
        dict(arguments="--listen 127.0.0.1:9950", word="listen on 127.0.0.1:9950: Address already in use", status=2),
        dict(arguments="--max-devices x", word="--max-devices: \"x\" is not a number", status=1),
