@@ -199,7 +199,7 @@ rte_mbuf* Dataplane::State::mbuf_of(Bytes frame)
     rte_mbuf* segment = mbuf;
     for (;;) {
         const std::size_t part = std::min<std::size_t>(frame.size() - done, rte_pktmbuf_tailroom(segment));
-        std::memcpy(rte_pktmbuf_mtod(segment, std::byte*), frame.data() + done, part);
+        std::copy_n(frame.begin() + static_cast<std::ptrdiff_t>(done), part, rte_pktmbuf_mtod(segment, std::byte*));
         segment->data_len = static_cast<std::uint16_t>(part);
         done += part;
         if (done == frame.size())
