@@ -28,6 +28,7 @@ constexpr std::array kNouns = {
     Noun{"monitor", {}, "what changes, as it changes", &kMonitorCommands},
     Noun{"explain", {}, "what would become of a frame, and why", &kExplainCommands},
     Noun{"trace", {}, "what becomes of packets, step by step", &kTraceCommands},
+    Noun{"top", {}, "rates of everything, as they change", &kTopCommands},
 };
 
 bool is_prefix(std::string_view word, std::string_view of)

@@ -163,7 +163,7 @@ std::size_t Dataplane::take_learned(const std::function<void(const LearnEvent&)>
     return total;
 }
 
-std::size_t Dataplane::take_punted(const std::function<void(LinkId in, PuntReason reason, Bytes frame)>& consume)
+std::size_t Dataplane::take_punted(const std::function<void(const Punted&)>& consume)
 {
     std::size_t total = 0;
     std::array<rte_mbuf*, kBurst> frames;
@@ -177,8 +177,11 @@ std::size_t Dataplane::take_punted(const std::function<void(LinkId in, PuntReaso
             std::vector<std::byte> whole(size);
             const void* bytes = rte_pktmbuf_read(mbuf, 0, static_cast<std::uint32_t>(size), whole.data());
             const MbufNote& note = note_of(mbuf);
-            consume(LinkId{note.link}, static_cast<PuntReason>(note.reason),
-                    {static_cast<const std::byte*>(bytes), size});
+            const PacketTag tag{note.is_numbered ? packet_id_of(mbuf) : 0, state_->capture_changes};
+            consume({LinkId{note.link},
+                     static_cast<PuntReason>(note.reason),
+                     {static_cast<const std::byte*>(bytes), size},
+                     tag});
             rte_pktmbuf_free(mbuf);
         }
         total += count;
@@ -196,7 +199,7 @@ rte_mbuf* Dataplane::State::mbuf_of(Bytes frame)
     rte_mbuf* segment = mbuf;
     for (;;) {
         const std::size_t part = std::min<std::size_t>(frame.size() - done, rte_pktmbuf_tailroom(segment));
-        std::memcpy(rte_pktmbuf_mtod(segment, std::byte*), frame.data() + done, part);
+        std::copy_n(frame.begin() + static_cast<std::ptrdiff_t>(done), part, rte_pktmbuf_mtod(segment, std::byte*));
         segment->data_len = static_cast<std::uint16_t>(part);
         done += part;
         if (done == frame.size())
@@ -214,7 +217,7 @@ rte_mbuf* Dataplane::State::mbuf_of(Bytes frame)
     return mbuf;
 }
 
-bool Dataplane::inject(LinkId link, Bytes frame)
+Dataplane::Injected Dataplane::inject(LinkId link, Bytes frame)
 {
     // Half of the ring is the fabric's, as of the punt ring: no container may crowd out the ARP and ND that tunnels
     // live on by asking more than can be answered.
@@ -222,17 +225,17 @@ bool Dataplane::inject(LinkId link, Bytes frame)
     const ForwardingConfig& config = state_->config.read();
     const bool is_fabric = link.value < config.links.size() && config.link(link).role == LinkState::Role::kUnderlay;
     if (!is_fabric && ring.count() >= ring.capacity() / 2)
-        return false;
+        return Injected::kRingFull;
     rte_mbuf* mbuf = state_->mbuf_of(frame);
     if (mbuf == nullptr)
-        return false;
+        return Injected::kNoBuffer;
     note_of(mbuf) = MbufNote{.link = link.value};
     if (!state_->workers.front()->inject_ring().push(mbuf)) {
         rte_pktmbuf_free(mbuf);
-        return false;
+        return Injected::kRingFull;
     }
     state_->workers.front()->wake();
-    return true;
+    return Injected::kSent;
 }
 
 LinkTotals Dataplane::link_totals(LinkId link) const

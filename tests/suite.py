@@ -244,6 +244,9 @@ class Suite:
         self.run_step("package", ["tools/package", "--test", "--output", os.path.join(self.build, "packages")],
                       timeout=3600)
 
+    def step_image(self):
+        self.run_step("image", ["tools/image", "--test", "--packages", os.path.join(self.build, "packages")], timeout=3600)
+
     def step_tests(self):
         """All that meson knows, in the release build: unit, pipeline, fuzz-corpus."""
         if not self.compile(""):
@@ -266,7 +269,7 @@ class Suite:
     def step_tsan(self):
         # Not what starts DPDK's own threads or forks: DPDK is not instrumented, so the locks it takes are not seen.
         skipped = "".join(f"~[#{name}_test]" for name in ("ports", "shared_memory_ports", "tap_port", "commands_apply",
-                                                          "socket_server", "workers"))
+                                                          "socket_server", "workers", "capture_traffic", "losses"))
         self.sanitized("-tsan", "-#", skipped)
 
     def tests_of(self, kind):
@@ -300,9 +303,10 @@ class Suite:
         ("asan", step_asan, "unit tests, golden pipeline cases and fuzz corpora under AddressSanitizer and UBSan"),
         ("tsan", step_tsan, "the unit tests under ThreadSanitizer"),
         ("package", step_package, "the Debian packages, installed and purged in a Debian of their own; only with --only package"),
+        ("image", step_image, "the OCI image, run by podman; only with --only image"),
     ]
     SLOW = ("asan", "tsan")
-    ASKED_FOR = ("package",)  # only by its name: it builds everything anew
+    ASKED_FOR = ("package", "image")  # only by their names: they build everything anew
 
     def wants(self, name):
         return not self.options.only or any(word in name for word in self.options.only)

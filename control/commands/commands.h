@@ -20,5 +20,6 @@ extern const std::span<const Command> kCaptureCommands;
 extern const std::span<const Command> kMonitorCommands;
 extern const std::span<const Command> kExplainCommands;
 extern const std::span<const Command> kTraceCommands;
+extern const std::span<const Command> kTopCommands;
 
 } // namespace vx

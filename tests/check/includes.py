@@ -28,6 +28,7 @@ RULES = [
     ("control/", ["control/", "dataplane/dataplane.h", "dataplane/port/port_kind.h", "dataplane/port/file_descriptor.h",
                   STATE, NET, CAPTURE],
      ["fmt", "json", "cli", "mnl", "numa", "systemd"]),
+    ("tools/vxctl/top/screen", ["tools/vxctl/top/", NET], ["fmt", "curses"]), # the rest of it knows no terminal
     ("tools/vxctl/", ["tools/vxctl/", "control/wire.h", "control/command_list.h", "control/pcapng.h",
                       "dataplane/port/file_descriptor.h", NET], ["fmt", "json", "cli"]),
     ("tools/cni/", ["tools/cni/", "tools/vxctl/client.h", "control/wire.h", "dataplane/port/netns.h",
@@ -42,6 +43,7 @@ LIBRARIES = [
     ("fmt", r"fmt/"),
     ("json", r"nlohmann/"),
     ("cli", r"CLI/"),
+    ("curses", r"n?curses|term\.h"),
     ("mnl", r"libmnl/"),
     ("numa", r"numa(if)?\.h"),
     ("systemd", r"systemd/"),

@@ -141,6 +141,7 @@ def test_install_puts_everything_where_it_belongs(lab):
     found = {os.path.relpath(os.path.join(where, name), folder) for where, _, names in os.walk(folder) for name in names}
     ends = ("bin/vxd", "bin/vxctl", "libexec/vxd-cni", "opt/cni/bin/vxd", "man8/vxd.8", "man8/vxctl.8", "man8/vxd-doctor.8", "man5/vxd.conf.5",
             "bin/vxd-exporter", "man8/vxd-exporter.8", "lib/systemd/system/vxd-exporter.service", "share/vxd/alerts.yml", "share/vxd/dashboard.json",
+            "man7/vxd-drops.7",
             "bash-completion/completions/vxctl", "bash-completion/completions/vxd", "lib/systemd/system/vxd.service",
             "etc/vxd/vxd.conf", "lib/sysusers.d/vxd.conf", "sbin/vxd-doctor")
     for end in ends:

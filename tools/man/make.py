@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Makes a man page from its template: what the programs say about themselves is asked of them, so that a page cannot say
-anything else. @commands@, @types@ and @options@ (of the program whose page it is) are in the templates."""
+anything else. @commands@, @types@, @drops@, @losses@ and @options@ (of the program whose page it is) are in the
+templates."""
 
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -72,6 +74,20 @@ def options_by_cli11(program):
     return "\n".join(parts)
 
 
+def in_bold(text):
+    """What `quotes` like these hold."""
+    return re.sub(r"`([^`]*)`", r"\\fB\1\\fR", escaped(text))
+
+
+def reasons(vxd, kind):
+    """A paragraph for each reason of `vxd reasons`."""
+    found = [reason for reason in json.loads(said(vxd, "reasons", "-json")) if reason["kind"] == kind]
+    if not found:
+        sys.exit(f"make.py: vxd reasons names none of a {kind}")
+    return "\n".join(f".TP\n.B {escaped(one['reason'])}\n{in_bold(one['meaning'])}.\n.br\n"
+                     f"Cause: {in_bold(one['cause'])}.\n.br\nRemedy: {in_bold(one['remedy'])}." for one in found)
+
+
 def options_of_vxctl(vxctl):
     _, _, text = said(vxctl, "-help").partition("Options:\n")
     if not text:
@@ -94,6 +110,7 @@ def main():
     for mark, value in (("version", lambda: options.version), ("sysconfdir", lambda: options.sysconfdir),
                         ("options", lambda: options_by_page[os.path.basename(options.template)]()),
                         ("commands", lambda: commands(options.vxd)), ("types", lambda: types(options.vxd)),
+                        ("drops", lambda: reasons(options.vxd, "drop")), ("losses", lambda: reasons(options.vxd, "loss")),
                         ("example", lambda: escaped(example.rstrip()))):
         if f"@{mark}@" in text:
             text = text.replace(f"@{mark}@", value())

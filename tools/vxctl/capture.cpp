@@ -4,6 +4,7 @@
 #include "control/pcapng.h"
 #include "tools/vxctl/capture_output.h"
 #include "tools/vxctl/client.h"
+#include "tools/vxctl/signals.h"
 #include "tools/vxctl/terminal.h"
 
 #include <poll.h>
@@ -12,7 +13,6 @@
 
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <set>
 
@@ -24,24 +24,12 @@ namespace
 
 constexpr int kSilenceMilliseconds = 200; // after which nothing more becomes of a packet
 
-// SIGINT and SIGTERM end the capture and not the program, which has the counts to say.
-FileDescriptor watch_signals()
-{
-    sigset_t signals;
-    sigemptyset(&signals);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP})
-        sigaddset(&signals, signal);
-    sigprocmask(SIG_BLOCK, &signals, nullptr);
-    std::signal(SIGPIPE, SIG_IGN);
-    return FileDescriptor(signalfd(-1, &signals, SFD_CLOEXEC));
-}
-
 class Reading
 {
 public:
     Reading(int connection, CaptureOutput output, const CaptureInvocation& invocation)
         : connection_(connection), output_(std::move(output)), count_(invocation.count), is_trace_(invocation.is_trace),
-          signals_(watch_signals())
+          signals_(watch_ending_signals()) // the counts are still to be said
     {
     }
 

@@ -91,7 +91,10 @@ Result<Client> Client::stream(Request request, const std::string& path)
     return client;
 }
 
-Client::Client(Client&& other) noexcept : fd_(std::exchange(other.fd_, -1)), rest_(std::move(other.rest_)) {}
+Client::Client(Client&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), line_(std::move(other.line_)), rest_(std::move(other.rest_))
+{
+}
 
 Client::~Client()
 {
@@ -112,14 +115,15 @@ bool Client::send(std::string_view bytes)
     return true;
 }
 
-Result<std::string> Client::receive_line()
+Result<std::optional<std::string>> Client::receive_line(Wait wait)
 {
-    std::string line;
     std::array<char, 256 << 10> chunk;
     for (;;) {
-        const ssize_t size = recv(fd_, chunk.data(), chunk.size(), 0);
+        const ssize_t size = recv(fd_, chunk.data(), chunk.size(), wait == Wait::kNo ? MSG_DONTWAIT : 0);
         if (size < 0 && errno == EINTR)
             continue;
+        if (size < 0 && errno == EAGAIN && wait == Wait::kNo)
+            return std::optional<std::string>{};
         if (size < 0 && errno == EAGAIN)
             return error("vxd does not answer");
         if (size < 0)
@@ -128,10 +132,10 @@ Result<std::string> Client::receive_line()
             return error("vxd closed the connection without an answer");
         const std::string_view bytes(chunk.data(), static_cast<std::size_t>(size));
         const std::size_t end = bytes.find('\n');
-        line += bytes.substr(0, end);
+        line_ += bytes.substr(0, end);
         if (end != bytes.npos) {
             rest_ = bytes.substr(end + 1);
-            return line;
+            return std::optional{std::exchange(line_, {})};
         }
     }
 }
@@ -141,12 +145,32 @@ Result<Response> Client::run(std::string request)
     // Whether it could be sent or not, vxd says what it made of it.
     const bool is_sent = send(request);
     request.clear();
-    auto line = receive_line();
+    auto line = receive_line(Wait::kYes);
     if (!line && !is_sent)
         return error("vxd closed the connection while the request was sent");
     if (!line)
         return std::move(line).error();
-    return decode_response(*line);
+    return decode_response(**line);
+}
+
+Result<> Client::ask(std::string_view request)
+{
+    if (!send(request))
+        return error("vxd has closed the connection");
+    return Ok{};
+}
+
+Result<std::optional<Response>> Client::receive()
+{
+    auto line = receive_line(Wait::kNo);
+    if (!line)
+        return std::move(line).error();
+    if (!*line)
+        return std::optional<Response>{};
+    auto response = decode_response(**line);
+    if (!response)
+        return std::move(response).error();
+    return std::optional{*std::move(response)};
 }
 
 Result<std::string> Client::version()
@@ -159,10 +183,10 @@ Result<std::string> Client::version()
         return std::move(request).error();
     if (!send(*request))
         return error("vxd closed the connection while the request was sent");
-    const auto line = receive_line();
+    const auto line = receive_line(Wait::kYes);
     if (!line)
         return line.error();
-    return decode_pong(*line);
+    return decode_pong(**line);
 }
 
 } // namespace vx

@@ -40,17 +40,25 @@ public:
     // Of the daemon.
     Result<std::string> version();
 
-    // Of a stream, which follows the response: the connection, and what of the stream has come with the response.
+    // The halves of run(), for who has other things to wait for: receive() when something has come to fd(). Nothing, as
+    // long as that is not all of the answer.
+    Result<> ask(std::string_view request);
+    Result<std::optional<Response>> receive();
+
     int fd() const { return fd_; }
+    // Of a stream, which follows the response: what has come with the response.
     std::string take_rest() { return std::exchange(rest_, {}); }
 
 private:
     explicit Client(int fd) : fd_(fd) {}
     // False when vxd has closed its side; it may have said why before.
     bool send(std::string_view bytes);
-    Result<std::string> receive_line();
+    enum class Wait : std::uint8_t { kNo, kYes };
+    // Nothing: all of it has not come, and Wait::kNo.
+    Result<std::optional<std::string>> receive_line(Wait wait);
 
     int fd_;
+    std::string line_; // as much of the answer as has come
     std::string rest_;
 };
 

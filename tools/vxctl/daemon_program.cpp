@@ -29,4 +29,25 @@ std::optional<int> run_daemon_program(CommandWords arguments)
     return WEXITSTATUS(status);
 }
 
+std::optional<int> say_without_daemon(const CommandWords& words, std::string_view json_option)
+{
+    // As vxd takes abbreviations.
+    const auto is = [&](std::size_t at, std::string_view name) {
+        return at < words.size() && !words[at].empty() && name.starts_with(words[at]);
+    };
+    CommandWords arguments;
+    if (words.back() == "help") {
+        arguments = {"help"};
+        arguments.insert(arguments.end(), words.begin(), words.end() - 1);
+    } else if ((is(0, "stats") || is(0, "statistics")) && is(1, "reasons")) {
+        arguments = {"reasons"};
+        if (!json_option.empty())
+            arguments.emplace_back(json_option);
+        arguments.insert(arguments.end(), words.begin() + 2, words.end());
+    } else {
+        return std::nullopt;
+    }
+    return run_daemon_program(std::move(arguments));
+}
+
 } // namespace vx

@@ -14,4 +14,8 @@ namespace vx
 // it cannot be run.
 std::optional<int> run_daemon_program(CommandWords arguments);
 
+// The same for a command that vxd answers alike wherever it runs: help, and the reasons of drops. Nothing for what has
+// to be asked of a vxd that runs. `json_option`: "-json", "-pretty", or empty.
+std::optional<int> say_without_daemon(const CommandWords& words, std::string_view json_option);
+
 } // namespace vx

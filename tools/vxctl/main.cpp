@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // vxctl: sends commands to vxd and prints what it answers. It knows no command itself: words go out as they are, and
-// vxd's command table is the grammar and the help, for which no vxd has to run. Of `config diff` and `config apply` it
-// reads the file; of `capture` it knows what becomes of the packets (capture.h).
+// vxd's command table is the grammar and the help, for which, as for the reasons of drops, no vxd has to run. Of
+// `config diff` and `config apply` it reads the file; of `capture` it knows what becomes of the packets (capture.h);
+// `top` is its own (top/top.h).
 //
 // Exit status, as ip(8): 0 done; 1 a command or option that could not be understood, or names a device that there is
 // not; 2 one that was refused, or no vxd. With -batch it is 1 for both. `config diff`, as diff(1): 0 no difference, 1
@@ -13,6 +14,7 @@
 #include "tools/vxctl/daemon_program.h"
 #include "tools/vxctl/monitor.h"
 #include "tools/vxctl/terminal.h"
+#include "tools/vxctl/top/top.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -21,6 +23,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <vector>
@@ -49,7 +52,7 @@ constexpr std::string_view kOptionsText =
     "  -4, -6         only addresses, routes and neighbours of this family; also -f[amily] inet | inet6\n"
     "  -j[son]        print JSON\n"
     "  -p[retty]      with -j: print it for people to read\n"
-    "  -c[olor]       also with =never, =auto or =always: nothing has colours\n"
+    "  -c[olor]       also with =never, =auto or =always: only top has colours, and none with =never or $NO_COLOR\n"
     "  -b[atch] FILE  run the commands in FILE (\"-\" is stdin), one a line, as one transaction: all or nothing\n"
     "  -force         with -batch: each command on its own, going on after one that fails\n"
     "  --socket PATH  vxd's socket (default: $VXD_SOCKET, else /run/vxd/vxd.sock)\n"
@@ -121,7 +124,9 @@ Result<Invocation> parse_arguments(int argc, char** argv)
         if (is_option(name, "color")) {
             if (value && *value != "never" && *value != "auto" && *value != "always")
                 return vx::usage_error("option -color: \"{}\" is none of never, auto and always", *value);
-            continue; // vxctl's output has no colours
+            if (value == "never")
+                setenv("NO_COLOR", "1", 1); // for top: nothing else has any
+            continue;
         }
         const bool takes_value = is_option(name, "batch") || is_option(name, "family") || name == "socket";
         if (takes_value && !value) {
@@ -244,20 +249,16 @@ vx::Request request_of(const Invocation& invocation)
     return request;
 }
 
-// The commands are vxd's to explain. Where none answers, its program does, which lies beside this one: its exit status,
-// or nothing if it cannot be run.
-std::optional<int> explain_without_daemon(const vx::CommandWords& words)
-{
-    vx::CommandWords arguments{"help"};
-    arguments.insert(arguments.end(), words.begin(), words.end() - 1); // without its "help"
-    return vx::run_daemon_program(std::move(arguments));
-}
-
 // What vxctl has a part in itself. With "help", it is vxd's to explain as all others.
 bool is_stream(std::string_view name, const vx::CommandWords& words)
 {
     return !words.empty() && words.front().size() >= 2 && name.starts_with(words.front()) &&
            (words.size() == 1 || words.back() != "help");
+}
+
+std::string_view json_option(Output output)
+{
+    return output == Output::kText ? "" : output == Output::kJson ? "-json" : "-pretty";
 }
 
 int run_command(const Invocation& invocation)
@@ -267,8 +268,8 @@ int run_command(const Invocation& invocation)
         request.commands.add_word(option);
     request.commands.add(invocation.words);
     const auto response = ask(invocation, request);
-    if (!response && invocation.words.back() == "help")
-        if (const auto status = explain_without_daemon(invocation.words))
+    if (!response)
+        if (const auto status = vx::say_without_daemon(invocation.words, json_option(invocation.output)))
             return *status;
     if (!response)
         return fail(response.error());
@@ -333,7 +334,7 @@ int help(const Invocation& invocation)
     if (response && response->failures.empty() && response->outputs.size() == 1 && response->outputs[0].is_string())
         return print(STDOUT_FILENO,
                      fmt::format("{}{}", response->outputs[0].get_ref<const std::string&>(), kOptionsText));
-    if (explain_without_daemon({"help"}) == kDone)
+    if (vx::run_daemon_program({"help"}) == kDone)
         return print(STDOUT_FILENO, kOptionsText);
     return print(STDOUT_FILENO,
                  fmt::format("{}{}The objects and their commands are vxd's to tell, and it does not answer on {}.\n",
@@ -371,6 +372,13 @@ int main(int argc, char** argv)
     if (is_stream("capture", invocation->words) || is_stream("trace", invocation->words)) {
         const auto capture = vx::parse_capture(invocation->words);
         return capture ? vx::run_capture(*capture, invocation->socket_path) : fail(capture.error());
+    }
+    if (is_stream("top", invocation->words)) {
+        using Shown = vx::top::Output;
+        const auto top = vx::top::parse(invocation->words, invocation->output == Output::kText   ? Shown::kText
+                                                           : invocation->output == Output::kJson ? Shown::kJson
+                                                                                                 : Shown::kPrettyJson);
+        return top ? vx::top::run(*top, invocation->socket_path) : fail(top.error());
     }
     if (invocation->words.empty()) {
         print(STDERR_FILENO, fmt::format("{}{}", kUsageText, kOptionsText));
