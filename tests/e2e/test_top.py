@@ -42,19 +42,19 @@ def test_the_rates_of_traffic_are_seen_where_it_goes(lab):
 
         def is_measured():
             row = terminal.row("c1")
-            return row and number(row[3]) > 200
+            return row and number(row[3]) > 50
         terminal.wait("c1 has a rate", is_measured)
         # device type state rx-pps rx-bits tx-pps tx-bits drops
         for name, kind, column in (("c1", "tap", 3), ("vxlan100", "vxlan", 5), ("uplink", "af_packet", 5)):
             row = terminal.wait(f"{name} carries it", lambda: terminal.row(name))
             expect(row[1] == kind and row[2] == "up", row)
-            expect(200 < number(row[column]) < 1100, f"a datagram a millisecond: {row}")
+            expect(50 < number(row[column]) < 1100, f"a datagram a millisecond: {row}")
             bits = number(row[column + 1]) / number(row[column])
             expect(4000 < bits < 5000, f"500 bytes and their headers: {row}")
         expect(terminal.row("100")[1] == "vxlan100", "the view of VNIs")
         worker = terminal.row("0")
         expect(worker[2].endswith("%") and 0 < float(worker[2][:-1]) <= 100, worker)
-        expect(number(worker[4 if "|" in worker[3] else 3]) > 200, worker)
+        expect(number(worker[4 if "|" in worker[3] else 3]) > 50, worker)
     rates = json.loads(c1.host.vxctl("-j", "top", "-n", "1", "-d", "0.2").out)
     expect(all(device["rx_pps"] < 100 for device in rates["devices"]), f"the stream has ended: {rates}")
 
@@ -70,11 +70,11 @@ def test_vteps_are_counted_while_they_are_seen(lab):
         terminal.press("3")
         row = terminal.wait("the far VTEP has a rate", lambda: terminal.row("192.0.2.2"))
         expect(row[1] == "vxlan100", row)
-        terminal.wait("it is that of the stream", lambda: 200 < number(terminal.row("192.0.2.2")[4]) < 1100)
+        terminal.wait("it is that of the stream", lambda: 50 < number(terminal.row("192.0.2.2")[4]) < 1100)
         terminal.press("0")
         terminal.wait("all are seen, and VTEPs no more", lambda: terminal.row("c1") and not terminal.row("192.0.2.2"))
         rates = json.loads(c1.host.vxctl("-j", "top", "-v", "-n", "1", "-d", "0.3").out)
-    expect(rates["vteps"][0]["dst"] == "192.0.2.2" and 200 < rates["vteps"][0]["tx_pps"] < 1100, rates["vteps"])
+    expect(rates["vteps"][0]["dst"] == "192.0.2.2" and 50 < rates["vteps"][0]["tx_pps"] < 1100, rates["vteps"])
 
 
 @needs_vxd
@@ -208,11 +208,12 @@ def test_q_ends_it_when_vxd_says_nothing(lab):
 def test_colours_are_there_only_where_they_are_wanted(lab):
     host = one_vxd(lab)
     colour = re.compile(rb"\x1b\[[0-9;]*\b(3[0-7]|9[0-7]|4[0-7])m")
-    for environment, is_coloured in (({}, True), ({"NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False),
-                                     ({"TERM": "vt100"}, False)):
-        with top(host, environment=environment) as terminal:
+    for environment, options, is_coloured in (({}, (), True), ({"NO_COLOR": ""}, (), True), ({}, ("-c=auto",), True),
+                                              ({"NO_COLOR": "1"}, (), False), ({}, ("-color=never",), False),
+                                              ({"TERM": "vt100"}, (), False)):
+        with top(host, options=options, environment=environment) as terminal:
             terminal.wait_for("drop/s 0")
-            expect(bool(colour.search(terminal.raw)) == is_coloured, f"{environment}: {terminal.raw}")
+            expect(bool(colour.search(terminal.raw)) == is_coloured, f"{environment} {options}: {terminal.raw}")
             terminal.press("q")
             expect(terminal.end() == 0, terminal)
 
@@ -240,16 +241,17 @@ def test_lines_are_for_scripts(lab):
         stream.flows()
         begin = time.monotonic()
         text = c1.host.vxctl("top", "-b", "-n", "2", "-d", "0.5").out
-        expect(1.0 <= time.monotonic() - begin < 3, "two looks, half a second apart")
+        expect(1.0 <= time.monotonic() - begin < 8, "two looks, half a second apart")
         lines = [json.loads(line) for line in c1.host.vxctl("-j", "top", "-b", "-n", "3", "-d", "0.2").out.splitlines()]
         pretty = c1.host.vxctl("-j", "-p", "top", "-n", "1", "-d", "0.2").out
-    expect(len(re.findall(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  0\.[45]\d s$", text, re.M)) == 2, text)
+    seconds = re.findall(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  (\d\.\d\d) s$", text, re.M)
+    expect(len(seconds) == 2 and all(0.4 < float(each) < 4 for each in seconds), text)
     expect(text.count("\ndevice ") == 2 and text.count("\nworker ") == 2 and "\x1b" not in text, text)
     expect(len(lines) == 3 and json.loads(pretty)["seconds"] > 0 and pretty.count("\n") > 20, pretty)
     for rates in lines:
         devices = {device["ifname"]: device for device in rates["devices"]}
-        expect(200 < devices["c1"]["rx_pps"] < 1100, devices["c1"])
-        expect(devices["vxlan100"]["tx_bps"] > 8 * 500 * 200, devices["vxlan100"])
+        expect(50 < devices["c1"]["rx_pps"] < 1100, devices["c1"])
+        expect(devices["vxlan100"]["tx_bps"] > 8 * 500 * 50, devices["vxlan100"])
         expect(rates["vnis"][0]["vni"] == 100 and rates["vnis"][0]["local"] == "192.0.2.1:4789", rates["vnis"])
         expect(0 < rates["workers"][0]["load"] <= 1 and rates["workers"][0]["turn_p99_ns"] > 0, rates["workers"])
     # A reader that has enough ends it, and so does the end of vxd.
