@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/capture_stream.h"
 
-#include "control/pcapng.h"
-#include "control/sight.h"
-
 #include <pthread.h>
 
 #include <chrono>
@@ -14,8 +11,7 @@ namespace vx
 namespace
 {
 
-constexpr int kIdleMilliseconds = 10;           // between two looks at empty rings
-constexpr std::uint32_t kShownSnaplen = 262144; // what a capture without a snaplen says, as tcpdump's
+constexpr int kIdleMilliseconds = 10; // between two looks at empty rings
 
 std::uint64_t now_ns()
 {
@@ -28,15 +24,10 @@ std::uint64_t now_ns()
 
 CaptureStream::CaptureStream(std::shared_ptr<Capture> capture, FileDescriptor client, std::string first,
                              std::string name, const LinkNames& names, std::function<void()> ended)
-    : capture_(std::move(capture)), names_(names), ended_(std::move(ended)),
+    : capture_(std::move(capture)), blocks_(capture_->spec(), names), ended_(std::move(ended)),
       connection_(std::move(client), std::move(first))
 {
-    std::string header; // a text for each block, as they are padded from where it begins
-    pcapng::append_section(header, "vxd " VXD_VERSION);
-    connection_.append(header);
-    append_interface(name);
-    if (!capture_->spec().link.is_none())
-        interfaces_.emplace(capture_->spec().link, 0);
+    connection_.append(blocks_.begin(name));
     thread_ = std::thread([this] {
         pthread_setname_np(pthread_self(), "vxd-capture");
         run();
@@ -68,9 +59,7 @@ void CaptureStream::run()
     while (delivered_ < wanted && take())
         if (!connection_.write_rest())
             return;
-    std::string block;
-    pcapng::append_statistics(block, 0, now_ns(), capture_->taken(), capture_->lost());
-    connection_.append(block);
+    connection_.append(CaptureBlocks::end(now_ns(), capture_->taken(), capture_->lost()));
     connection_.write_rest();
 }
 
@@ -81,45 +70,11 @@ bool CaptureStream::take()
         const auto seen = capture_->pop();
         if (!seen)
             break;
-        append(*seen);
+        connection_.append(blocks_.packet(*seen));
         ++delivered_;
         is_any = true;
     }
     return is_any;
-}
-
-void CaptureStream::append_interface(std::string_view name)
-{
-    const std::uint32_t snaplen = capture_->spec().snaplen;
-    std::string block;
-    pcapng::append_interface(block, name, snaplen >= kMaxSnaplen ? kShownSnaplen : snaplen);
-    connection_.append(block);
-    ++interface_count_;
-}
-
-std::uint32_t CaptureStream::interface_of(LinkId link)
-{
-    const auto [found, is_new] = interfaces_.try_emplace(link, interface_count_);
-    if (is_new)
-        append_interface(names_.of(link));
-    return found->second;
-}
-
-void CaptureStream::append(const Capture::Seen& seen)
-{
-    const CaptureRecord& record = seen.record;
-    pcapng::Packet packet;
-    packet.interface = interface_of(record.link);
-    packet.time_ns = record.time_ns;
-    packet.bytes = seen.bytes;
-    packet.size = record.size;
-    packet.flags = record.direction == Direction::kIn ? pcapng::kInbound : pcapng::kOutbound;
-    packet.id = record.packet_id;
-    const std::string comment = what_of(record, [this](LinkId link) { return names_.of(link); });
-    packet.comment = comment;
-    std::string block;
-    pcapng::append_packet(block, packet);
-    connection_.append(block);
 }
 
 } // namespace vx

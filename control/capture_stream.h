@@ -5,13 +5,11 @@
 // once; or when it shuts down its sending side, and then with all that was recorded and the counts.
 #pragma once
 
-#include "control/link_names.h"
+#include "control/capture_blocks.h"
 #include "control/stream_connection.h"
-#include "dataplane/capture/capture.h"
 
 #include <atomic>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -38,16 +36,11 @@ public:
 private:
     void run();
     bool take(); // what workers recorded, as far as there is room; false: there was nothing, or no room
-    void append(const Capture::Seen& seen);
-    std::uint32_t interface_of(LinkId link);
-    void append_interface(std::string_view name);
 
     const std::shared_ptr<Capture> capture_;
-    const LinkNames& names_;
+    CaptureBlocks blocks_; // the thread's, once it runs
     const std::function<void()> ended_;
     StreamConnection connection_;
-    std::map<LinkId, std::uint32_t> interfaces_; // their numbers in the section
-    std::uint32_t interface_count_ = 0;
     std::uint64_t delivered_ = 0;
     std::atomic<bool> has_ended_{false}; // written by the thread as its last act, read by the control thread
     std::thread thread_;

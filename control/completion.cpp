@@ -5,6 +5,7 @@
 #include "control/completion.h"
 
 #include "control/commands/link.h"
+#include "dataplane/net/drop_reason.h"
 
 #include <algorithm>
 
@@ -85,6 +86,8 @@ public:
                 offer_links(Which::kAny);
             else if (part == "STATE")
                 offer_states();
+            else if (part == "REASON")
+                offer_reasons();
             else if (!is_value(part))
                 offer(part);
         }
@@ -96,6 +99,11 @@ private:
     {
         for (const std::string_view state : {"permanent", "static", "dynamic", "reachable", "stale", "failed", "all"})
             offer(state);
+    }
+    void offer_reasons()
+    {
+        for (const DropReasonText& reason : kDropReasons)
+            offer(reason.name);
     }
 
     std::string_view prefix_;

@@ -23,9 +23,11 @@ Controller::Controller(Dataplane& dataplane, Options options)
                   compiler_.note(key);
                   needs_publish_ = true;
               },
-          .release = [this](LinkId in, Bytes frame) { send(in, frame); },
-          .dropped = [this](LinkId in,
-                            Bytes frame) { dataplane_.count_drop(in, DropReason::neighbor_unresolved, frame); },
+          .release = [this](const HeldFrame& held) { send(held.in, held.frame); },
+          .dropped =
+              [this](const HeldFrame& held) {
+                  dataplane_.count_drop(held.in, DropReason::neighbor_unresolved, held.frame, held.tag);
+              },
       }),
       host_stack_(model_, resolver_, [this](LinkId link, const std::vector<std::byte>& frame) { send(link, frame); }),
       adjacencies_(dataplane_.neighbors(), dataplane_.fdb()),

@@ -61,8 +61,9 @@ std::optional<NeighborKey> next_hop_of(const Model& model, const IpAddress& dest
     return NeighborKey{path->link->id, path->next_hop};
 }
 
-std::optional<DropReason> HostStack::receive(LinkId in, PuntReason reason, Bytes frame, std::int64_t now_ms)
+std::optional<DropReason> HostStack::receive(const Punted& packet, std::int64_t now_ms)
 {
+    const auto& [in, reason, frame, tag] = packet;
     // The model may have changed since the frame was punted.
     const Link* link = model_.find(in);
     const bool is_underlay = reason == PuntReason::kUnderlay;
@@ -72,7 +73,7 @@ std::optional<DropReason> HostStack::receive(LinkId in, PuntReason reason, Bytes
     if (interface == nullptr || !interface->is_up || frame.size() < sizeof(EthernetHeader))
         return DropReason::local_unserved;
     if (reason == PuntReason::kUnresolved)
-        return hold(in, frame, now_ms);
+        return hold(packet, now_ms);
     if (reason == PuntReason::kTtlExpired) {
         send_error(*interface, IcmpError::time_exceeded(), frame, now_ms);
         return DropReason::ttl_expired;
@@ -280,19 +281,20 @@ HostStack::Verdict HostStack::receive_advertisement(const Link& interface, const
 
 // ---- asking and announcing -------------------------------------------------------------------------------------
 
-HostStack::Verdict HostStack::hold(LinkId in, Bytes frame, std::int64_t now_ms)
+HostStack::Verdict HostStack::hold(const Punted& packet, std::int64_t now_ms)
 {
+    const Bytes frame = packet.frame;
     if (ethernet_of(frame).type.host() != ether_type::kIpv4)
         return DropReason::routed_not_ipv4;
-    const auto packet = parse_ipv4(frame);
-    if (!packet)
+    const auto ip = parse_ipv4(frame);
+    if (!ip)
         return DropReason::routed_ip_malformed;
-    const auto key = next_hop_of(model_, address_of(packet->header.destination));
+    const auto key = next_hop_of(model_, address_of(ip->header.destination));
     if (!key)
         return DropReason::no_route; // since
     if (model_.neighbors().contains(*key))
         return DropReason::neighbor_unresolved; // it came while the frame was on its way; the next one will pass
-    resolver_.hold(*key, in, frame, now_ms);
+    resolver_.hold(*key, {packet.in, {frame.begin(), frame.end()}, packet.tag}, now_ms);
     return std::nullopt;
 }
 

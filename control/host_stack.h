@@ -36,7 +36,7 @@ public:
     // A frame that a worker punted. Every length is checked here; the frame is somebody else's. The reason if it
     // ends here unserved (local_unserved, routed_not_ipv4, ttl_expired, neighbor_unresolved, ...), nothing if it was
     // served or is held.
-    std::optional<DropReason> receive(LinkId in, PuntReason reason, Bytes frame, std::int64_t now_ms);
+    std::optional<DropReason> receive(const Punted& packet, std::int64_t now_ms);
 
     // Resolver::Hooks::solicit.
     void solicit(LinkId link, const IpAddress& address, std::optional<Mac> known);
@@ -52,7 +52,7 @@ private:
     Verdict receive_ipv6(const Link& interface, Bytes frame, std::int64_t now_ms);
     Verdict receive_solicitation(const Link& interface, Bytes frame, const Icmp6Packet& packet, std::int64_t now_ms);
     Verdict receive_advertisement(const Link& interface, const Icmp6Packet& packet, std::int64_t now_ms);
-    Verdict hold(LinkId in, Bytes frame, std::int64_t now_ms);
+    Verdict hold(const Punted& packet, std::int64_t now_ms);
     void send_error(const Link& interface, const IcmpError& error, Bytes frame, std::int64_t now_ms);
     void tell_of_mtu(const Link& interface, Bytes frame, std::int64_t now_ms);
 

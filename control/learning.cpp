@@ -23,11 +23,11 @@ bool Controller::poll()
     }
     const std::int64_t now = options_.clock_ms();
     std::size_t punted = 0;
-    while (const std::size_t taken = dataplane_.take_punted([&](LinkId in, PuntReason reason, Bytes frame) {
-        if (reason == PuntReason::kUnresolved)
-            tell_miss(in, frame);
-        if (const auto dropped = host_stack_.receive(in, reason, frame, now))
-            dataplane_.count_drop(in, *dropped, frame);
+    while (const std::size_t taken = dataplane_.take_punted([&](const Punted& packet) {
+        if (packet.reason == PuntReason::kUnresolved)
+            tell_miss(packet.in, packet.frame);
+        if (const auto dropped = host_stack_.receive(packet, now))
+            dataplane_.count_drop(packet.in, *dropped, packet.frame, packet.tag);
     })) {
         punted += taken;
         if (punted > 4096)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // vxd: set up, run the control loop until SIGTERM or SIGINT, take everything down again.
 #include "control/command.h"
+#include "control/commands/stats.h"
 #include "control/completion.h"
 #include "control/config_file.h"
 #include "control/controller.h"
@@ -95,6 +96,23 @@ int explain(std::vector<std::string_view> words)
         return 1;
     }
     std::fputs(help->text.c_str(), stdout);
+    return 0;
+}
+
+// For vxctl, where no vxd runs, and for vxd-drops(7): `stats reasons`. -json and -pretty are vxctl's options.
+int tell_reasons(std::vector<std::string_view> words)
+{
+    const bool is_pretty = std::erase(words, "-pretty") != 0;
+    const bool is_json = std::erase(words, "-json") != 0 || is_pretty;
+    words.insert(words.begin(), {"stats", "reasons"});
+    Words cursor(words, 2, words[0], words[1], kReasonsUsage);
+    const auto reply = reasons(cursor);
+    if (!reply) {
+        std::fprintf(stderr, "vxd: %s\n", reply.error().message.c_str());
+        return 1;
+    }
+    const std::string text = is_json ? reply->json.dump(is_pretty ? 4 : -1) + '\n' : reply->text;
+    std::fputs(text.c_str(), stdout);
     return 0;
 }
 
@@ -196,6 +214,8 @@ int main(int argc, char** argv)
         return complete({argv + 2, argv + argc});
     if (argc > 1 && std::string_view{argv[1]} == "help")
         return explain({argv + 2, argv + argc});
+    if (argc > 1 && std::string_view{argv[1]} == "reasons")
+        return tell_reasons({argv + 2, argv + argc});
     const auto parsed = parse_options(argc, argv, allowed_cpus(), VXD_VERSION);
     if (!parsed) {
         std::fprintf(stderr, "vxd: %s\n", parsed.error().message.c_str());

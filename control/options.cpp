@@ -122,7 +122,8 @@ Result<std::variant<Options, Answer>> parse_options(int argc, const char* const*
         ->type_name("COUNT");
     app.add_option("--log-level", level, "error, warning, notice, info or debug (default: info)")->type_name("LEVEL");
     app.set_version_flag("--version", fmt::format("vxd {}", version), "print the version and exit");
-    app.footer("\"vxd help [ OBJECT [ COMMAND ] ]\" explains the commands that vxctl takes.");
+    app.footer("\"vxd help [ OBJECT [ COMMAND ] ]\" explains the commands that vxctl takes.\n"
+               "\"vxd reasons [ REASON ]\" says why packets are dropped, and what to do.");
     app.set_help_flag("-h,--help", "print this help and exit");
 
     try {

@@ -65,10 +65,10 @@ bool Resolver::is_full(LinkId link) const
     return static_cast<std::size_t>(std::distance(first, last)) >= kMaxOfLink;
 }
 
-void Resolver::hold(const NeighborKey& key, LinkId in, Bytes frame, std::int64_t now_ms)
+void Resolver::hold(const NeighborKey& key, HeldFrame frame, std::int64_t now_ms)
 {
     Outcome outcome;
-    const auto drop = [&] { outcome.dropped.push_back({in, {frame.begin(), frame.end()}}); };
+    const auto drop = [&] { outcome.dropped.push_back(std::move(frame)); };
     auto found = neighbors_.find(key);
     if (found == neighbors_.end() && !is_full(key.first)) {
         found = neighbors_.try_emplace(key).first;
@@ -78,15 +78,15 @@ void Resolver::hold(const NeighborKey& key, LinkId in, Bytes frame, std::int64_t
         drop();
     } else if (found->second.is_usable()) {
         if (may_release(found->second, now_ms))
-            outcome.released.push_back({in, {frame.begin(), frame.end()}});
+            outcome.released.push_back(std::move(frame));
         else
             drop();
-    } else if (found->second.state == NudState::kFailed || held_bytes_ + frame.size() > kMaxHeldBytes) {
+    } else if (found->second.state == NudState::kFailed || held_bytes_ + frame.frame.size() > kMaxHeldBytes) {
         drop();
     } else {
         auto& held = found->second.held;
-        held.push_back({in, {frame.begin(), frame.end()}});
-        held_bytes_ += frame.size();
+        held_bytes_ += frame.frame.size();
+        held.push_back(std::move(frame));
         if (held.size() > kMaxHeld) {
             held_bytes_ -= held.front().frame.size();
             outcome.dropped.push_back(std::move(held.front()));
@@ -247,7 +247,7 @@ void Resolver::lose(const NeighborKey& key, ResolvedNeighbor& neighbor, Outcome&
     move_held(neighbor, outcome.dropped);
 }
 
-void Resolver::move_held(ResolvedNeighbor& neighbor, std::vector<ResolvedNeighbor::Held>& to)
+void Resolver::move_held(ResolvedNeighbor& neighbor, std::vector<HeldFrame>& to)
 {
     for (const auto& held : neighbor.held)
         held_bytes_ -= held.frame.size();
@@ -269,10 +269,10 @@ void Resolver::tell(const Outcome& outcome)
 {
     for (const auto& [key, mac] : outcome.changed)
         hooks_.changed(key, mac);
-    for (const auto& held : outcome.released)
-        hooks_.release(held.in, held.frame);
-    for (const auto& held : outcome.dropped)
-        hooks_.dropped(held.in, held.frame);
+    for (const HeldFrame& held : outcome.released)
+        hooks_.release(held);
+    for (const HeldFrame& held : outcome.dropped)
+        hooks_.dropped(held);
     for (const auto& [key, known] : outcome.asked)
         hooks_.solicit(key.first, key.second, known);
 }

@@ -12,7 +12,7 @@
 #pragma once
 
 #include "control/model.h"
-#include "dataplane/net/parse.h"
+#include "dataplane/state/punt.h"
 
 #include <cstdint>
 #include <functional>
@@ -31,18 +31,21 @@ namespace vx
 enum class NudState : std::uint8_t { kIncomplete, kReachable, kStale, kProbe, kFailed };
 std::string_view to_string(NudState state); // "INCOMPLETE", ...
 
+// A routed frame that waits for the answer.
+struct HeldFrame {
+    LinkId in;
+    std::vector<std::byte> frame;
+    PacketTag tag;
+};
+
 struct ResolvedNeighbor {
     NudState state = NudState::kIncomplete;
     std::optional<Mac> mac;
-    std::int64_t confirmed_ms = 0; // when an answer last came
-    std::int64_t next_ms = 0;      // when the next thing is due
-    unsigned probes = 0;           // unanswered, since confirmed or since the start
-    bool is_next_hop = false;      // of a VTEP: never given up, never forgotten
-    struct Held {                  // a routed frame that waits for the answer
-        LinkId in;
-        std::vector<std::byte> frame;
-    };
-    std::vector<Held> held;               // at most kMaxHeld
+    std::int64_t confirmed_ms = 0;        // when an answer last came
+    std::int64_t next_ms = 0;             // when the next thing is due
+    unsigned probes = 0;                  // unanswered, since confirmed or since the start
+    bool is_next_hop = false;             // of a VTEP: never given up, never forgotten
+    std::vector<HeldFrame> held;          // at most kMaxHeld
     std::optional<std::int64_t> moved_ms; // when another MAC was last taken for a known one
     std::int64_t release_window_ms = 0;   // frames that came too late to be held, see kMaxReleases
     unsigned released_in_window = 0;
@@ -78,8 +81,8 @@ public:
         // The MAC became known, changed, or was given up (nothing).
         std::function<void(const NeighborKey& key, std::optional<Mac> mac)> changed;
         // Frames held for a neighbour: to be sent now, or to be dropped.
-        std::function<void(LinkId in, Bytes frame)> release;
-        std::function<void(LinkId in, Bytes frame)> dropped;
+        std::function<void(const HeldFrame& held)> release;
+        std::function<void(const HeldFrame& held)> dropped;
     };
     explicit Resolver(Hooks hooks) : hooks_(std::move(hooks)) {}
 
@@ -91,7 +94,7 @@ public:
     void change_next_hops(std::span<const NeighborKey> wanted, std::span<const NeighborKey> unwanted,
                           std::int64_t now_ms);
     // A routed frame wants this neighbour: it is held, and released or dropped later.
-    void hold(const NeighborKey& key, LinkId in, Bytes frame, std::int64_t now_ms);
+    void hold(const NeighborKey& key, HeldFrame frame, std::int64_t now_ms);
     // Who says which MAC is an address's. A neighbour's MAC changes at most once a kRetransmitMs, so that two
     // who claim one address do not keep us busy; a claim that is refused for that has the other one probed.
     void heard(const NeighborKey& key, const Mac& mac, Claim claim, std::int64_t now_ms);
@@ -106,8 +109,8 @@ private:
     struct Outcome { // what the hooks are to be told
         std::vector<std::pair<NeighborKey, std::optional<Mac>>> changed;
         std::vector<std::pair<NeighborKey, std::optional<Mac>>> asked;
-        std::vector<ResolvedNeighbor::Held> released;
-        std::vector<ResolvedNeighbor::Held> dropped;
+        std::vector<HeldFrame> released;
+        std::vector<HeldFrame> dropped;
     };
     enum class Fate : std::uint8_t { kKept, kForgotten };
 
@@ -117,7 +120,7 @@ private:
     void ask(const NeighborKey& key, ResolvedNeighbor& neighbor, std::int64_t now_ms, Outcome& outcome);
     Fate advance(const NeighborKey& key, ResolvedNeighbor& neighbor, std::int64_t now_ms, Outcome& outcome);
     void lose(const NeighborKey& key, ResolvedNeighbor& neighbor, Outcome& outcome);
-    void move_held(ResolvedNeighbor& neighbor, std::vector<ResolvedNeighbor::Held>& to);
+    void move_held(ResolvedNeighbor& neighbor, std::vector<HeldFrame>& to);
     bool may_release(ResolvedNeighbor& neighbor, std::int64_t now_ms);
 
     Hooks hooks_;

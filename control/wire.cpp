@@ -285,4 +285,14 @@ Result<Response> decode_response(std::string_view line)
     return response;
 }
 
+Result<std::string> decode_pong(std::string_view line)
+{
+    const Json answer = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    const auto result = answer.find("result");
+    std::string version = result == answer.end() ? std::string{} : member<std::string>(*result, "version", "");
+    if (version.empty())
+        return error("vxd's answer does not say its version");
+    return version;
+}
+
 } // namespace vx

@@ -138,6 +138,7 @@ std::string encode_error(const RpcError& failure);
 
 // vxctl's side: a line from vxd. An RPC error that belongs to no command (index) is this function's error.
 Result<Response> decode_response(std::string_view line);
+Result<std::string> decode_pong(std::string_view line); // the version
 
 // Finds the end of a line of JSON in bytes as they come, and refuses early what cannot become a request, so that
 // neither memory nor time is spent on it: what does not start with '{', characters that JSON has only inside

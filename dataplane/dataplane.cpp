@@ -163,7 +163,7 @@ std::size_t Dataplane::take_learned(const std::function<void(const LearnEvent&)>
     return total;
 }
 
-std::size_t Dataplane::take_punted(const std::function<void(LinkId in, PuntReason reason, Bytes frame)>& consume)
+std::size_t Dataplane::take_punted(const std::function<void(const Punted&)>& consume)
 {
     std::size_t total = 0;
     std::array<rte_mbuf*, kBurst> frames;
@@ -177,8 +177,11 @@ std::size_t Dataplane::take_punted(const std::function<void(LinkId in, PuntReaso
             std::vector<std::byte> whole(size);
             const void* bytes = rte_pktmbuf_read(mbuf, 0, static_cast<std::uint32_t>(size), whole.data());
             const MbufNote& note = note_of(mbuf);
-            consume(LinkId{note.link}, static_cast<PuntReason>(note.reason),
-                    {static_cast<const std::byte*>(bytes), size});
+            const PacketTag tag{note.is_numbered ? packet_id_of(mbuf) : 0, state_->capture_changes};
+            consume({LinkId{note.link},
+                     static_cast<PuntReason>(note.reason),
+                     {static_cast<const std::byte*>(bytes), size},
+                     tag});
             rte_pktmbuf_free(mbuf);
         }
         total += count;

@@ -114,7 +114,7 @@ public:
     void acknowledge();
     std::size_t take_learned(const std::function<void(const LearnEvent&)>& consume);
     // The bytes are valid during the call; partial checksums are completed.
-    std::size_t take_punted(const std::function<void(LinkId in, PuntReason reason, Bytes frame)>& consume);
+    std::size_t take_punted(const std::function<void(const Punted&)>& consume);
     // Sends a frame from a bridge or VXLAN device as its own interface, from an overlay port as if it had come in
     // there, or out of an underlay port as it is. False if there is no room for it.
     bool inject(LinkId link, Bytes frame);
@@ -133,8 +133,8 @@ public:
     // Learn events that the control thread refused, because a limit was reached.
     void count_learn_refused();
     std::uint64_t learn_refused() const;
-    // A drop that the control thread decided; of this frame, if it is still known.
-    void count_drop(LinkId link, DropReason reason, Bytes frame = {});
+    // A drop that the control thread decided, of this frame; the tag is that of one that was punted.
+    void count_drop(LinkId link, DropReason reason, Bytes frame, const PacketTag& tag = {});
 
     // Workers serve it from when this returns. Fails if there are as many as there may be.
     Result<std::shared_ptr<Capture>> start_capture(CaptureSpec spec);
@@ -160,6 +160,7 @@ public:
             std::vector<std::byte> bytes;
         };
         std::vector<Sight> sights; // in their order
+        std::uint64_t lost = 0;    // for which there was no room: copies of a frame that is flooded to thousands
         bool is_learned = false;   // the control thread would be told of the source
     };
     Result<Explanation> explain(LinkId in, Bytes frame) const;

@@ -20,6 +20,7 @@ Result<std::shared_ptr<Capture>> Dataplane::start_capture(CaptureSpec spec)
     if (more == nullptr)
         return error("{} captures are running, and no more than that can", CaptureSet::kMax);
     state_->captures = std::move(more);
+    ++state_->capture_changes;
     refresh_tables();
     return capture;
 }
@@ -28,6 +29,7 @@ void Dataplane::stop_capture(const Capture& capture)
 {
     auto less = state_->captures->without(capture);
     state_->captures = less->is_empty() ? nullptr : std::move(less);
+    ++state_->capture_changes;
     refresh_tables();
 }
 
@@ -71,11 +73,14 @@ void Dataplane::notify()
     [[maybe_unused]] const auto written = write(state_->event_fd, &one, sizeof(one));
 }
 
-void Dataplane::count_drop(LinkId link, DropReason reason, Bytes frame)
+void Dataplane::count_drop(LinkId link, DropReason reason, Bytes frame, const PacketTag& tag)
 {
     ++state_->own_drops[link].drops[static_cast<std::size_t>(reason)];
-    if (state_->captures != nullptr && !frame.empty())
-        state_->probe.begin(*state_->captures)->dropped(frame, link, reason);
+    if (state_->captures == nullptr)
+        return;
+    // A capture that has begun since may have the number of one that followed the packet.
+    const std::uint64_t id = tag.captures == state_->capture_changes ? tag.id : Probe::number_of(tag.id);
+    state_->probe.begin(*state_->captures)->dropped(frame, link, reason, id);
 }
 
 } // namespace vx

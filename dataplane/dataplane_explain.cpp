@@ -12,6 +12,8 @@ namespace vx
 namespace
 {
 
+constexpr std::size_t kRingBytes = std::size_t{1} << 20; // for the sights of one frame and its copies
+
 // What a worker has beside its ports, to be thrown away.
 class DryRun
 {
@@ -80,18 +82,24 @@ Result<Dataplane::Explanation> Dataplane::explain(LinkId in, Bytes frame) const
     const ForwardingConfig& config = state_->config.read();
     if (in.value >= config.links.size() || config.link(in).role == LinkState::Role::kNone)
         return error("the device is not in use: it is down");
-    const auto capture = Capture::create({}, 1);
-    if (!capture)
-        return capture.error();
-    const auto captures = CaptureSet{}.with(*capture);
+    if (state_->explained == nullptr) {
+        auto made = Capture::create({}, 1, kRingBytes);
+        if (!made)
+            return std::move(made).error();
+        state_->explained = *std::move(made);
+    }
+    Capture& capture = *state_->explained;
+    const auto captures = CaptureSet{}.with(state_->explained);
     const auto dry = std::make_unique<DryRun>(config, state_->pool.raw(), state_->now.load(std::memory_order_relaxed));
     rte_mbuf* const mbuf = dry->is_sound() ? state_->mbuf_of(frame) : nullptr;
     if (mbuf == nullptr)
         return error("there is no packet buffer free for it, or no memory");
+    const std::uint64_t lost_before = capture.lost();
     dry->run(mbuf, in, *captures);
     Explanation explanation;
-    while (const auto seen = (*capture)->pop())
+    while (const auto seen = capture.pop())
         explanation.sights.push_back({seen->record, {seen->bytes.begin(), seen->bytes.end()}});
+    explanation.lost = capture.lost() - lost_before;
     explanation.is_learned = dry->has_learned();
     return explanation;
 }

@@ -45,7 +45,9 @@ struct Dataplane::State {
     alignas(64) std::atomic<bool> notified{false}; // written by those that learn or punt
     alignas(64) int event_fd;
     std::shared_ptr<const CaptureSet> captures; // null: there are none
+    std::uint32_t capture_changes = 0;          // how often they have begun or ended
     Probe probe;                                // the control thread's
+    std::shared_ptr<Capture> explained;         // what explain() looks through; null until it was asked
     struct KeptTally {
         std::shared_ptr<Capture> capture;   // null: nobody asks
         std::uint32_t begun = 0, asked = 0; // seconds of `now`

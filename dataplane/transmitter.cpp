@@ -158,6 +158,7 @@ void Transmitter::punt_frame(rte_mbuf* mbuf, LinkId in, PuntReason reason, Conte
     MbufNote& note = note_of(mbuf);
     note.link = in.value;
     note.reason = static_cast<std::uint8_t>(reason);
+    note.is_numbered = context.probe != nullptr;
     punted_[punted_count_++] = mbuf;
 }
 

@@ -126,6 +126,11 @@ Result<Reply> explain(Transaction& transaction, Words& words)
             step["drop"] = to_string(sight.record.dest.reason());
         reply.json.push_back(std::move(step));
     }
+    if (explanation->lost != 0) {
+        const std::string text = fmt::format("and {} steps more, of other copies", explanation->lost);
+        reply.text += text + '\n';
+        reply.json.push_back({{"text", text}});
+    }
     if (explanation->is_learned)
         reply.text += "its source address would be learned\n";
     return reply;

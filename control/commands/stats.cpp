@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // `stats`: what was forwarded by each device, what was dropped and why, and what the workers did.
 #include "control/commands/stats.h"
+
 #include "control/commands/arguments.h"
 #include "control/commands/commands.h"
 #include "control/commands/show.h"
@@ -27,11 +28,6 @@ struct Row {
     LinkTotals totals;
     PortLosses losses;
 };
-
-// Frames that never got as far as the counters of what was received; as kPortLosses names them.
-constexpr std::uint64_t PortLosses::*kLosses[] = {&PortLosses::rx_missed, &PortLosses::rx_errors,
-                                                  &PortLosses::rx_nombuf};
-static_assert(std::size(kLosses) == std::size(kPortLosses));
 
 Result<StatsWords> parse(const Transaction& transaction, Words& words)
 {
@@ -68,19 +64,21 @@ std::string links_text(const std::vector<Row>& rows)
 std::string drops_text(const std::vector<Row>& rows)
 {
     std::string text;
-    const auto line = [&](std::string_view name, const Link& link, std::uint64_t count, std::string_view meaning) {
+    const auto line = [&](const DropReasonText& reason, const Link& link, std::uint64_t count) {
         if (count != 0)
-            text += fmt::format("{:<20} {:<15} {:>12}  {}\n", name, link.name, count, meaning);
+            text += fmt::format("{:<20} {:<15} {:>12}  {}\n", reason.name, link.name, count, reason.meaning);
     };
-    for (std::size_t loss = 0; loss < std::size(kLosses); ++loss)
+    for (const LossText& loss : kLosses)
         for (const Row& row : rows)
-            line(kPortLosses[loss].name, *row.link, row.losses.*kLosses[loss], kPortLosses[loss].meaning);
+            line(loss.text, *row.link, row.losses.*loss.count);
     for (std::size_t reason = 0; reason < kDropReasonCount; ++reason)
         for (const Row& row : rows)
-            line(kDropReasons[reason].name, *row.link, row.totals.drops[reason], kDropReasons[reason].meaning);
+            line(kDropReasons[reason], *row.link, row.totals.drops[reason]);
     if (text.empty())
         return text;
-    return fmt::format("\n{:<20} {:<15} {:>12}\n", "drop reason", "device", "packets") + text;
+    return fmt::format("\n{:<20} {:<15} {:>12}  (vxctl stats reasons REASON: cause and remedy)\n", "drop reason",
+                       "device", "packets") +
+           text;
 }
 
 std::string workers_text(const std::vector<WorkerTotals>& workers)
@@ -188,6 +186,11 @@ Result<Reply> stats_show(Transaction& transaction, Words& words)
     return reply;
 }
 
+Result<Reply> stats_reasons(Transaction&, Words& words)
+{
+    return reasons(words);
+}
+
 constexpr Command kCommands[] = {
     {"stats", "show", "[ dev DEV | worker ]",
      "count packets and bytes by device and direction, drops by reason, and what the workers did", stats_show,
@@ -198,6 +201,9 @@ constexpr Command kCommands[] = {
     {"stats", "mac", "[ dev BRIDGE ]",
      "count packets and bytes by destination MAC, from the first question on and while it is asked every 10 s",
      stats_mac, Effect::kShows},
+    {"stats", "reasons", kReasonsUsage,
+     "what the reasons of drops and losses mean; of one, what usually causes it and what to do", stats_reasons,
+     Effect::kShows},
 };
 
 } // namespace

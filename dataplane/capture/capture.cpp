@@ -9,15 +9,14 @@ namespace vx
 namespace
 {
 
-constexpr std::size_t kRingBytes = std::size_t{8} << 20; // of all rings of a capture together
 constexpr std::size_t kLeastRingBytes = std::size_t{512} << 10;
 
 } // namespace
 
-Result<std::shared_ptr<Capture>> Capture::create(CaptureSpec spec, std::size_t producers)
+Result<std::shared_ptr<Capture>> Capture::create(CaptureSpec spec, std::size_t producers, std::size_t ring_bytes)
 {
     std::shared_ptr<Capture> made{new Capture(std::move(spec))};
-    const std::size_t bytes = std::max(kRingBytes / producers, kLeastRingBytes);
+    const std::size_t bytes = std::max(ring_bytes / producers, kLeastRingBytes);
     for (std::size_t i = 0; i < producers; ++i) {
         Lane& lane = made->lanes_.emplace_back();
         if (made->spec_.tally) {

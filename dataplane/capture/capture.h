@@ -35,7 +35,9 @@ class Capture
 {
 public:
     // One ring for each of `producers` threads.
-    static Result<std::shared_ptr<Capture>> create(CaptureSpec spec, std::size_t producers);
+    static constexpr std::size_t kRingBytes = std::size_t{8} << 20; // of all rings together
+    static Result<std::shared_ptr<Capture>> create(CaptureSpec spec, std::size_t producers,
+                                                   std::size_t ring_bytes = kRingBytes);
 
     const CaptureSpec& spec() const { return spec_; }
     bool wants(const CaptureRecord& seen) const noexcept

@@ -114,14 +114,20 @@ void Probe::dropped(rte_mbuf* frame, LinkId link, DropReason reason) noexcept
     look(seen, frame);
 }
 
-void Probe::dropped(Bytes frame, LinkId link, DropReason reason) noexcept
+void Probe::dropped(Bytes frame, LinkId link, DropReason reason, std::uint64_t id) noexcept
 {
     CaptureRecord seen{.size = static_cast<std::uint32_t>(frame.size()),
                        .dest = Dest::drop(reason),
                        .link = link,
                        .point = CapturePoint::kDrop};
-    std::uint64_t id = ++last_id_ & kNumber;
+    if (id == 0)
+        id = ++last_id_ & kNumber;
     look(seen, frame.first(std::min<std::size_t>(frame.size(), kMaxSnaplen)), id);
+}
+
+std::uint64_t Probe::number_of(std::uint64_t id) noexcept
+{
+    return id & kNumber;
 }
 
 std::uint16_t Probe::send(Port& port, std::uint16_t worker, LinkId link, std::span<rte_mbuf*> frames) noexcept

@@ -44,8 +44,11 @@ public:
     void bridged(Packet& packet, const Context& context) noexcept;
     void routed(const Context& context) noexcept; // those that bridged() saw go to the gateway
     void dropped(rte_mbuf* frame, LinkId link, DropReason reason) noexcept;
-    void dropped(Bytes frame, LinkId link, DropReason reason) noexcept; // one that is in no packet buffer any more
+    // One that is in no packet buffer any more; 0: it has no number yet.
+    void dropped(Bytes frame, LinkId link, DropReason reason, std::uint64_t id) noexcept;
     std::uint16_t send(Port& port, std::uint16_t worker, LinkId link, std::span<rte_mbuf*> frames) noexcept;
+
+    static std::uint64_t number_of(std::uint64_t id) noexcept; // without who follows it
 
 private:
     void look(CaptureRecord& seen, rte_mbuf* frame) noexcept;

@@ -25,7 +25,7 @@ struct MbufNote {
     std::uint16_t gso_size = 0;  // payload of each of its segments but the last, bytes
     std::uint16_t link = 0;      // LinkId: where the frame came in (punt) or leaves from (inject)
     std::uint8_t reason = 0;     // PuntReason
-    std::uint8_t reserved = 0;
+    bool is_numbered = false;    // packet_id_of() is set (punt)
 };
 static_assert(sizeof(MbufNote) == 12);
 

@@ -33,7 +33,9 @@ RULES = [
                       "dataplane/port/file_descriptor.h", NET], ["fmt", "json", "cli"]),
     ("tools/cni/", ["tools/cni/", "tools/vxctl/client.h", "control/wire.h", "dataplane/port/netns.h",
                     "dataplane/port/file_descriptor.h", NET], ["fmt", "json", "mnl"]),
-    ("tests/", ["tests/", "control/", "dataplane/", "tools/"], ["fmt", "json", "cli", "dpdk", "catch2", "numa"]),
+    ("tools/exporter/", ["tools/exporter/", "tools/vxctl/client.h", "control/wire.h", "dataplane/port/file_descriptor.h", NET],
+     ["fmt", "json", "cli", "prometheus"]),
+    ("tests/", ["tests/", "control/", "dataplane/", "tools/"], ["fmt", "json", "cli", "dpdk", "catch2", "numa", "prometheus"]),
     ("bench/", ["bench/", "tests/support/", "control/", "dataplane/"], ["fmt", "json", "cli", "dpdk", "numa"]),
 ]
 LIBRARIES = [
@@ -46,6 +48,7 @@ LIBRARIES = [
     ("numa", r"numa(if)?\.h"),
     ("systemd", r"systemd/"),
     ("catch2", r"catch2/"),
+    ("prometheus", r"prometheus/"),
 ]
 MAX_LINES = {"dataplane/": 400, "control/": 400, "tools/": 400, "tests/": 400}
 

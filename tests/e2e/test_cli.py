@@ -214,6 +214,12 @@ def test_help_needs_no_daemon(lab):
         told = host.vxctl(*words.split())
         found = run(vxctl, "--socket", os.path.join(lab.directory, "no.sock"), *words.split())
         expect(found.out == told.out and not found.err, f"{words} without vxd: {found}")
+    for words in ("stats reasons", "stat r no_route", "-j s reasons tx_full", "-j -p stats reasons rx_missed"):
+        told = host.vxctl(*words.split())
+        found = run(vxctl, "--socket", os.path.join(lab.directory, "no.sock"), *words.split())
+        expect(found.out == told.out and told.out and not found.err, f"{words} without vxd: {found}")
+    result = run(vxctl, "--socket", os.path.join(lab.directory, "no.sock"), "stats", "reasons", "x", check=False)
+    expect(result.status == 1 and "is no reason" in result.err, str(result))
     result = run(vxctl, "--socket", os.path.join(lab.directory, "no.sock"), "frobnicate", "help", check=False)
     expect(result.status == 1 and "no such command" in result.err, str(result))
 

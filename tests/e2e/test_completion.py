@@ -101,4 +101,8 @@ def test_every_command_and_option_is_in_the_man_pages(lab):
     own = run(os.path.join(lab.settings.build, "vxd"), "--help").out
     options = re.findall(r"(--[a-z][a-z-]+)", own)
     expect(len(options) > 9 and all(option in vxd for option in options), f"vxd(8): {options}")
+    drops = page(lab, "vxd-drops.7")
+    for reason in host.json("stats", "reasons"):
+        said = (reason["reason"], reason["meaning"], reason["cause"].replace("`", ""), reason["remedy"].replace("`", ""))
+        expect(all(text in drops for text in said), f"vxd-drops(7) lacks {reason['reason']}")
     expect("vxctl config apply" in conf and "link add uplink type af_packet" in conf, conf)

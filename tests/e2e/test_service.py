@@ -8,7 +8,7 @@ import time
 
 from lib.notify import NotifySocket
 from lib.shell import expect, run, wait_until
-from lib.testcase import needs_vxd
+from lib.testcase import cases, needs_vxd
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -140,6 +140,8 @@ def test_install_puts_everything_where_it_belongs(lab):
     folder = installed(lab)
     found = {os.path.relpath(os.path.join(where, name), folder) for where, _, names in os.walk(folder) for name in names}
     ends = ("bin/vxd", "bin/vxctl", "libexec/vxd-cni", "opt/cni/bin/vxd", "man8/vxd.8", "man8/vxctl.8", "man8/vxd-doctor.8", "man5/vxd.conf.5",
+            "bin/vxd-exporter", "man8/vxd-exporter.8", "lib/systemd/system/vxd-exporter.service", "share/vxd/alerts.yml", "share/vxd/dashboard.json",
+            "man7/vxd-drops.7",
             "bash-completion/completions/vxctl", "bash-completion/completions/vxd", "lib/systemd/system/vxd.service",
             "etc/vxd/vxd.conf", "lib/sysusers.d/vxd.conf", "sbin/vxd-doctor")
     for end in ends:
@@ -162,23 +164,24 @@ def test_install_puts_everything_where_it_belongs(lab):
 
 
 @needs_vxd
-def test_the_unit_is_one_that_systemd_takes(lab):
+@cases(dict(name="vxd.service", most_exposed=70), dict(name="vxd-exporter.service", most_exposed=20))
+def test_the_units_are_ones_that_systemd_takes(lab, name, most_exposed):
     if not shutil.which("systemd-analyze"):
         return
     folder = installed(lab)
-    unit = os.path.join(folder, "lib/systemd/system/vxd.service")
-    with open(unit) as file:
+    with open(os.path.join(folder, "lib/systemd/system", name)) as file:
         text = file.read()
     # systemd looks for the programs, which are not installed here.
-    for word in ("ExecStart=", "ExecReload="):
-        program = next(line.partition("=")[2].split()[0] for line in text.splitlines() if line.startswith(word))
-        expect(os.access(os.path.join(folder, program.lstrip("/")), os.X_OK), f"{program} is not installed")
-        text = text.replace(program, os.path.join(folder, program.lstrip("/")))
-    checked = os.path.join(lab.directory, "vxd.service")
+    for line in text.splitlines():
+        if line.startswith(("ExecStart=", "ExecReload=")):
+            program = line.partition("=")[2].split()[0]
+            expect(os.access(os.path.join(folder, program.lstrip("/")), os.X_OK), f"{program} is not installed")
+            text = text.replace(program, os.path.join(folder, program.lstrip("/")))
+    checked = os.path.join(lab.directory, name)
     with open(checked, "w") as file:
         file.write(text)
     result = run("systemd-analyze", "verify", "--man=no", checked, check=False, timeout=60)
-    complaints = [line for line in result.err.splitlines() if "vxd.service" in line]
+    complaints = [line for line in result.err.splitlines() if name in line]
     expect(result.status == 0 and not complaints, result)
-    rated = run("systemd-analyze", "security", "--offline=true", "--threshold=70", checked, check=False, timeout=60)
+    rated = run("systemd-analyze", "security", "--offline=true", f"--threshold={most_exposed}", checked, check=False, timeout=60)
     expect(rated.status == 0, rated)

@@ -1,46 +1,74 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tests/pipeline/case_capture.h"
 
+#include "tools/vxctl/describe.h"
+
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace vx::test
 {
 
-Result<CaseCapture> CaseCapture::start(Dataplane& dataplane, const Controller& controller)
+Result<CaseCapture> CaseCapture::start(Dataplane& dataplane, Controller& controller)
 {
-    auto capture = dataplane.start_capture({});
-    if (!capture)
-        return std::move(capture).error();
-    return CaseCapture{dataplane, controller, *std::move(capture)};
-}
-
-CaseCapture::Drops CaseCapture::counted() const
-{
-    Drops drops;
-    for (const auto& [id, link] : controller_->model().links()) {
-        const LinkTotals totals = dataplane_->link_totals(id);
-        for (std::size_t reason = 0; reason < kDropReasonCount; ++reason)
-            if (totals.drops[reason] != 0)
-                drops[{id, static_cast<DropReason>(reason)}] = totals.drops[reason];
-    }
-    return drops;
+    auto everything = dataplane.start_capture({});
+    if (!everything)
+        return std::move(everything).error();
+    CaptureSpec dropped;
+    dropped.point = CapturePoint::kDrop;
+    auto drops = NamedCapture::start(dataplane, controller, dropped);
+    if (!drops)
+        return std::move(drops).error();
+    CaptureSpec coming_in;
+    coming_in.point = CapturePoint::kPort;
+    coming_in.direction = Direction::kIn;
+    coming_in.follows = true;
+    auto trace = NamedCapture::start(dataplane, controller, coming_in);
+    if (!trace)
+        return std::move(trace).error();
+    return CaseCapture{controller, *std::move(everything), *std::move(drops), *std::move(trace)};
 }
 
 std::string CaseCapture::name_of(LinkId link) const
 {
     const Link* found = controller_->model().find(link);
-    return found == nullptr ? std::to_string(link.value) : found->name;
+    return found == nullptr ? fmt::format("if{}", link.value) : found->name;
 }
 
 void CaseCapture::take()
 {
-    while (const auto seen = capture_->pop()) {
+    take_everything();
+    drops_.take([this](const PacketBlock& packet, std::string_view interface) {
+        if (const std::string_view name = drop_in(packet.comment); !name.empty())
+            ++captured_[{std::string{interface}, std::string{name}}];
+        else
+            problems_.push_back(fmt::format("\"{}\" is the comment of a drop", packet.comment));
+    });
+    trace_.take([this](const PacketBlock& packet, std::string_view interface) {
+        const std::string line = line_of(packet, interface);
+        if (const std::string_view name = drop_in(packet.comment); !name.empty()) {
+            ++traced_[{std::string{interface}, std::string{name}}];
+            if (line.find(fmt::format(" {} ", interface)) == line.npos ||
+                !line.ends_with(fmt::format("; {}\n", packet.comment)))
+                problems_.push_back(fmt::format("a trace says \"{}\"", line));
+        }
+    });
+}
+
+void CaseCapture::take_everything()
+{
+    while (const auto seen = everything_->pop()) {
         const CaptureRecord& record = seen->record;
         if (record.packet_id == 0 || record.time_ns == 0 || record.size < record.captured)
             problems_.push_back(fmt::format("a record with id {}, time {}, size {} and {} bytes", record.packet_id,
                                             record.time_ns, record.size, record.captured));
-        if (record.point == CapturePoint::kDrop)
-            ++drops_[{record.link, record.dest.reason()}];
+        if (record.point == CapturePoint::kDrop ||
+            (record.point == CapturePoint::kBridge && record.dest.kind() == Dest::Kind::kDrop)) {
+            const DropCounts::key_type key{name_of(record.link), to_string(record.dest.reason())};
+            named_.push_back({key, record.packet_id});
+            recorded_[key] += record.point == CapturePoint::kDrop ? 1 : 0;
+        }
         if (record.point != CapturePoint::kPort)
             continue;
         if (record.direction == Direction::kOut)
@@ -50,18 +78,27 @@ void CaseCapture::take()
     }
 }
 
+// At the end, for the control thread's records may be read before the workers'.
+DropCounts CaseCapture::of_packets() const
+{
+    DropCounts counts;
+    for (const NamedDrop& drop : named_)
+        if (ways_.contains(drop.packet_id))
+            ++counts[drop.key];
+    return counts;
+}
+
 std::vector<std::string> CaseCapture::problems(const std::map<std::string, std::vector<Frame>>& left)
 {
     take();
-    if (capture_->lost() != 0)
-        problems_.push_back(fmt::format("{} of {} records were lost", capture_->lost(), capture_->taken()));
-    Drops all = counted();
-    all.insert(drops_.begin(), drops_.end());
-    Drops now = counted();
-    for (const auto& [key, count] : all)
-        if (now[key] - before_[key] != drops_[key])
-            problems_.push_back(fmt::format("{}: {} drops for {}, {} recorded", name_of(key.first),
-                                            now[key] - before_[key], to_string(key.second), drops_[key]));
+    for (const std::uint64_t lost : {everything_->lost(), drops_.lost(), trace_.lost()})
+        if (lost != 0)
+            problems_.push_back(fmt::format("{} records were lost", lost));
+    const DropCounts counted = since(before_, drops_of_stats(*controller_, problems_));
+    for (const auto& texts : {disagreements(counted, "stats", recorded_, "a capture of everything"),
+                              disagreements(counted, "stats", captured_, "capture drop"),
+                              disagreements(of_packets(), "a capture of everything", traced_, "trace")})
+        problems_.insert(problems_.end(), texts.begin(), texts.end());
     for (const auto& [link, frames] : left) {
         // What the port did not take was recorded too.
         auto next = out_[link].begin();

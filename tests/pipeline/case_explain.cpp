@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tests/pipeline/case_explain.h"
 
+#include "tests/pipeline/case_drops.h"
+
 #include <rte_mempool.h>
 
 #include <algorithm>
@@ -57,6 +59,11 @@ std::vector<std::string> CaseExplain::predict(const std::string& link, const Fra
         if (record.point == CapturePoint::kPort && record.direction == Direction::kOut)
             left_[name_of(record.link)].push_back(bytes);
     }
+    if (drops_.empty() || frame.empty())
+        return problems;
+    const DropCounts said = drops_of_explain(controller_, link, frame, problems);
+    for (std::string& text : disagreements(drops_, "Dataplane::explain()", said, "explain"))
+        problems.push_back(std::move(text));
     return problems;
 }
 
@@ -67,18 +74,8 @@ std::vector<std::string> CaseExplain::compare(std::map<std::string, std::vector<
     if (left != left_)
         problems.push_back(fmt::format("{} ports got frames, or other frames, than the {} that explain() said",
                                        left.size(), left_.size()));
-    Drops now = state().drops;
-    Drops expected = before_.drops;
-    for (const auto& [key, count] : drops_)
-        expected[key] += count;
-    for (const auto& [key, count] : expected)
-        if (now[key] != count)
-            problems.push_back(
-                fmt::format("drops: {} {}: {}, and explain() said {}", key.first, key.second, now[key], count));
-    for (const auto& [key, count] : now)
-        if (count != 0 && !expected.contains(key))
-            problems.push_back(
-                fmt::format("drops: {} {}: {}, of which explain() said nothing", key.first, key.second, count));
+    for (std::string& text : disagreements(since(before_.drops, state().drops), "stats", drops_, "explain()"))
+        problems.push_back(std::move(text));
     return problems;
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Dataplane::explain() held against reality: what it says of a frame, before the frame comes in, and what then becomes
-// of it.
+// of it; and what `explain` says in words of a frame that will be dropped.
 #pragma once
 
 #include "control/controller.h"
 #include "dataplane/dataplane.h"
+#include "tests/pipeline/case.h"
 #include "tests/support/mbuf_shape.h"
 
 #include <map>
@@ -21,17 +22,17 @@ bool is_explainable(const MbufShape& shape);
 class CaseExplain
 {
 public:
-    CaseExplain(Dataplane& dataplane, const Controller& controller) : dataplane_(dataplane), controller_(controller) {}
+    CaseExplain(Dataplane& dataplane, Controller& controller) : dataplane_(dataplane), controller_(controller) {}
 
     // Before the frame comes in. What explain() changed and should not have, one text each.
     std::vector<std::string> predict(const std::string& link, const Frame& frame);
     // After one turn of the workers, and before the control thread's: what was otherwise. `left`, by link.
     std::vector<std::string> compare(std::map<std::string, std::vector<Frame>> left) const;
+    const DropCounts& predicted() const { return drops_; }
 
 private:
-    using Drops = std::map<std::pair<std::string, std::string>, std::uint64_t>; // link and reason
     struct State {
-        Drops drops;
+        DropCounts drops;
         std::map<std::string, std::uint64_t> packets; // in and out, of all links
         std::map<std::uint64_t, std::pair<std::uint64_t, std::uint32_t>> fdb;
         bool operator==(const State&) const = default;
@@ -39,9 +40,9 @@ private:
     State state() const;
 
     Dataplane& dataplane_;
-    const Controller& controller_;
+    Controller& controller_;
     State before_;
-    Drops drops_;                                    // predicted
+    DropCounts drops_;                               // predicted
     std::map<std::string, std::vector<Frame>> left_; // predicted
 };
 

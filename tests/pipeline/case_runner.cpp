@@ -5,6 +5,7 @@
 #include "control/wire.h"
 #include "dataplane/dataplane.h"
 #include "tests/pipeline/case_capture.h"
+#include "tests/pipeline/case_drops.h"
 #include "tests/pipeline/case_explain.h"
 #include "tests/pipeline/frame_diff.h"
 #include "tests/support/ring_port.h"
@@ -38,7 +39,7 @@ class CaseRunner
 public:
     CaseRunner(const Eal& eal, rte_mempool* pool, const Case& test_case) : eal_(eal), pool_(pool), case_(test_case) {}
 
-    std::vector<std::string> run()
+    CaseOutcome run()
     {
         if (auto ran = play(); !ran) {
             fail("{}", ran.error().message);
@@ -48,22 +49,24 @@ public:
                 check_drops();
                 check_fdb();
             }
-            if (capture_)
-                for (std::string& problem : capture_->problems(seen_))
+            if (capture_) {
+                for (const std::string& problem : capture_->problems(seen_))
                     fail("capture: {}", problem);
+                outcome_.drops = capture_->traced();
+            }
             check_leaks();
         }
         controller_.reset();
         dataplane_.reset();
         ports_.clear();
-        return std::move(failures_);
+        return std::move(outcome_);
     }
 
 private:
     template <typename... Args>
     void fail(fmt::format_string<Args...> format, Args&&... args)
     {
-        failures_.push_back(fmt::format(format, std::forward<Args>(args)...));
+        outcome_.failures.push_back(fmt::format(format, std::forward<Args>(args)...));
     }
 
     unsigned limit(const std::string& name, unsigned otherwise) const
@@ -155,6 +158,7 @@ private:
                 dataplane_->run_once();
                 for (const std::string& what : explained.compare(take_all()))
                     problem(what);
+                outcome_.drops.insert(explained.predicted().begin(), explained.predicted().end());
                 if (auto quiet = settle(); !quiet)
                     return quiet;
             }
@@ -258,22 +262,12 @@ private:
 
     void check_drops()
     {
-        DropCounts seen;
-        for (const auto& [id, link] : controller_->model().links()) {
-            const LinkTotals totals = dataplane_->link_totals(id);
-            for (std::size_t reason = 0; reason < kDropReasonCount; ++reason)
-                if (totals.drops[reason] != 0)
-                    seen[{link.name, std::string{kDropReasons[reason].name}}] = totals.drops[reason];
-        }
-        DropCounts all = case_.drops;
-        all.insert(seen.begin(), seen.end());
-        const auto of = [](const DropCounts& counts, const DropCounts::key_type& key) {
-            const auto found = counts.find(key);
-            return found == counts.end() ? std::uint64_t{0} : found->second;
-        };
-        for (const auto& [key, count] : all)
-            if (of(seen, key) != of(case_.drops, key))
-                fail("drops: {} {}: {} seen, {} expected", key.first, key.second, of(seen, key), of(case_.drops, key));
+        std::vector<std::string> problems;
+        outcome_.drops = drops_of_stats(*controller_, problems);
+        for (const std::string& problem : problems)
+            fail("{}", problem);
+        for (const std::string& problem : disagreements(outcome_.drops, "stats", case_.drops, "the case"))
+            fail("{}", problem);
     }
 
     void check_fdb()
@@ -305,12 +299,12 @@ private:
     std::unique_ptr<Controller> controller_;
     std::optional<CaseCapture> capture_;
     std::map<std::string, std::vector<Frame>> seen_; // what left, by link
-    std::vector<std::string> failures_;
+    CaseOutcome outcome_;
 };
 
 } // namespace
 
-std::vector<std::string> run_case(const Eal& eal, rte_mempool* pool, const Case& test_case)
+CaseOutcome run_case(const Eal& eal, rte_mempool* pool, const Case& test_case)
 {
     return CaseRunner{eal, pool, test_case}.run();
 }

@@ -14,8 +14,13 @@
 namespace vx::test
 {
 
-// What was not as it should have been, one text each; empty if the case passed. `pool` is for the frames that come
-// in, apart from the data plane's own.
-std::vector<std::string> run_case(const Eal& eal, rte_mempool* pool, const Case& test_case);
+struct CaseOutcome {
+    std::vector<std::string> failures; // what was not as it should have been, one text each; empty if the case passed
+    DropCounts
+        drops; // whose names were seen: in stats; of a captured case, in its trace; of an explained one, in explain
+};
+
+// `pool` is for the frames that come in, apart from the data plane's own.
+CaseOutcome run_case(const Eal& eal, rte_mempool* pool, const Case& test_case);
 
 } // namespace vx::test

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Runs golden cases: run_cases [--exact] [--captured] [--explained] [--mutate COUNT] DIR [NAME...]. One line a case;
-// the last line counts them.
+// the last line counts them. Of all cases, unspoiled, every drop reason has to be reached.
 // --exact: frames that come in lie in buffers that end where they end, so that AddressSanitizer sees a read beyond.
 // --captured: with a capture of everything beside each case, which changes nothing and has to see everything.
 // --explained: frame by frame, each of which has to go where explain() said before.
 // --mutate: each case COUNT times, its frames spoiled in another way each time; only crashes and leaks are failures.
 #include "dataplane/dpdk/mbuf.h"
 #include "dataplane/dpdk/mbuf_pool.h"
+#include "tests/pipeline/case_drops.h"
 #include "tests/pipeline/case_runner.h"
 #include "tests/pipeline/mutate.h"
 
@@ -72,12 +73,11 @@ std::vector<fs::path> case_directories(const fs::path& root, const std::vector<s
     return found;
 }
 
-std::vector<std::string> failures_of(const Eal& eal, rte_mempool* pool, const fs::path& directory,
-                                     const Options& options)
+CaseOutcome outcome_of(const Eal& eal, rte_mempool* pool, const fs::path& directory, const Options& options)
 {
     auto read = Case::read(directory, options.buffers);
     if (!read)
-        return {read.error().message};
+        return {{read.error().message}, {}};
     read->is_captured = options.is_captured;
     read->is_explained = options.is_explained;
     if (read->is_explained && !read->limits.empty())
@@ -87,13 +87,22 @@ std::vector<std::string> failures_of(const Eal& eal, rte_mempool* pool, const fs
     for (unsigned seed = 1; seed <= options.mutations; ++seed) {
         Case spoiled = *read;
         mutate(spoiled, seed);
-        std::vector<std::string> failures = run_case(eal, pool, spoiled);
-        if (!failures.empty()) {
-            failures.push_back(fmt::format("mutation {}", seed));
-            return failures;
+        CaseOutcome outcome = run_case(eal, pool, spoiled);
+        if (!outcome.failures.empty()) {
+            outcome.failures.push_back(fmt::format("mutation {}", seed));
+            return outcome;
         }
     }
     return {};
+}
+
+// One line for a case, or for what all of them together have to do.
+void tell(std::string_view name, const std::vector<std::string>& failures)
+{
+    fmt::print("{} {}\n", failures.empty() ? "PASS" : "FAIL", name);
+    for (const std::string& failure : failures)
+        fmt::print("  {}: {}\n", name, failure);
+    std::fflush(stdout);
 }
 
 int run(const Options& options)
@@ -114,14 +123,18 @@ int run(const Options& options)
         return 1;
     }
     unsigned passed = 0, failed = 0;
-    for (const fs::path& directory : case_directories(options.root, options.names)) {
-        const std::vector<std::string> failures = failures_of(*eal, pool->raw(), directory, options);
+    const auto count = [&](std::string_view name, const std::vector<std::string>& failures) {
         ++(failures.empty() ? passed : failed);
-        fmt::print("{} {}\n", failures.empty() ? "PASS" : "FAIL", directory.filename().string());
-        for (const std::string& failure : failures)
-            fmt::print("  {}: {}\n", directory.filename().string(), failure);
-        std::fflush(stdout);
+        tell(name, failures);
+    };
+    ReachedReasons reached{options.is_explained ? ReachedReasons::Way::kExplained : ReachedReasons::Way::kTraffic};
+    for (const fs::path& directory : case_directories(options.root, options.names)) {
+        const CaseOutcome outcome = outcome_of(*eal, pool->raw(), directory, options);
+        reached.add(outcome.drops);
+        count(directory.filename().string(), outcome.failures);
     }
+    if (options.names.empty() && options.mutations == 0)
+        count("all-drop-reasons", reached.problems());
     fmt::print("{} passed, {} failed\n", passed, failed);
     return failed == 0 && passed != 0 ? 0 : 1;
 }

@@ -50,6 +50,8 @@ TEST_CASE("names of devices complete where a device is meant")
     CHECK(has(after(vxd, "link show _"), "master "));
     CHECK(after(vxd, "link add br").empty()); // a new name
     CHECK(after(vxd, "stats show dev br") == "br0 ");
+    CHECK(after(vxd, "stats reasons vtep") == "vtep_no_route vtep_unresolved ");
+    CHECK(after(vxd, "capture drop reason no_r") == "no_route ");
 }
 
 TEST_CASE("options complete, each once, and choices behind them")

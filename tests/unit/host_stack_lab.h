@@ -94,10 +94,10 @@ public:
                                 std::optional<Mac> known) { stack.solicit(link, address, known); },
               .changed = [](const NeighborKey&, std::optional<Mac>) {},
               .release =
-                  [this](LinkId in, Bytes frame) {
-                      released.push_back({in, {frame.begin(), frame.end()}});
+                  [this](const HeldFrame& held) {
+                      released.push_back({held.in, held.frame});
                   },
-              .dropped = [this](LinkId, Bytes) { ++dropped; },
+              .dropped = [this](const HeldFrame&) { ++dropped; },
           }),
           stack(model, resolver, [this](LinkId link, const Octets& frame) {
               sent.push_back({link, frame});
@@ -111,7 +111,7 @@ public:
     {
         const auto exact = std::make_unique<std::byte[]>(frame.size());
         std::copy(frame.begin(), frame.end(), exact.get());
-        return stack.receive(in, reason, {exact.get(), frame.size()}, now);
+        return stack.receive({in, reason, {exact.get(), frame.size()}, {}}, now);
     }
     // The one frame that was sent since.
     Sent reply()

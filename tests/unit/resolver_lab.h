@@ -44,11 +44,11 @@ public:
                           CHECK(resolver.find(key) == mac);
                   },
               .release =
-                  [this](LinkId in, Bytes frame) {
-                      last_in = in;
-                      released.emplace_back(frame.begin(), frame.end());
+                  [this](const HeldFrame& held) {
+                      last_in = held.in;
+                      released.push_back(held.frame);
                   },
-              .dropped = [this](LinkId, Bytes) { ++dropped; },
+              .dropped = [this](const HeldFrame&) { ++dropped; },
           })
     {
     }
@@ -65,7 +65,7 @@ public:
     void hold(const NeighborKey& key, std::uint8_t content = 0)
     {
         const std::vector<std::byte> frame(60, std::byte{content});
-        resolver.hold(key, kIn, frame, now);
+        resolver.hold(key, {kIn, frame, {}}, now);
     }
     void answer(const NeighborKey& key, const Mac& mac = kMac)
     {

@@ -42,7 +42,7 @@ TEST_CASE("frames held for all neighbours together are bounded in bytes, and the
     const std::vector<std::byte> large(65536);
     const auto fill = [&](std::uint32_t first) {
         for (std::uint32_t i = 0; i < 400; ++i)
-            lab.resolver.hold({LinkId{1}, IpAddress::v4(first + i)}, kIn, large, lab.now);
+            lab.resolver.hold({LinkId{1}, IpAddress::v4(first + i)}, {kIn, large, {}}, lab.now);
     };
     fill(0x0a000000);
     CHECK(lab.dropped == 400 - Resolver::kMaxHeldBytes / large.size());

@@ -364,3 +364,12 @@ TEST_CASE("a request does not end with a NUL")
     REQUIRE_FALSE(static_cast<bool>(longer));
     CHECK(longer.error().code == RpcCode::kParseError);
 }
+
+TEST_CASE("a pong says the version, and nothing else is one")
+{
+    const auto request = decode_request(R"({"jsonrpc":"2.0","id":1,"method":"ping"})");
+    REQUIRE(static_cast<bool>(request));
+    CHECK(decode_pong(encode_pong(*request, "1.2.3")).value() == "1.2.3");
+    for (const char* other : {"", "[]", "{}", R"({"result":{}})", R"({"result":[]})", R"({"result":{"version":7}})"})
+        CHECK_FALSE(decode_pong(other).has_value());
+}

@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Makes a man page from its template: what the programs say about themselves is asked of them, so that a page cannot say
-anything else. @commands@, @types@ and @options@ (of vxd or vxctl, whose page it is) are in the templates."""
+anything else. @commands@, @types@, @drops@, @losses@ and @options@ (of the program whose page it is) are in the
+templates."""
 
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -53,23 +55,37 @@ def types(vxd):
     return "\n".join(parts)
 
 
-def options_of_vxd(vxd):
-    """CLI11's list: an option and its value, and what it does, perhaps on the next line."""
+def options_by_cli11(program):
+    """Its list: an option and its value, and what it does, perhaps on the next line."""
     parts = []
-    _, _, text = said(vxd, "--help").partition("Options:\n")
+    _, _, text = said(program, "--help").partition("Options:\n")
     for line in text.splitlines():
         option = re.match(r"  (-\S+)(?: (\S+))?(?:\s+(.*))?$", line)
         if option:
             name, value, about = option.groups()
-            if value and not re.match(r"[A-Z\"]+$", value):
+            if value and not re.match(r"[A-Z:\"]+$", value):
                 about, value = f"{value} {about or ''}".strip(), None
             names = ", ".join(f"\\fB{escaped(one)}\\fR" for one in name.split(","))
             parts.append(f".TP\n{names}{f' {chr(92)}fI{escaped(value)}{chr(92)}fR' if value else ''}\n{escaped(about or '')}")
         elif line.startswith("      ") and parts:
             parts[-1] += ("" if parts[-1].endswith("\n") else " ") + escaped(line.strip())
     if not parts:
-        sys.exit("make.py: vxd --help names no options")
+        sys.exit(f"make.py: {program} --help names no options")
     return "\n".join(parts)
+
+
+def in_bold(text):
+    """What `quotes` like these hold."""
+    return re.sub(r"`([^`]*)`", r"\\fB\1\\fR", escaped(text))
+
+
+def reasons(vxd, kind):
+    """A paragraph for each reason of `vxd reasons`."""
+    found = [reason for reason in json.loads(said(vxd, "reasons", "-json")) if reason["kind"] == kind]
+    if not found:
+        sys.exit(f"make.py: vxd reasons names none of a {kind}")
+    return "\n".join(f".TP\n.B {escaped(one['reason'])}\n{in_bold(one['meaning'])}.\n.br\n"
+                     f"Cause: {in_bold(one['cause'])}.\n.br\nRemedy: {in_bold(one['remedy'])}." for one in found)
 
 
 def options_of_vxctl(vxctl):
@@ -81,17 +97,20 @@ def options_of_vxctl(vxctl):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("template", "output", "vxd", "vxctl", "version", "sysconfdir", "example"):
+    for name in ("template", "output", "vxd", "vxctl", "exporter", "version", "sysconfdir", "example"):
         parser.add_argument("--" + name, required=True)
     options = parser.parse_args()
     with open(options.template) as file:
         text = file.read()
     with open(options.example) as file:
         example = file.read()
-    is_vxd = os.path.basename(options.template).startswith("vxd.8")
+    options_by_page = {"vxd.8.in": lambda: options_by_cli11(options.vxd),
+                       "vxd-exporter.8.in": lambda: options_by_cli11(options.exporter),
+                       "vxctl.8.in": lambda: options_of_vxctl(options.vxctl)}
     for mark, value in (("version", lambda: options.version), ("sysconfdir", lambda: options.sysconfdir),
-                        ("options", lambda: options_of_vxd(options.vxd) if is_vxd else options_of_vxctl(options.vxctl)),
+                        ("options", lambda: options_by_page[os.path.basename(options.template)]()),
                         ("commands", lambda: commands(options.vxd)), ("types", lambda: types(options.vxd)),
+                        ("drops", lambda: reasons(options.vxd, "drop")), ("losses", lambda: reasons(options.vxd, "loss")),
                         ("example", lambda: escaped(example.rstrip()))):
         if f"@{mark}@" in text:
             text = text.replace(f"@{mark}@", value())

@@ -9,7 +9,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <ctime>
 
 namespace vx
 {
@@ -69,8 +68,12 @@ Result<bool> CaptureOutput::write(const Block& block)
         interfaces_.emplace_back(interface_name(block));
     const auto packet = read_packet(block);
     packets_ += packet ? 1 : 0;
-    if (kind_ == Kind::kLines)
-        return packet ? write_bytes(line_of(*packet)) : Result<bool>{true};
+    if (kind_ == Kind::kLines) {
+        if (!packet)
+            return true;
+        return write_bytes(
+            line_of(*packet, packet->interface < interfaces_.size() ? interfaces_[packet->interface] : "?"));
+    }
     if (packet && file_bytes_ != 0 && written_ + block.bytes.size() > file_bytes_ && written_ > preamble_.size()) {
         file_number_ = file_count_ != 0 && file_number_ + 1 == file_count_ ? 0 : file_number_ + 1;
         if (auto opened = open_file(); !opened)
@@ -79,20 +82,6 @@ Result<bool> CaptureOutput::write(const Block& block)
             return begun;
     }
     return write_bytes(block.bytes);
-}
-
-std::string CaptureOutput::line_of(const PacketBlock& packet) const
-{
-    constexpr std::uint64_t kSecond = 1'000'000'000;
-    const auto seconds = static_cast<std::time_t>(packet.time_ns / kSecond);
-    std::tm local{};
-    localtime_r(&seconds, &local);
-    char clock[16];
-    std::strftime(clock, sizeof(clock), "%H:%M:%S", &local);
-    const std::string name = packet.interface < interfaces_.size() ? interfaces_[packet.interface] : "?";
-    return fmt::format("{}.{:09} {} {} #{:x} {} bytes: {}{}{}\n", clock, packet.time_ns % kSecond, name,
-                       packet.flags == pcapng::kInbound ? "in" : "out", packet.id, packet.size, describe(packet.frame),
-                       packet.comment.empty() ? "" : "; ", packet.comment);
 }
 
 } // namespace vx

@@ -33,7 +33,6 @@ private:
     Result<> open_file();
     std::string file_name() const;
     Result<bool> write_bytes(std::string_view bytes);
-    std::string line_of(const PacketBlock& packet) const;
 
     Kind kind_;
     std::string name_;

@@ -2,6 +2,7 @@
 #include "tools/vxctl/client.h"
 
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -23,6 +24,8 @@ Error connect_error(const std::string& path, int reason)
         return error("{} may not be opened by this user; it is for root and for the members of the socket's group "
                      "(try sudo)",
                      path);
+    if (reason == EAGAIN)
+        return error("vxd on {} takes no connection", path);
     return error("connect to {}: {}", path, std::strerror(reason));
 }
 
@@ -44,7 +47,7 @@ Result<Client> Client::connect(const std::string& path)
     return std::move(**client);
 }
 
-Result<std::optional<Client>> Client::find(const std::string& path)
+Result<std::optional<Client>> Client::find(const std::string& path, std::chrono::seconds patience)
 {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -56,6 +59,10 @@ Result<std::optional<Client>> Client::find(const std::string& path)
     if (fd < 0)
         return error("make a socket: {}", std::strerror(errno));
     Client client(fd);
+    const timeval limit{.tv_sec = patience.count(), .tv_usec = 0}; // zero is none
+    for (const int option : {SO_RCVTIMEO, SO_SNDTIMEO})
+        if (setsockopt(fd, SOL_SOCKET, option, &limit, sizeof(limit)) != 0)
+            return error("a limit of {} s for {}: {}", patience.count(), path, std::strerror(errno));
     int status = 0;
     do
         status = ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
@@ -115,8 +122,10 @@ Result<std::optional<std::string>> Client::receive_line(Wait wait)
         const ssize_t size = recv(fd_, chunk.data(), chunk.size(), wait == Wait::kNo ? MSG_DONTWAIT : 0);
         if (size < 0 && errno == EINTR)
             continue;
-        if (size < 0 && errno == EAGAIN)
+        if (size < 0 && errno == EAGAIN && wait == Wait::kNo)
             return std::optional<std::string>{};
+        if (size < 0 && errno == EAGAIN)
+            return error("vxd does not answer");
         if (size < 0)
             return error("the connection to vxd broke: {}", std::strerror(errno));
         if (size == 0)
@@ -162,6 +171,22 @@ Result<std::optional<Response>> Client::receive()
     if (!response)
         return std::move(response).error();
     return std::optional{*std::move(response)};
+}
+
+Result<std::string> Client::version()
+{
+    Request ping;
+    ping.id = 0;
+    ping.method = Method::kPing;
+    auto request = encode_request(ping);
+    if (!request)
+        return std::move(request).error();
+    if (!send(*request))
+        return error("vxd closed the connection while the request was sent");
+    const auto line = receive_line(Wait::kYes);
+    if (!line)
+        return line.error();
+    return decode_pong(**line);
 }
 
 } // namespace vx

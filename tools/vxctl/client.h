@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The client's side of the config socket, vxctl's and the CNI plugin's: one request, one answer, or a stream of them.
+// The client's side of the config socket, vxctl's, the CNI plugin's and the exporter's: one request, one answer, or a
+// stream of them.
 #pragma once
 
 #include "control/wire.h"
 #include "dataplane/net/result.h"
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,8 +22,9 @@ class Client
 {
 public:
     static Result<Client> connect(const std::string& path);
-    // The same, but nothing where no vxd listens.
-    static Result<std::optional<Client>> find(const std::string& path);
+    // The same, but nothing where no vxd listens. With `patience`, one that does not go on for that long is an error.
+    static Result<std::optional<Client>> find(const std::string& path,
+                                              std::chrono::seconds patience = std::chrono::seconds::zero());
 
     Client(Client&& other) noexcept;
     Client& operator=(Client&&) = delete;
@@ -34,6 +37,8 @@ public:
     // Sends an encoded request and waits for what becomes of its commands. An Error here is one of the connection or
     // the protocol; failed commands are in the Response.
     Result<Response> run(std::string request);
+    // Of the daemon.
+    Result<std::string> version();
 
     // The halves of run(), for who has other things to wait for: receive() when something has come to fd(). Nothing, as
     // long as that is not all of the answer.

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tools/vxctl/describe.h"
 
+#include "control/pcapng.h"
 #include "dataplane/net/headers.h"
 #include "dataplane/net/ip.h"
 
 #include <fmt/format.h>
+
+#include <ctime>
 
 namespace vx
 {
@@ -122,6 +125,19 @@ std::string describe(Frame frame)
         l3 += sizeof(Be32);
     }
     return text + payload_text(frame, l3, type);
+}
+
+std::string line_of(const PacketBlock& packet, std::string_view interface)
+{
+    constexpr std::uint64_t kSecond = 1'000'000'000;
+    const auto seconds = static_cast<std::time_t>(packet.time_ns / kSecond);
+    std::tm local{};
+    localtime_r(&seconds, &local);
+    char clock[16];
+    std::strftime(clock, sizeof(clock), "%H:%M:%S", &local);
+    return fmt::format("{}.{:09} {} {} #{:x} {} bytes: {}{}{}\n", clock, packet.time_ns % kSecond, interface,
+                       packet.flags == pcapng::kInbound ? "in" : "out", packet.id, packet.size, describe(packet.frame),
+                       packet.comment.empty() ? "" : "; ", packet.comment);
 }
 
 } // namespace vx

@@ -3,14 +3,20 @@
 // Wireshark say more.
 #pragma once
 
+#include "tools/vxctl/blocks.h"
+
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace vx
 {
 
 // Any bytes; those of a frame that is cut short too.
 std::string describe(std::span<const std::byte> frame);
+
+// A captured packet: when and where it was seen, and what became of it there.
+std::string line_of(const PacketBlock& packet, std::string_view interface);
 
 } // namespace vx

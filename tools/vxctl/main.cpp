@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // vxctl: sends commands to vxd and prints what it answers. It knows no command itself: words go out as they are, and
-// vxd's command table is the grammar and the help, for which no vxd has to run. Of `config diff` and `config apply` it
-// reads the file; of `capture` it knows what becomes of the packets (capture.h); `top` is its own (top/top.h).
+// vxd's command table is the grammar and the help, for which, as for the reasons of drops, no vxd has to run. Of
+// `config diff` and `config apply` it reads the file; of `capture` it knows what becomes of the packets (capture.h);
+// `top` is its own (top/top.h).
 //
 // Exit status, as ip(8): 0 done; 1 a command or option that could not be understood, or names a device that there is
 // not; 2 one that was refused, or no vxd. With -batch it is 1 for both. `config diff`, as diff(1): 0 no difference, 1
@@ -248,12 +249,24 @@ vx::Request request_of(const Invocation& invocation)
     return request;
 }
 
-// The commands are vxd's to explain. Where none answers, its program does, which lies beside this one: its exit status,
-// or nothing if it cannot be run.
-std::optional<int> explain_without_daemon(const vx::CommandWords& words)
+// What vxd says of itself is the same wherever it runs. Where none answers, its program says it, which lies beside this
+// one: its exit status; nothing for what has to be asked of a vxd that runs, or if the program cannot be run.
+std::optional<int> say_without_daemon(const Invocation& invocation)
 {
-    vx::CommandWords arguments{"help"};
-    arguments.insert(arguments.end(), words.begin(), words.end() - 1); // without its "help"
+    const vx::CommandWords& words = invocation.words;
+    const bool is_stats = is_option(words[0], "stats") || is_option(words[0], "statistics");
+    vx::CommandWords arguments;
+    if (words.back() == "help") {
+        arguments = {"help"};
+        arguments.insert(arguments.end(), words.begin(), words.end() - 1);
+    } else if (is_stats && words.size() > 1 && is_option(words[1], "reasons")) {
+        arguments = {"reasons"};
+        if (invocation.output != Output::kText)
+            arguments.emplace_back(invocation.output == Output::kJson ? "-json" : "-pretty");
+        arguments.insert(arguments.end(), words.begin() + 2, words.end());
+    } else {
+        return std::nullopt;
+    }
     return vx::run_daemon_program(std::move(arguments));
 }
 
@@ -271,8 +284,8 @@ int run_command(const Invocation& invocation)
         request.commands.add_word(option);
     request.commands.add(invocation.words);
     const auto response = ask(invocation, request);
-    if (!response && invocation.words.back() == "help")
-        if (const auto status = explain_without_daemon(invocation.words))
+    if (!response)
+        if (const auto status = say_without_daemon(invocation))
             return *status;
     if (!response)
         return fail(response.error());
@@ -337,7 +350,7 @@ int help(const Invocation& invocation)
     if (response && response->failures.empty() && response->outputs.size() == 1 && response->outputs[0].is_string())
         return print(STDOUT_FILENO,
                      fmt::format("{}{}", response->outputs[0].get_ref<const std::string&>(), kOptionsText));
-    if (explain_without_daemon({"help"}) == kDone)
+    if (vx::run_daemon_program({"help"}) == kDone)
         return print(STDOUT_FILENO, kOptionsText);
     return print(STDOUT_FILENO,
                  fmt::format("{}{}The objects and their commands are vxd's to tell, and it does not answer on {}.\n",

@@ -9,6 +9,7 @@ import re
 import shutil
 from dataclasses import dataclass
 
+from .debian import unpack
 from .shell import expect, run
 
 KERNEL = "linux-image-cloud-amd64"  # names the newest kernel's package
@@ -50,10 +51,7 @@ def guest_image(build):
 
 def _make(folder, image):
     unpacked = os.path.join(folder, "unpacked")
-    _download(folder)
-    for package in glob.glob(os.path.join(folder, "*.deb")):
-        run("dpkg-deb", "-x", package, unpacked, timeout=120)
-        os.unlink(package)
+    unpack(_packages, unpacked)
     shutil.copy(_only(unpacked, "boot/vmlinuz-*"), image.kernel)
     root = os.path.join(folder, "root")
     for name in ("bin", "dev", "modules", "proc", "sys", "tmp"):
@@ -77,15 +75,8 @@ def _only(folder, pattern):
     return found[0]
 
 
-def _download(folder):
-    apt = ("apt-get", "-q", "-o", "APT::Sandbox::User=root", "-o", "DPkg::Lock::Timeout=300")
-
-    def get(check):
-        shown = run("apt-cache", "show", "--no-all-versions", KERNEL, check=check)
-        kernel = re.search(r"^Depends: (linux-image-\S+)", shown.out, re.M)
-        return kernel and run("env", "-C", folder, *apt, "download", kernel[1], "busybox-static", check=check,
-                              timeout=300).status == 0
-
-    if not get(check=False):  # the lists of packages are not there, or too old
-        run(*apt, "update", timeout=300)
-        expect(get(check=True), f"the package {KERNEL} does not say which kernel it stands for")
+def _packages(check):
+    """Of the kernel and what is with it; none if apt's lists do not say."""
+    shown = run("apt-cache", "show", "--no-all-versions", KERNEL, check=check)
+    kernel = re.search(r"^Depends: (linux-image-\S+)", shown.out, re.M)
+    return [kernel[1], "busybox-static"] if kernel else []

@@ -50,7 +50,7 @@ class Leftovers:
             except OSError:
                 continue
             program = os.path.basename(words[0])
-            if program in (b"vxd", b"qemu-system-x86_64") and any(b"/vxt-" in word for word in words):
+            if program in (b"vxd", b"vxd-exporter", b"prometheus", b"qemu-system-x86_64") and any(b"/vxt-" in word for word in words):
                 mine.add(entry)
         return mine
 
