@@ -55,8 +55,10 @@ std::uint32_t Controller::now_seconds() const
 
 void Controller::send(LinkId link, Bytes frame)
 {
-    if (!dataplane_.inject(link, frame))
-        dataplane_.count_drop(link, DropReason::punt_full, frame);
+    using Injected = Dataplane::Injected;
+    if (const Injected outcome = dataplane_.inject(link, frame); outcome != Injected::kSent)
+        dataplane_.count_drop(link, outcome == Injected::kNoBuffer ? DropReason::no_mbuf : DropReason::punt_full,
+                              frame);
 }
 
 // ---- transactions ----------------------------------------------------------------------------------------------

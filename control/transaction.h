@@ -42,8 +42,14 @@ public:
     const Resolver& resolver() const { return resolver_; }
     const Dataplane& dataplane() const { return dataplane_; }
     const VtepRegistry& vteps() const { return vteps_; }
-    // As Dataplane's: counting begins with the question.
-    Result<Dataplane::TallyTotals> tally(Tally::By by) { return dataplane_.tally(by); }
+    // As Dataplane's: counting begins with the question. That publishes, and workers may not see half of what is to
+    // change, so nothing may have changed before it.
+    Result<Dataplane::TallyTotals> tally(Tally::By by)
+    {
+        if (mode_ == Mode::kRehearsal || !before_.empty() || !fdb_changes_.empty())
+            return error("packets cannot be counted in the middle of changes: ask for it by itself");
+        return dataplane_.tally(by);
+    }
     // As Dataplane's: whether the port's other end is there, and whose port has taken an interface.
     bool has_port(LinkId link) const { return mode_ == Mode::kRehearsal || dataplane_.has_port(link); }
     std::optional<LinkId> port_on(const std::string& interface) const;

@@ -199,7 +199,7 @@ rte_mbuf* Dataplane::State::mbuf_of(Bytes frame)
     rte_mbuf* segment = mbuf;
     for (;;) {
         const std::size_t part = std::min<std::size_t>(frame.size() - done, rte_pktmbuf_tailroom(segment));
-        std::memcpy(rte_pktmbuf_mtod(segment, std::byte*), frame.data() + done, part);
+        std::copy_n(frame.begin() + static_cast<std::ptrdiff_t>(done), part, rte_pktmbuf_mtod(segment, std::byte*));
         segment->data_len = static_cast<std::uint16_t>(part);
         done += part;
         if (done == frame.size())
@@ -217,7 +217,7 @@ rte_mbuf* Dataplane::State::mbuf_of(Bytes frame)
     return mbuf;
 }
 
-bool Dataplane::inject(LinkId link, Bytes frame)
+Dataplane::Injected Dataplane::inject(LinkId link, Bytes frame)
 {
     // Half of the ring is the fabric's, as of the punt ring: no container may crowd out the ARP and ND that tunnels
     // live on by asking more than can be answered.
@@ -225,17 +225,17 @@ bool Dataplane::inject(LinkId link, Bytes frame)
     const ForwardingConfig& config = state_->config.read();
     const bool is_fabric = link.value < config.links.size() && config.link(link).role == LinkState::Role::kUnderlay;
     if (!is_fabric && ring.count() >= ring.capacity() / 2)
-        return false;
+        return Injected::kRingFull;
     rte_mbuf* mbuf = state_->mbuf_of(frame);
     if (mbuf == nullptr)
-        return false;
+        return Injected::kNoBuffer;
     note_of(mbuf) = MbufNote{.link = link.value};
     if (!state_->workers.front()->inject_ring().push(mbuf)) {
         rte_pktmbuf_free(mbuf);
-        return false;
+        return Injected::kRingFull;
     }
     state_->workers.front()->wake();
-    return true;
+    return Injected::kSent;
 }
 
 LinkTotals Dataplane::link_totals(LinkId link) const

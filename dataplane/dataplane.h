@@ -117,7 +117,8 @@ public:
     std::size_t take_punted(const std::function<void(const Punted&)>& consume);
     // Sends a frame from a bridge or VXLAN device as its own interface, from an overlay port as if it had come in
     // there, or out of an underlay port as it is. False if there is no room for it.
-    bool inject(LinkId link, Bytes frame);
+    enum class Injected : std::uint8_t { kSent, kRingFull, kNoBuffer };
+    Injected inject(LinkId link, Bytes frame);
 
     LinkTotals link_totals(LinkId link) const;
     // What a port lost before it was counted in the totals. Asks the driver and the kernel.

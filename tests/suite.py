@@ -269,7 +269,7 @@ class Suite:
     def step_tsan(self):
         # Not what starts DPDK's own threads or forks: DPDK is not instrumented, so the locks it takes are not seen.
         skipped = "".join(f"~[#{name}_test]" for name in ("ports", "shared_memory_ports", "tap_port", "commands_apply",
-                                                          "socket_server", "workers"))
+                                                          "socket_server", "workers", "capture_traffic", "losses"))
         self.sanitized("-tsan", "-#", skipped)
 
     def tests_of(self, kind):

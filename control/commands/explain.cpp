@@ -129,7 +129,12 @@ Result<Reply> explain(Transaction& transaction, Words& words)
     if (explanation->lost != 0) {
         const std::string text = fmt::format("and {} steps more, of other copies", explanation->lost);
         reply.text += text + '\n';
-        reply.json.push_back({{"text", text}});
+        reply.json.push_back({{"point", "lost"},
+                              {"ifname", in->name},
+                              {"direction", "out"},
+                              {"size", 0},
+                              {"steps", explanation->lost},
+                              {"text", text}});
     }
     if (explanation->is_learned)
         reply.text += "its source address would be learned\n";

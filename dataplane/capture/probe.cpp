@@ -18,6 +18,11 @@ constexpr std::uint64_t kNumber = (std::uint64_t{1} << kFollowedBit) - 1;
 constexpr unsigned kProducerBit = 40; // a thread numbers a million million frames before it begins again
 static_assert(kFollowedBit + CaptureSet::kMax <= 64);
 
+bool is_followed(std::uint64_t id, std::size_t capture) noexcept
+{
+    return ((id >> (kFollowedBit + capture)) & 1) != 0;
+}
+
 std::uint64_t now_ns() noexcept
 {
     timespec now{};
@@ -69,9 +74,12 @@ void Probe::decapsulated(const Packet& packet) noexcept
 
 void Probe::encapsulating(rte_mbuf* frame, const EncapTemplate& vtep) noexcept
 {
+    // encap_frame() refuses what the VTEP does not take; of a frame that is to be cut, its segments fit.
+    is_tallied_ = vtep.next().kind() == Dest::Kind::kPort && (is_gso(frame) || vtep.takes(rte_pktmbuf_pkt_len(frame)));
     CaptureRecord seen{.link = vtep.vxlan(), .point = CapturePoint::kVxlan, .direction = Direction::kOut};
     seen.set_remote(vtep.remote());
     look(seen, frame);
+    is_tallied_ = true;
 }
 
 void Probe::bridged(Packet& packet, const Context& context) noexcept
@@ -150,10 +158,23 @@ Bytes Probe::whole(const rte_mbuf* frame) noexcept
     return {static_cast<const std::byte*>(rte_pktmbuf_read(frame, 0, size, gathered_.data())), size};
 }
 
+// Whether a capture, which may have a filter, is going to read the frame. A tally reads its first bytes only.
+bool Probe::is_read(const CaptureRecord& seen, std::uint64_t id) const noexcept
+{
+    for (std::size_t number = 0; number < CaptureSet::kMax; ++number) {
+        const Capture* const capture = captures_->all()[number].get();
+        if (capture != nullptr && !capture->spec().tally && (is_followed(id, number) || capture->wants(seen)))
+            return true;
+    }
+    return false;
+}
+
 void Probe::look(CaptureRecord& seen, rte_mbuf* frame) noexcept
 {
     seen.size = rte_pktmbuf_pkt_len(frame);
-    look(seen, whole(frame), packet_id_of(frame));
+    std::uint64_t& id = packet_id_of(frame);
+    const bool is_gathered = frame->nb_segs != 1 && is_read(seen, id); // a large frame is copied for that
+    look(seen, is_gathered ? whole(frame) : head_of(frame), id);
 }
 
 void Probe::look(CaptureRecord& seen, Bytes head, std::uint64_t& id) noexcept
@@ -162,18 +183,19 @@ void Probe::look(CaptureRecord& seen, Bytes head, std::uint64_t& id) noexcept
         Capture* const capture = captures_->all()[number].get();
         if (capture == nullptr)
             continue;
-        const std::uint64_t followed = std::uint64_t{1} << (kFollowedBit + number);
-        if ((id & followed) == 0) {
+        if (capture->spec().tally) {
+            if (is_tallied_ && capture->wants(seen))
+                capture->count(producer_, seen, head);
+            continue;
+        }
+        if (!is_followed(id, number)) {
             if (!capture->wants(seen) || !capture->spec().filter.matches(head, seen.size))
                 continue;
             if (capture->spec().follows)
-                id |= followed;
+                id |= std::uint64_t{1} << (kFollowedBit + number);
         }
         seen.packet_id = id & kNumber;
-        if (capture->spec().tally)
-            capture->count(producer_, seen, head);
-        else
-            record(seen, head, *capture);
+        record(seen, head, *capture);
     }
 }
 

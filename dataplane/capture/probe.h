@@ -51,6 +51,7 @@ public:
     static std::uint64_t number_of(std::uint64_t id) noexcept; // without who follows it
 
 private:
+    bool is_read(const CaptureRecord& seen, std::uint64_t id) const noexcept;
     void look(CaptureRecord& seen, rte_mbuf* frame) noexcept;
     void look(CaptureRecord& seen, Bytes head, std::uint64_t& id) noexcept;
     void record(CaptureRecord& seen, Bytes head, Capture& capture) noexcept;
@@ -62,6 +63,7 @@ private:
     std::uint64_t last_id_;
     std::array<Packet*, kBurst> routed_{};
     std::size_t routed_count_ = 0;
+    bool is_tallied_ = true;          // what is looked at goes on
     std::vector<CaptureCell> cells_;  // of the record that is made
     std::vector<std::byte> gathered_; // a frame that lies in several buffers
 };

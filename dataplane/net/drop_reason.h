@@ -35,8 +35,7 @@ inline constexpr std::size_t kDropReasonCount = sizeof(kDropReasons) / sizeof(kD
 inline constexpr DropReasonText kPortLosses[] = {
     {"rx_missed", "came to the port, and found its queue full",
      "frames come faster than vxd takes them, or nobody takes them for the device is set down; of a tap, also what "
-     "did "
-     "not fit into the container's own queue",
+     "did not fit into the container's own queue",
      "`vxctl stats show worker` says how busy the workers are: give them more CPUs (`vxd --workers 1,2`) and the port "
      "more queues (`queues N`), or take a faster kind of port than af_packet; `vxctl link set DEV up`"},
     {"rx_errors", "came to the port damaged, or larger than its buffers",

@@ -51,7 +51,7 @@ void note_offloads(rte_mbuf* frame, const VnetHeader& header) noexcept
         if (is_unknown || std::size_t{header.checksum_start} + header.checksum_offset + 2 > rte_pktmbuf_pkt_len(frame))
             note.checksum_start = kNowhere;
     } else if ((header.flags & VnetHeader::kDataValid) != 0) {
-        frame->ol_flags = RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+        frame->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD;
     }
 }
 

@@ -44,7 +44,7 @@ def first_includes(commands):
 
 
 def flags_by_folder(commands):
-    """Folder -> (directory to compile in, compiler and flags), from the commands of its own sources."""
+    """Folder -> (directory to compile in, compiler and flags), from the command with the most flags of its sources."""
     found = {}
     for command in commands:
         words = shlex.split(command["command"])
@@ -58,7 +58,9 @@ def flags_by_folder(commands):
             else:
                 skip = False
                 keep.append(word)
-        found.setdefault(os.path.dirname(source), (command["directory"], keep))
+        folder = os.path.dirname(source)
+        if folder not in found or len(keep) > len(found[folder][1]):
+            found[folder] = (command["directory"], keep)
     return found
 
 

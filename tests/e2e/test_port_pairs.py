@@ -81,9 +81,11 @@ def test_no_buffer_is_lost_and_nothing_is_reordered(lab, near, port):
         source.iperf(target, SECONDS)
     for container in (c1, c2):
         expect(not reordered(container), f"{container.name}: {reordered(container)}")
+    # What was sent lies in a ring until the next frame goes out: a burst of it; DPDK's virtio-user leaves more, and
+    # never more than its ring holds.
+    slack = 1024 if near == "vhost-user" else 64
     for host in hosts + between:
-        # What was sent lies in a ring until the next frame goes out: a burst of it.
-        expect(is_so(lambda host=host: free_buffers(host) >= before[host.name] - 64, 5),
+        expect(is_so(lambda host=host: free_buffers(host) >= before[host.name] - slack, 5),
                f"{host.name}: {free_buffers(host)} buffers are free, {before[host.name]} were before")
         lost = host.json("stats")["drops"].get("no_mbuf", 0)
         expect(lost == 0, f"{host.name} had no buffer {lost} times")

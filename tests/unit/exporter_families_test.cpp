@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "control/commands/stats.h"
+#include "dataplane/net/drop_reason.h"
 #include "tests/unit/exporter_lab.h"
 
 #include <set>
@@ -43,8 +43,8 @@ TEST_CASE("every drop reason has a series under its name before it happens")
     const std::string page = page_of(snapshot_of({device_json(1, "a", 0)}));
     for (const DropReasonText& reason : kDropReasons)
         CHECK(has(page, fmt::format(R"(vxd_drops_total{{reason="{}"}} 0)", reason.name)));
-    for (const LossText& loss : kLosses)
-        CHECK(has(page, fmt::format(R"(vxd_receive_lost_packets_total{{reason="{}"}} 0)", loss.text.name)));
+    for (const DropReasonText& reason : kPortLosses)
+        CHECK(has(page, fmt::format(R"(vxd_receive_lost_packets_total{{reason="{}"}} 0)", reason.name)));
 }
 
 TEST_CASE("a reason that only vxd knows is shown too")

@@ -4,6 +4,7 @@
 #include "dataplane/net/drop_reason.h"
 
 #include <cmath>
+#include <span>
 #include <tuple>
 
 namespace vx::exporter
@@ -16,8 +17,6 @@ using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
 using Labels = std::vector<ClientMetric::Label>;
-
-constexpr std::string_view kLossReasons[] = {"rx_missed", "rx_errors", "rx_nombuf"};
 
 // Turns of 2^6 ticks, some 20 ns, to 2^32, a second or two: shorter ones count with the first bucket, longer ones only
 // with the last, +Inf.
@@ -108,27 +107,23 @@ double number(std::uint64_t count)
 }
 
 // Those that are known and those that only vxd knows, with 0 for what did not happen.
-template <typename Known>
-void add_all(Family& family, const Reasons& counted, const Known& known)
+void add_all(Family& family, const Reasons& counted, std::span<const DropReasonText> known)
 {
     Reasons all = counted;
-    for (const std::string_view reason : known)
-        all.try_emplace(std::string(reason), 0);
+    for (const DropReasonText& reason : known)
+        all.try_emplace(std::string(reason.name), 0);
     for (const auto& [reason, packets] : all)
         family.add(number(packets), {{"reason", reason}});
 }
 
 void add_drops(Families& families, const DeviceCounts& all)
 {
-    std::vector<std::string_view> known;
-    for (const DropReasonText& reason : kDropReasons)
-        known.push_back(reason.name);
     Family drops = counter("vxd_drops_total", "Packets that were dropped, by reason; vxctl stats has the same names.");
-    add_all(drops, all.drops, known);
+    add_all(drops, all.drops, kDropReasons);
     families.push_back(std::move(drops).take());
     Family lost = counter("vxd_receive_lost_packets_total", "Packets that ports lost before vxd received them, as far "
                                                             "as the driver or the kernel tells.");
-    add_all(lost, all.lost, kLossReasons);
+    add_all(lost, all.lost, kPortLosses);
     families.push_back(std::move(lost).take());
 }
 

@@ -23,35 +23,17 @@ namespace vx::exporter
 namespace
 {
 
-sockaddr_storage socket_address(const ListenAddress& address)
-{
-    sockaddr_storage storage{};
-    const auto& bytes = address.host.bytes();
-    if (address.host.is_v4()) {
-        sockaddr_in in{};
-        in.sin_family = AF_INET;
-        in.sin_port = htons(address.port);
-        std::memcpy(&in.sin_addr, bytes.data(), sizeof(in.sin_addr));
-        std::memcpy(&storage, &in, sizeof(in));
-    } else {
-        sockaddr_in6 in{};
-        in.sin6_family = AF_INET6;
-        in.sin6_port = htons(address.port);
-        std::memcpy(&in.sin6_addr, bytes.data(), sizeof(in.sin6_addr));
-        std::memcpy(&storage, &in, sizeof(in));
-    }
-    return storage;
-}
-
 // The HTTP server does not say why it cannot; the kernel does.
 Result<> check_listening(const ListenAddress& address)
 {
-    const sockaddr_storage storage = socket_address(address);
-    const FileDescriptor fd(socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in in{};
+    in.sin_family = AF_INET;
+    in.sin_port = htons(address.port);
+    in.sin_addr.s_addr = htonl(address.host.v4_host());
+    const FileDescriptor fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const int on = 1;
-    const auto size = static_cast<socklen_t>(address.host.is_v4() ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
-    if (fd.get() < 0 || setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-        bind(fd.get(), reinterpret_cast<const sockaddr*>(&storage), size) != 0)
+    if (!fd || setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+        bind(fd.get(), reinterpret_cast<const sockaddr*>(&in), sizeof(in)) != 0)
         return error("listen on {}: {}", address.to_string(), std::strerror(errno));
     return Ok{};
 }

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <charconv>
 
 namespace vx::exporter
@@ -29,27 +30,17 @@ std::optional<Number> parse_number(std::string_view text)
 
 std::string ListenAddress::to_string() const
 {
-    const std::string text = host.to_string();
-    return host.is_v6() ? fmt::format("[{}]:{}", text, port) : fmt::format("{}:{}", text, port);
+    return fmt::format("{}:{}", host.to_string(), port);
 }
 
 Result<ListenAddress> parse_listen_address(std::string_view text)
 {
-    const auto wrong = [&] {
-        return usage_error("\"{}\" is not an address and a port, such as 127.0.0.1:9950 or [::1]:9950", text);
-    };
-    const std::size_t colon = text.rfind(':');
-    if (colon == text.npos)
-        return wrong();
-    std::string_view host = text.substr(0, colon);
-    const bool has_brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
-    if (has_brackets)
-        host = host.substr(1, host.size() - 2);
-    const auto address = IpAddress::parse(host);
-    const auto port = parse_number<std::uint16_t>(text.substr(colon + 1));
-    if (!address || !port || address->is_v6() != has_brackets)
-        return wrong();
-    return ListenAddress{*address, *port};
+    const std::size_t colon = std::min(text.find(':'), text.size());
+    const auto host = IpAddress::parse(text.substr(0, colon));
+    const auto port = parse_number<std::uint16_t>(text.substr(std::min(colon + 1, text.size())));
+    if (!host || !host->is_v4() || !port)
+        return usage_error("\"{}\" is not an IPv4 address and a port, such as 127.0.0.1:9950", text);
+    return ListenAddress{*host, *port};
 }
 
 Result<std::variant<Options, Answer>> parse_options(int argc, const char* const* argv, std::string_view version)

@@ -13,11 +13,12 @@
 namespace vx::exporter
 {
 
+// Of IPv4: the HTTP server in Debian knows no other.
 struct ListenAddress {
     IpAddress host = IpAddress::v4(0x7f000001);
     std::uint16_t port = 9950; // 0: any that is free
 
-    std::string to_string() const; // "127.0.0.1:9950", "[::1]:9950"
+    std::string to_string() const; // "127.0.0.1:9950"
 };
 
 struct Options {

@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <ctime>
 #include <thread>
@@ -63,8 +64,9 @@ int print_lines(const Invocation& invocation, Feed feed)
         auto now = look();
         if (!now)
             return fail(now.error());
-        if (print(STDOUT_FILENO, printed(invocation.output, rates_of(*before, *now))) != kDone)
-            return kDone;
+        const int status = print(STDOUT_FILENO, printed(invocation.output, rates_of(*before, *now)));
+        if (status != kDone)
+            return errno == EPIPE ? kDone : status; // who has read enough, as `| head`, is no trouble
         before = std::move(now);
     }
     return kDone;
