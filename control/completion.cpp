@@ -8,6 +8,7 @@
 #include "dataplane/net/drop_reason.h"
 
 #include <algorithm>
+#include <span>
 
 namespace vx
 {
@@ -87,7 +88,9 @@ public:
             else if (part == "STATE")
                 offer_states();
             else if (part == "REASON")
-                offer_reasons();
+                offer_all(kDropReasons);
+            else if (part == "LOSS")
+                offer_all(kPortLosses);
             else if (!is_value(part))
                 offer(part);
         }
@@ -100,9 +103,9 @@ private:
         for (const std::string_view state : {"permanent", "static", "dynamic", "reachable", "stale", "failed", "all"})
             offer(state);
     }
-    void offer_reasons()
+    void offer_all(std::span<const DropReasonText> reasons)
     {
-        for (const DropReasonText& reason : kDropReasons)
+        for (const DropReasonText& reason : reasons)
             offer(reason.name);
     }
 

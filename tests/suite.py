@@ -81,7 +81,7 @@ class Suite:
         self.logs = os.path.join(self.build, "test-logs")
         self._configured = set()
         self._broken = set()  # builds that did not build: their tests fail without a try
-        self._ahead = {}      # kind of build -> the thread that builds it while other tests run
+        self._ahead = {}      # kind of build -> when it was built while other tests ran
 
     def say(self, text):
         print(f"[{time.monotonic() - self.begin:4.0f} s] {text}", flush=True)
@@ -174,7 +174,7 @@ class Suite:
             return False
         start = time.monotonic()
         if kind in self._ahead:
-            self._ahead.pop(kind).join()
+            self._ahead[kind].wait()
         status, output = self.execute(step, ["ninja", "-k", "0", "-C", self.folder(kind), *targets])
         if status != 0:
             self._broken.add(kind)
@@ -190,12 +190,12 @@ class Suite:
         def run():
             for kind, targets in wanted.items():
                 self.execute(f"build{kind}", ["nice", "-n", "19", "ninja", "-k", "0", "-C", self.folder(kind), *targets])
+                self._ahead[kind].set()
 
         wanted = {kind: self.needed_targets(kind, self.tests_of(kind)) for kind in SANITIZED
                   if not self.options.quick and self.wants(kind[1:]) and self.configure(kind)}
-        thread = threading.Thread(target=run, daemon=True)
-        self._ahead = dict.fromkeys(wanted, thread)
-        thread.start()
+        self._ahead = {kind: threading.Event() for kind in wanted}
+        threading.Thread(target=run, daemon=True).start()
 
     def introspect(self, kind, what):
         command = ["meson", "introspect", self.folder(kind), what]

@@ -23,7 +23,7 @@ inline constexpr LossText kLosses[] = {
 };
 static_assert(std::size(kLosses) == std::size(kPortLosses));
 
-inline constexpr std::string_view kReasonsUsage = "[ REASON ]";
+inline constexpr std::string_view kReasonsUsage = "[ REASON|LOSS ]";
 
 // Why frames are dropped or lost, and what to do: the list, or one reason in full. Nobody has to run for it.
 Result<Reply> reasons(Words& words);

@@ -75,11 +75,11 @@ void Probe::decapsulated(const Packet& packet) noexcept
 void Probe::encapsulating(rte_mbuf* frame, const EncapTemplate& vtep) noexcept
 {
     // encap_frame() refuses what the VTEP does not take; of a frame that is to be cut, its segments fit.
-    is_tallied_ = vtep.next().kind() == Dest::Kind::kPort && (is_gso(frame) || vtep.takes(rte_pktmbuf_pkt_len(frame)));
+    const bool is_taken =
+        vtep.next().kind() == Dest::Kind::kPort && (is_gso(frame) || vtep.takes(rte_pktmbuf_pkt_len(frame)));
     CaptureRecord seen{.link = vtep.vxlan(), .point = CapturePoint::kVxlan, .direction = Direction::kOut};
     seen.set_remote(vtep.remote());
-    look(seen, frame);
-    is_tallied_ = true;
+    look(seen, frame, is_taken ? Counting::kTallied : Counting::kNot);
 }
 
 void Probe::bridged(Packet& packet, const Context& context) noexcept
@@ -169,22 +169,22 @@ bool Probe::is_read(const CaptureRecord& seen, std::uint64_t id) const noexcept
     return false;
 }
 
-void Probe::look(CaptureRecord& seen, rte_mbuf* frame) noexcept
+void Probe::look(CaptureRecord& seen, rte_mbuf* frame, Counting counting) noexcept
 {
     seen.size = rte_pktmbuf_pkt_len(frame);
     std::uint64_t& id = packet_id_of(frame);
     const bool is_gathered = frame->nb_segs != 1 && is_read(seen, id); // a large frame is copied for that
-    look(seen, is_gathered ? whole(frame) : head_of(frame), id);
+    look(seen, is_gathered ? whole(frame) : head_of(frame), id, counting);
 }
 
-void Probe::look(CaptureRecord& seen, Bytes head, std::uint64_t& id) noexcept
+void Probe::look(CaptureRecord& seen, Bytes head, std::uint64_t& id, Counting counting) noexcept
 {
     for (std::size_t number = 0; number < CaptureSet::kMax; ++number) {
         Capture* const capture = captures_->all()[number].get();
         if (capture == nullptr)
             continue;
         if (capture->spec().tally) {
-            if (is_tallied_ && capture->wants(seen))
+            if (counting == Counting::kTallied && capture->wants(seen))
                 capture->count(producer_, seen, head);
             continue;
         }

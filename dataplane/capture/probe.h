@@ -52,8 +52,11 @@ public:
 
 private:
     bool is_read(const CaptureRecord& seen, std::uint64_t id) const noexcept;
-    void look(CaptureRecord& seen, rte_mbuf* frame) noexcept;
-    void look(CaptureRecord& seen, Bytes head, std::uint64_t& id) noexcept;
+    // What goes on is counted by VTEP and MAC; what will be refused is shown only.
+    enum class Counting : std::uint8_t { kTallied, kNot };
+
+    void look(CaptureRecord& seen, rte_mbuf* frame, Counting counting = Counting::kTallied) noexcept;
+    void look(CaptureRecord& seen, Bytes head, std::uint64_t& id, Counting counting = Counting::kTallied) noexcept;
     void record(CaptureRecord& seen, Bytes head, Capture& capture) noexcept;
     Bytes whole(const rte_mbuf* frame) noexcept;
 
@@ -63,7 +66,6 @@ private:
     std::uint64_t last_id_;
     std::array<Packet*, kBurst> routed_{};
     std::size_t routed_count_ = 0;
-    bool is_tallied_ = true;          // what is looked at goes on
     std::vector<CaptureCell> cells_;  // of the record that is made
     std::vector<std::byte> gathered_; // a frame that lies in several buffers
 };

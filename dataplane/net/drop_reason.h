@@ -31,7 +31,8 @@ inline constexpr DropReasonText kDropReasons[] = {
 
 inline constexpr std::size_t kDropReasonCount = sizeof(kDropReasons) / sizeof(kDropReasons[0]);
 
-// What a port lost before anybody could look at it, in the order of PortLosses.
+// What a port lost before anybody could look at it, in the order of PortLosses. All of its direction, which JSON has as an
+// object of its own: there the names are without the "rx_" that they begin with.
 inline constexpr DropReasonText kPortLosses[] = {
     {"rx_missed", "came to the port, and found its queue full",
      "frames come faster than vxd takes them, or nobody takes them for the device is set down; of a tap, also what "
@@ -46,6 +47,10 @@ inline constexpr DropReasonText kPortLosses[] = {
      "more frames wait in ports at once than there are packet buffers, as with no_mbuf",
      "start vxd with more of them (`vxd --packet-buffers COUNT`), in hugepages (`vxd-doctor` says how many are free)"},
 };
+constexpr std::string_view json_name_of(const DropReasonText& loss)
+{
+    return loss.name.substr(std::string_view{"rx_"}.size());
+}
 
 // Whoever meets a reason is told all three.
 static_assert([] {

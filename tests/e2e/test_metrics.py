@@ -9,27 +9,19 @@ import signal
 import time
 
 from lib.exporter import ADDRESS, PORT, Exporter
-from lib.host import mac_of
 from lib.http import get
 from lib.prometheus import Prometheus, promtool
 from lib.shell import expect, run, wait_until
 from lib.testcase import cases, needs_vxd
 from lib.traffic import Stream, tcp_transfer
 
+from test_config import with_traffic
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 ALERTS = os.path.join(ROOT, "tools", "exporter", "alerts.yml")
 DASHBOARD = os.path.join(ROOT, "tools", "exporter", "dashboard.json")
 TARGET = f"{ADDRESS}:{PORT}"
 USER, READERS = 42001, 42011  # nobody's
-
-
-def with_network(lab):
-    near, far = lab.underlay("vxd", "kernel")
-    lab.bridged([near, far])
-    c1 = lab.container(near, "c1", "172.18.20.1/16", mac=mac_of(1))
-    c2 = lab.container(far, "c2", "172.18.20.2/16", mac=mac_of(2))
-    c1.ping(c2)
-    return near, far, c1, c2
 
 
 def with_drops(near, c1, c2):
@@ -57,7 +49,7 @@ def at_rest(host, exporter):
 
 @needs_vxd
 def test_the_page_says_to_the_packet_what_vxctl_says(lab):
-    near, far, c1, c2 = with_network(lab)
+    near, far, c1, c2 = with_traffic(lab)
     with Exporter(lab, near.namespace, near.socket) as exporter:
         expect(exporter.page().value("vxd_up") == 1, exporter.said())
         tcp_transfer(c1, c2)
@@ -91,7 +83,7 @@ def test_the_page_says_to_the_packet_what_vxctl_says(lab):
 
 @needs_vxd
 def test_the_workers_numbers_are_vxctls(lab):
-    near, far, c1, c2 = with_network(lab)
+    near, far, c1, c2 = with_traffic(lab)
     with Exporter(lab, near.namespace, near.socket) as exporter:
         tcp_transfer(c1, c2)
         stats, page = at_rest(near, exporter)
@@ -119,7 +111,7 @@ def test_the_workers_numbers_are_vxctls(lab):
 
 @needs_vxd
 def test_promtool_has_nothing_to_say(lab):
-    near, far, c1, c2 = with_network(lab)
+    near, far, c1, c2 = with_traffic(lab)
     with_drops(near, c1, c2)
     build = lab.settings.build
     with Exporter(lab, near.namespace, near.socket) as exporter:
@@ -151,7 +143,7 @@ def alert_expressions():
 
 @needs_vxd
 def test_every_metric_that_is_asked_for_exists(lab):
-    near, far, c1, c2 = with_network(lab)
+    near, far, c1, c2 = with_traffic(lab)
     with Exporter(lab, near.namespace, near.socket) as exporter:
         there = exporter.page().names()
     expressions, variables = dashboard_expressions()
@@ -174,7 +166,7 @@ def exporter_families(names):
 
 @needs_vxd
 def test_prometheus_scrapes_it_and_answers_what_the_dashboard_asks(lab):
-    near, far, c1, c2 = with_network(lab)
+    near, far, c1, c2 = with_traffic(lab)
     with_drops(near, c1, c2)
     with Exporter(lab, near.namespace, near.socket) as exporter, \
             Prometheus(lab, near.namespace, TARGET, ALERTS) as prometheus:

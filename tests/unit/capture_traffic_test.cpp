@@ -80,6 +80,34 @@ TEST_CASE("what is counted by VTEP is what its VXLAN device sent, without what n
     CHECK(vxd.json("stats")["drops"]["vtep_unresolved"] == 1000);
 }
 
+TEST_CASE("what two workers count is added up, a flooded frame for every VTEP that got a copy")
+{
+    constexpr std::uint64_t kEach = 2000;
+    const PcapFile traffic{std::vector<Frame>(kEach, from_to(1, 9))}; // to a MAC that nobody knows
+    Daemon vxd{{0, 1}, 8191};
+    vxd("link add uplink type null\naddr add 192.0.2.1/24 dev uplink\n"
+        "neigh add 192.0.2.2 lladdr 02:00:00:00:01:02 dev uplink\nneigh add 192.0.2.4 lladdr 02:00:00:00:01:04 dev "
+        "uplink\n"
+        "link add br0 type bridge\nlink add vx type vxlan id 1 local 192.0.2.1 nolearning\nlink set vx master br0\n"
+        "fdb append 00:00:00:00:00:00 dev vx dst 192.0.2.2\nfdb append 00:00:00:00:00:00 dev vx dst 192.0.2.4\n" +
+        traffic.once("first") + "\n" + traffic.once("second") +
+        "\nlink set first master br0\nlink set second master br0\n");
+    vxd("stats vtep");
+    vxd.start_workers();
+    for (int i = 0; i < 10'000 && count_of(vxd, "first", "rx") + count_of(vxd, "second", "rx") < 2 * kEach; ++i)
+        usleep(1000);
+    vxd.stop_workers();
+    const auto workers = vxd.json("stats show worker")["workers"];
+    REQUIRE(workers.size() == 2);
+    for (const auto& worker : workers)
+        CHECK(worker["packets"] >= kEach); // and what vxd says itself
+    const auto vteps = vxd.json("stats vtep")["vteps"];
+    REQUIRE(vteps.size() == 2);
+    for (const auto& vtep : vteps)
+        CHECK(vtep["tx"]["packets"] == 2 * kEach);
+    CHECK(count_of(vxd, "vx", "tx") == 4 * kEach);
+}
+
 TEST_CASE("counting does not begin in the middle of changes")
 {
     Daemon vxd;

@@ -51,6 +51,7 @@ TEST_CASE("names of devices complete where a device is meant")
     CHECK(after(vxd, "link add br").empty()); // a new name
     CHECK(after(vxd, "stats show dev br") == "br0 ");
     CHECK(after(vxd, "stats reasons vtep") == "vtep_no_route vtep_unresolved ");
+    CHECK(after(vxd, "stats reasons rx_") == "rx_missed rx_errors rx_nombuf ");
     CHECK(after(vxd, "capture drop reason no_r") == "no_route ");
 }
 

@@ -132,8 +132,10 @@ TEST_CASE("every loss of a port is counted under its name")
     for (const LossText& loss : kLosses) {
         const std::string name{loss.text.name};
         CAPTURE(name);
-        if (name == "rx_missed" && cannot_make_namespaces())
+        if (name == "rx_missed" && cannot_make_namespaces()) {
+            WARN("rx_missed is not tested: no network namespace can be made");
             continue;
+        }
         std::optional<PrivateNetns> ours;
         if (name == "rx_missed")
             ours.emplace();

@@ -202,8 +202,8 @@ TEST_CASE("only ports count in the sums, for bridges and tunnels carry the same 
         vxd.counters(name)["tx"] = {{"packets", 20}, {"bytes", 2000}};
     }
     const Rates rates = rates_of(before, vxd.sample(1));
-    CHECK(rates.ports_rx().packets == Approx(10));
-    CHECK(rates.ports_tx().bits == Approx(16'000));
+    CHECK(rates.of_ports(&DeviceRates::rx).packets == Approx(10));
+    CHECK(rates.of_ports(&DeviceRates::tx).bits == Approx(16'000));
 }
 
 TEST_CASE("a sample has of each device what link show says of it")

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tools/exporter/snapshot.h"
 
+#include "dataplane/net/drop_reason.h"
+
 #include <unordered_map>
 
 namespace vx::exporter
@@ -26,9 +28,9 @@ DeviceCounts counts_from(const Json& json)
     tx.at("bytes").get_to(counts.tx_bytes);
     for (const auto& [reason, packets] : json.at("drops").items())
         counts.drops[reason] = packets.get<std::uint64_t>();
-    for (const char* const why : {"missed", "errors", "nombuf"})
-        if (const auto packets = rx.at(why).get<std::uint64_t>(); packets != 0)
-            counts.lost[fmt::format("rx_{}", why)] = packets; // as `vxctl stats` calls it
+    for (const DropReasonText& loss : kPortLosses)
+        if (const auto packets = rx.at(std::string(json_name_of(loss))).get<std::uint64_t>(); packets != 0)
+            counts.lost[std::string(loss.name)] = packets;
     return counts;
 }
 

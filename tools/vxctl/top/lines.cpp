@@ -47,19 +47,9 @@ void add_flows(Json& json, const Flow& rx, const Flow& tx)
     json["tx_bps"] = rounded(tx.bits);
 }
 
-Json device_json(const DeviceRates& device)
+// `json` says what it is.
+Json with_rates(Json json, const DeviceRates& device)
 {
-    Json json{{"ifname", device.link.name}, {"kind", device.link.kind}, {"state", device.link.state}};
-    if (!device.link.master.empty())
-        json["master"] = device.link.master;
-    add_flows(json, device.rx, device.tx);
-    json["drop_pps"] = rounded(device.drops);
-    return json;
-}
-
-Json vni_json(const DeviceRates& device)
-{
-    Json json{{"vni", *device.link.vni}, {"ifname", device.link.name}, {"local", device.link.local}};
     if (!device.link.master.empty())
         json["master"] = device.link.master;
     add_flows(json, device.rx, device.tx);
@@ -112,9 +102,12 @@ Json json_of(const Rates& rates, std::string_view time)
               {"workers", Json::array()}, {"drops", Json::array()},
               {"fdb", rates.fdb_entries}, {"buffers_free", rounded(rates.buffers_free)}};
     for (const DeviceRates& device : rates.devices) {
-        json["devices"].push_back(device_json(device));
-        if (device.link.vni)
-            json["vnis"].push_back(vni_json(device));
+        const LinkSample& link = device.link;
+        json["devices"].push_back(
+            with_rates({{"ifname", link.name}, {"kind", link.kind}, {"state", link.state}}, device));
+        if (link.vni)
+            json["vnis"].push_back(
+                with_rates({{"vni", *link.vni}, {"ifname", link.name}, {"local", link.local}}, device));
     }
     if (rates.vteps) {
         json["vteps"] = Json::array();

@@ -149,21 +149,12 @@ std::string_view meaning_of(std::string_view reason)
     return meaning.empty() ? find(kPortLosses) : meaning;
 }
 
-Flow Rates::ports_rx() const
+Flow Rates::of_ports(Flow DeviceRates::*direction) const
 {
     Flow sum;
     for (const DeviceRates& device : devices)
         if (device.is_port())
-            sum = {sum.packets + device.rx.packets, sum.bits + device.rx.bits};
-    return sum;
-}
-
-Flow Rates::ports_tx() const
-{
-    Flow sum;
-    for (const DeviceRates& device : devices)
-        if (device.is_port())
-            sum = {sum.packets + device.tx.packets, sum.bits + device.tx.bits};
+            sum = {sum.packets + (device.*direction).packets, sum.bits + (device.*direction).bits};
     return sum;
 }
 

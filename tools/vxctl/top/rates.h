@@ -65,8 +65,7 @@ struct Rates {
     double buffers_free = 0; // part of the packet buffers
 
     // Sums over the ports: what a bridge or a VXLAN device counts went through a port as well.
-    Flow ports_rx() const;
-    Flow ports_tx() const;
+    Flow of_ports(Flow DeviceRates::*direction) const; // &DeviceRates::rx or tx
     double drop_rate() const;
     double load() const; // of all workers together
 };

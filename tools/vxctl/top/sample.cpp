@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tools/vxctl/top/sample.h"
 
+#include "dataplane/net/drop_reason.h"
+
 #include <algorithm>
 #include <array>
 #include <string_view>
@@ -45,9 +47,9 @@ LinkSample read_counters(const Json& json)
     link.name = printable(json.at("ifname").get<std::string>());
     const Json& rx = json.at("rx");
     link.counts = read_flow(json);
-    for (const std::string_view loss : {"missed", "errors", "nombuf"})
-        if (const auto count = rx.value(std::string{loss}, std::uint64_t{0}); count != 0)
-            link.drops.emplace_back(fmt::format("rx_{}", loss), count);
+    for (const DropReasonText& loss : kPortLosses)
+        if (const auto count = rx.value(std::string{json_name_of(loss)}, std::uint64_t{0}); count != 0)
+            link.drops.emplace_back(loss.name, count);
     for (const auto& [reason, count] : json.at("drops").items())
         link.drops.emplace_back(reason, count.get<std::uint64_t>());
     return link;

@@ -262,8 +262,8 @@ Line View::summary_line(std::size_t columns) const
         return {{cut("measuring", columns), Style::kQuiet}};
     const double dropped = rates_->drop_rate();
     const Span parts[] = {{fmt::format("load {}", percent(rates_->load()))},
-                          {flow_text("rx", rates_->ports_rx())},
-                          {flow_text("tx", rates_->ports_tx())},
+                          {flow_text("rx", rates_->of_ports(&DeviceRates::rx))},
+                          {flow_text("tx", rates_->of_ports(&DeviceRates::tx))},
                           {fmt::format("drop/s {}", short_number(dropped)), dropped > 0 ? Style::kBad : Style::kPlain},
                           {fmt::format("FDB {}", rates_->fdb_entries)},
                           {fmt::format("buffers {} free", percent(rates_->buffers_free))}};
