@@ -106,9 +106,9 @@ static DropReason refusal(const rte_mbuf* frame, const LinkState& link) noexcept
 }
 
 // Of the frames that wait for a port, larger ones where it takes them.
-void Transmitter::coalesce_frames(Buffer& buffer) noexcept
+void Transmitter::coalesce_frames(Buffer& buffer, Offloads taken) noexcept
 {
-    const std::size_t count = coalesce({buffer.frames.data(), buffer.count});
+    const std::size_t count = coalesce({buffer.frames.data(), buffer.count}, taken);
     if (count == buffer.count)
         return;
     buffer.count = static_cast<std::uint32_t>(count);
@@ -120,8 +120,8 @@ void Transmitter::coalesce_frames(Buffer& buffer) noexcept
 void Transmitter::flush(Buffer& buffer, Context& context) noexcept
 {
     const LinkId link = buffer.link;
-    if (buffer.port->offloads().tso4)
-        coalesce_frames(buffer);
+    if (const Offloads taken = buffer.port->offloads(); taken.tso4 || taken.tso6)
+        coalesce_frames(buffer, taken);
     const std::span<rte_mbuf*> frames{buffer.frames.data(), buffer.count};
     const std::uint16_t sent = context.probe == nullptr ? buffer.port->tx(worker_, frames)
                                                         : context.probe->send(*buffer.port, worker_, link, frames);
@@ -165,9 +165,10 @@ void Transmitter::punt_frame(rte_mbuf* mbuf, LinkId in, PuntReason reason, Conte
 // A private copy for each VTEP, so that its headers and the frame are one piece that every kind of port can send.
 void Transmitter::replicate(const Packet& packet, std::span<const VtepId> vteps, Context& context) noexcept
 {
-    if (vteps.size() > flood_room_ && flood_room_ != kMaxFloodCopies)
+    const std::size_t copies = vteps.size() * (is_gso(packet.mbuf) ? gso_segment_count(packet.mbuf) : 1);
+    if (copies > flood_room_ && flood_room_ != kMaxFloodCopies)
         return lose(packet.mbuf, packet.in, DropReason::flood_limit, context);
-    flood_room_ -= std::min(flood_room_, vteps.size());
+    flood_room_ -= std::min(flood_room_, copies);
     for (const VtepId id : vteps) {
         const EncapTemplate& vtep = context.vtep(id);
         const LinkId vxlan = vtep.vxlan();

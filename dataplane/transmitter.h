@@ -62,7 +62,7 @@ public:
 
 private:
     static constexpr Dest kNowhere = Dest::port(kNoLink); // no packet's
-    // Copies of flooded frames from one port in a turn: what else a worker polls has to wait for them. More than the
+    // Copies of flooded frames from one port in a turn, as segments: what else a worker polls has to wait for them. More than the
     // longest list that is likely; a single frame goes to all of its list, however long that is.
     static constexpr std::size_t kMaxFloodCopies = 2048;
 
@@ -88,7 +88,7 @@ private:
     template <typename Take>
     void cut(rte_mbuf* mbuf, LinkId link, Context& context, Take&& take) noexcept;
     void carry_out(Packet& packet, Context& context) noexcept;
-    void coalesce_frames(Buffer& buffer) noexcept;
+    void coalesce_frames(Buffer& buffer, Offloads taken) noexcept;
     void flush(Buffer& buffer, Context& context) noexcept;
     void punt_frame(rte_mbuf* mbuf, LinkId in, PuntReason reason, Context& context) noexcept;
     void flood(Packet& packet, Context& context) noexcept;

@@ -18,6 +18,8 @@ namespace vx
 // Travels in the mbuf. Valid parts depend on who made the mbuf: those about checksum and segmentation only with
 // has_partial_checksum(); link and reason only on the punt and inject rings.
 struct MbufNote {
+    static constexpr std::uint16_t kNowhere = 0xffff; // a checksum_start beyond the first segment of any frame
+
     std::uint16_t checksum_start = 0;  // first byte of the L4 header, from the start of the frame
     std::uint16_t checksum_offset = 0; // where in the L4 header the checksum field lies
     Gso gso = Gso::kNone;
@@ -50,8 +52,8 @@ inline std::uint64_t& packet_id_of(rte_mbuf* mbuf) noexcept
     return *RTE_MBUF_DYNFIELD(mbuf, packet_id_offset, std::uint64_t*);
 }
 
-// The L4 checksum in the data is not right yet; the sender, on this machine, left it to us. TAP ports receive such
-// frames. A flag of vxd's own: drivers set DPDK's RX_L4_CKSUM_NONE too, without a note of what is missing.
+// The L4 checksum in the data is not right yet; the sender, on this machine, left it to us. TAP, vhost-user and af_packet
+// ports receive such frames. A flag of vxd's own: drivers set DPDK's RX_L4_CKSUM_NONE too, without a note of what is missing.
 inline constexpr unsigned kMbufPartialBit = 40; // the highest that DPDK leaves to applications; drivers take the lowest
 inline constexpr std::uint64_t kMbufPartialFlag = std::uint64_t{1} << kMbufPartialBit;
 inline bool has_partial_checksum(const rte_mbuf* mbuf) noexcept

@@ -137,7 +137,7 @@ bool continues(const Flow& flow, const Segment& next) noexcept
     }
     const TcpHeader &a = first.tcp(), &b = next.tcp();
     constexpr unsigned kMayDiffer = TcpHeader::kPsh | TcpHeader::kFin | TcpHeader::kCwr;
-    return b.sequence.host() == flow.next_sequence && a.acknowledgment == b.acknowledgment &&
+    return b.sequence.host() == flow.next_sequence && a.acknowledgment == b.acknowledgment && a.offset == b.offset &&
            ((a.flags ^ b.flags) & ~kMayDiffer) == 0 && (b.flags & TcpHeader::kCwr) == 0 && a.window == b.window &&
            a.urgent == b.urgent && std::memcmp(&a + 1, &b + 1, first.tcp_size() - sizeof(TcpHeader)) == 0;
 }
@@ -221,6 +221,8 @@ void finish(const Flow& flow) noexcept
 class Burst
 {
 public:
+    explicit Burst(Offloads taken) noexcept : taken_(taken) {}
+
     // True if the frame has become part of another.
     bool take(rte_mbuf* mbuf) noexcept
     {
@@ -229,7 +231,8 @@ public:
         const Bytes head = head_of(mbuf);
         if (!find_tcp(segment, head))
             return false;
-        measure(segment, head);
+        if (segment.is_v4 ? taken_.tso4 : taken_.tso6)
+            measure(segment, head);
         Flow* flow = find(segment);
         if (flow != nullptr && continues(*flow, segment) && has_room(*flow, segment)) {
             flow->is_verified = flow->is_verified || is_checksum_right(flow->first);
@@ -260,17 +263,18 @@ private:
         return nullptr;
     }
 
+    Offloads taken_;
     std::array<Flow, kMaxCoalesced> flows_;
     std::size_t count_ = 0;
 };
 
 } // namespace
 
-std::size_t coalesce(std::span<rte_mbuf*> frames) noexcept
+std::size_t coalesce(std::span<rte_mbuf*> frames, Offloads taken) noexcept
 {
     if (frames.size() < 2)
         return frames.size();
-    Burst burst;
+    Burst burst{taken};
     std::size_t kept = 0;
     for (rte_mbuf* frame : frames)
         if (!burst.take(frame))

@@ -9,9 +9,9 @@ namespace vx
 namespace
 {
 
-// 64 KiB in segments of the smallest payload that Linux's TCP sends (TCP_MIN_SND_MSS). More is somebody who wants to
-// keep us busy.
-constexpr std::size_t kMaxSegmentCount = 65536 / 48;
+// 64 KiB in segments of the smallest payload that Linux's TCP sends with timestamps: TCP_MIN_SND_MSS without their 12
+// bytes. More is somebody who wants to keep us busy.
+constexpr std::size_t kMaxSegmentCount = 65536 / (48 - 12);
 constexpr std::size_t kMaxDatagramCount = 128;  // Linux's UDP_MAX_SEGMENTS
 constexpr std::uint16_t kReservedSize = 0xffff; // Linux's GSO_BY_FRAGS, which it takes from nobody
 
@@ -90,7 +90,7 @@ bool gso_is_sound(const rte_mbuf* frame) noexcept
         return false;
     const std::size_t headers_size = gso_header_size(frame);
     const std::size_t frame_size = rte_pktmbuf_pkt_len(frame);
-    if (headers_size > head.size() || headers_size >= frame_size ||
+    if (headers_size > std::min(head.size(), kMaxGsoHeaders) || headers_size >= frame_size ||
         (!is_udp && header_at<TcpHeader>(head, l4).size() < sizeof(TcpHeader)) ||
         (frame_size - headers_size - 1) / note.gso_size >= (is_udp ? kMaxDatagramCount : kMaxSegmentCount))
         return false;

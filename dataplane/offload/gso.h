@@ -13,9 +13,13 @@
 namespace vx
 {
 
+// What a GSO frame's headers may come to, of which each segment has a copy: every buffer has room for it and for outer
+// headers. All that IPv4, TCP and two VLAN tags can be is 142 bytes; the rest is for IPv6 extension headers.
+inline constexpr std::size_t kMaxGsoHeaders = 512;
+
 // Headers end where they say that they do, nothing is left over, and all of it lies in the first piece of memory. To be
-// asked once of what a port hands over, or what it has inside. False of what has outer headers. Precondition:
-// is_gso(frame).
+// asked once of what a port hands over, or what it has inside. False of what has outer headers, or more than
+// kMaxGsoHeaders. Precondition: is_gso(frame).
 bool gso_is_sound(const rte_mbuf* frame) noexcept;
 
 // Of all headers, up to the payload that is cut.
@@ -25,6 +29,12 @@ inline std::size_t gso_header_size(const rte_mbuf* frame) noexcept
     return note.checksum_start + (note.gso == Gso::kUdp
                                       ? sizeof(UdpHeader)
                                       : header_at<TcpHeader>(head_of(frame), note.checksum_start).size());
+}
+
+inline std::size_t gso_segment_count(const rte_mbuf* frame) noexcept
+{
+    const std::size_t size = note_of(frame).gso_size;
+    return (rte_pktmbuf_pkt_len(frame) - gso_header_size(frame) + size - 1) / size;
 }
 
 // Bytes of the first segment, than which none is larger.

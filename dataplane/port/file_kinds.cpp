@@ -176,6 +176,7 @@ Result<OpenedPort> open_memif(const PortSpec& spec, const PortContext& context)
                                            device_name("net_memif", spec.name), path, count_of(spec, "id", 0),
                                            is_client ? "client" : "server", count_of(spec, "rsize", 10), buffer));
     setup.tx_queues = EthSetup::TxQueues::kOne;
+    setup.max_frame = buffer;
     return open_eth(std::move(setup), context);
 }
 

@@ -14,7 +14,6 @@ namespace vx
 namespace
 {
 
-constexpr std::uint16_t kNowhere = 0xffff; // beyond the first segment of any frame
 
 // Feature bits, virtio 1.1 section 5.1.3; <linux/virtio_net.h> is not C++.
 constexpr unsigned kGuestChecksum = 1;
@@ -106,7 +105,7 @@ void note_one(rte_mbuf* frame) noexcept
     }
     // UDP in fragments (UFO) is not what we cut into datagrams (USO).
     if (!is_tcp && (is_large || !is_udp))
-        note.checksum_start = kNowhere;
+        note.checksum_start = MbufNote::kNowhere;
 }
 
 } // namespace

@@ -26,7 +26,7 @@ public:
     Offloads taken() const noexcept { return unpack(taken_.load(std::memory_order_relaxed)); }
 
     // Turns the flags of frames that were received into notes. A frame whose flags make no sense gets a note that the
-    // pipeline refuses.
+    // pipeline refuses; but that a large one has a partial checksum is believed, as the driver does not say.
     static void note(std::span<rte_mbuf* const> frames) noexcept;
     // Turns a note into the flags by which the driver tells the guest, or does what they have no words for. False if
     // neither can be, or no buffer is left in `pool`. Precondition: has_partial_checksum(frame), and the note was found

@@ -7,7 +7,6 @@ namespace vx
 namespace
 {
 
-constexpr std::uint16_t kNowhere = 0xffff; // beyond the first segment of any frame
 
 Gso gso_of(const VnetHeader& header) noexcept
 {
@@ -49,7 +48,7 @@ void note_offloads(rte_mbuf* frame, const VnetHeader& header) noexcept
         note.outer_size = outer_size_of(header);
         const bool is_unknown = header.gso_type != VnetHeader::kNoGso && (!needs_checksum || note.gso == Gso::kNone);
         if (is_unknown || std::size_t{header.checksum_start} + header.checksum_offset + 2 > rte_pktmbuf_pkt_len(frame))
-            note.checksum_start = kNowhere;
+            note.checksum_start = MbufNote::kNowhere;
     } else if ((header.flags & VnetHeader::kDataValid) != 0) {
         frame->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD;
     }

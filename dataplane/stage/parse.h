@@ -10,11 +10,12 @@ namespace vx
 {
 
 // An L4 checksum that a port left to us has to lie behind an IP header and inside the first segment, or finishing it
-// would spoil what was looked up, or could not be done. Precondition: has_partial_checksum(mbuf).
+// would spoil what was looked up, or could not be done; and at an even distance from where the sum begins, or the two
+// would not cancel out (complete_checksum()). Precondition: has_partial_checksum(mbuf).
 inline bool is_offload_sound(const rte_mbuf* mbuf) noexcept
 {
     const MbufNote& note = note_of(mbuf);
-    return note.checksum_start >= sizeof(EthernetHeader) + sizeof(Ipv4Header) &&
+    return note.checksum_start >= sizeof(EthernetHeader) + sizeof(Ipv4Header) && note.checksum_offset % 2 == 0 &&
            std::size_t{note.checksum_start} + note.checksum_offset + 2 <= rte_pktmbuf_data_len(mbuf) &&
            (note.gso == Gso::kNone || gso_is_sound(mbuf));
 }

@@ -10,9 +10,14 @@ from lib.wire import Sniffer
 SIZE = 16 << 20
 
 
-def bytes_per_packet(host, device, direction):
+def traffic(host, device, direction):
     counters = next(link for link in host.json("-s", "link", "show") if link["ifname"] == device)["stats64"][direction]
-    return counters["bytes"] / counters["packets"]
+    return counters["bytes"], counters["packets"]
+
+
+def bytes_per_packet(host, device, direction, before=(0, 0)):
+    now = traffic(host, device, direction)
+    return (now[0] - before[0]) / (now[1] - before[1])
 
 
 @needs_vxd
@@ -65,8 +70,12 @@ def test_what_comes_out_of_a_tunnel_is_merged(lab):
     lab.number_ipv6(c1, c2)
     for address in ("172.18.20.2", "fd00::2"):
         tcp_transfer(c1, c2, address=address, size=SIZE)
-    size = bytes_per_packet(other, "c2", "tx")
-    expect(size > 2000, f"{size:.0f} bytes per packet")
+    sizes = [bytes_per_packet(other, "c2", "tx")]
+    while sizes[-1] <= 2000 and len(sizes) < 6:  # what can be merged is what came at once: as many as the machine's load lets
+        before = traffic(other, "c2", "tx")
+        tcp_transfer(c1, c2, size=SIZE)
+        sizes.append(bytes_per_packet(other, "c2", "tx", before))
+    expect(sizes[-1] > 2000, f"{sizes} bytes per packet")
 
 
 @cases(far=["kernel", "vxd"])

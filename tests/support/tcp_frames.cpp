@@ -100,7 +100,7 @@ Frame frame_of(const FlowShape& shape, const Frame& payload, Checksum checksum)
     } else {
         put32(frame, shape.sequence);
         put32(frame, shape.acknowledgment);
-        put16(frame, (5 + shape.options.size() / 4) << 12 | shape.flags);
+        put16(frame, (5 + shape.options.size() / 4) << 12 | std::size_t{shape.reserved} << 8 | shape.flags);
         put16(frame, shape.window);
         put32(frame, 0); // checksum, urgent
         frame.insert(frame.end(), shape.options.begin(), shape.options.end());
@@ -142,7 +142,7 @@ rte_mbuf* chain_of(const Frame& frame, std::size_t headers_size, std::mt19937_64
 {
     const auto below = [&](std::size_t limit) { return static_cast<std::size_t>(random() % limit); };
     rte_mbuf* const head = packet_pool().alloc();
-    std::size_t at = std::min(frame.size(), headers_size + below(700));
+    std::size_t at = std::min({frame.size(), headers_size + below(700), std::size_t{rte_pktmbuf_tailroom(head)}});
     std::memcpy(rte_pktmbuf_append(head, static_cast<std::uint16_t>(at)), frame.data(), at);
     while (at < frame.size()) {
         rte_mbuf* const piece = packet_pool().alloc();

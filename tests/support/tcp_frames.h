@@ -29,6 +29,7 @@ struct FlowShape {
     std::uint32_t acknowledgment = 77;
     std::uint16_t window = 500;
     std::uint8_t flags = 0x10;        // ACK
+    std::uint8_t reserved = 0;        // bits between TCP's header size and flags, which are flags too by now (AE)
     std::uint16_t checksum_error = 0; // is added to what its checksum covers
 
     static constexpr std::uint8_t kFin = 1, kSyn = 2, kPsh = 8, kAck = 16, kEce = 0x40, kCwr = 0x80;

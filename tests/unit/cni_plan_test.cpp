@@ -135,10 +135,12 @@ TEST_CASE("only the plugin's own ports are stale: those that are gone, and who c
     Devices devices = {tap("docker1", "/run/netns/a", "eth0"), tap(one, "/run/netns/b", "eth0"),
                        tap(two, "/run/netns/a", "eth0"), tap(three, "/run/netns/a", "eth1")};
     devices[0].is_gone = true; // a person's: theirs to remove
-    CHECK(texts(stale_ports(devices, "/run/netns/a", "eth0")) == Texts{"link del " + two});
+    CHECK(texts(stale_ports(devices, {"other", "/run/netns/a", "eth0"})) == Texts{"link del " + two});
+    // A container that starts again elsewhere, before anybody has said that it ended.
+    CHECK(texts(stale_ports(devices, {three, "/run/netns/z", "eth1"})) == Texts{"link del " + three});
     devices[1].is_gone = true;
-    CHECK(texts(stale_ports(devices, "/run/netns/a", "eth0")) == Texts{"link del " + one, "link del " + two});
-    CHECK(texts(stale_ports(devices, "/run/netns/z", "eth0")) == Texts{"link del " + one});
+    CHECK(texts(stale_ports(devices, {"other", "/run/netns/a", "eth0"})) == Texts{"link del " + one, "link del " + two});
+    CHECK(texts(stale_ports(devices, {"other", "/run/netns/z", "eth0"})) == Texts{"link del " + one});
 }
 
 TEST_CASE("a container's MTU is what its tunnel carries")

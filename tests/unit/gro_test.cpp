@@ -22,12 +22,14 @@ std::size_t below(std::mt19937_64& random, std::size_t limit)
     return static_cast<std::size_t>(random() % limit);
 }
 
-std::vector<rte_mbuf*> merged(const std::vector<Frame>& frames)
+constexpr Offloads kBothFamilies{.checksum = true, .tso4 = true, .tso6 = true};
+
+std::vector<rte_mbuf*> merged(const std::vector<Frame>& frames, Offloads taken = kBothFamilies)
 {
     std::vector<rte_mbuf*> mbufs;
     for (const Frame& frame : frames)
         mbufs.push_back(mbuf_of(frame));
-    mbufs.resize(coalesce(mbufs));
+    mbufs.resize(coalesce(mbufs, taken));
     return mbufs;
 }
 
@@ -143,6 +145,7 @@ TEST_CASE("only segments that differ in nothing that matters are merged")
         CHECK(count_of_pair(shape, [](FlowShape& next) { next.tags = 1; }) == 2);
         for (const std::uint8_t flag : {FlowShape::kCwr, FlowShape::kEce, FlowShape::kSyn})
             CHECK(count_of_pair(shape, [flag](FlowShape& next) { next.flags |= flag; }) == 2);
+        CHECK(count_of_pair(shape, [](FlowShape& next) { next.reserved = 1; }) == 2);
         shape.checksum_error = 1; // both are wrong
         CHECK(count_of_pair(shape, [](FlowShape&) {}) == 2);
         CHECK(count_of_pair(shape, [](FlowShape& next) { next.checksum_error = 0; }) == 2);
@@ -153,6 +156,21 @@ TEST_CASE("only segments that differ in nothing that matters are merged")
     fragmentable.may_be_fragmented = true;
     CHECK(count_of_pair(fragmentable, [](FlowShape& next) { next.id--; }) == 2);
     CHECK(count_of_pair(fragmentable, [](FlowShape&) {}) == 1);
+}
+
+TEST_CASE("of what a port takes in one family only, the other's segments stay as they are")
+{
+    packet_pool();
+    for (const bool is_v4 : {true, false}) {
+        FlowShape shape;
+        shape.is_v4 = is_v4;
+        const auto frames = stream(shape, 5);
+        for (const bool takes_v4 : {true, false}) {
+            const auto mbufs = merged(frames, {.checksum = true, .tso4 = takes_v4, .tso6 = !takes_v4});
+            CHECK(mbufs.size() == (takes_v4 == is_v4 ? 1 : 5));
+            CHECK(cut_all(mbufs) == frames);
+        }
+    }
 }
 
 TEST_CASE("IDs that mean nothing need not count")

@@ -2,6 +2,7 @@
 #include "dataplane/offload/gso.h"
 
 #include "dataplane/stage/encap.h"
+#include "dataplane/stage/parse.h"
 #include "tests/support/ports.h"
 #include "tests/support/tcp_frames.h"
 
@@ -21,6 +22,18 @@ std::size_t below(std::mt19937_64& random, std::size_t limit)
     return static_cast<std::size_t>(random() % limit);
 }
 
+// An IPv6 header of options, with nothing but padding.
+std::vector<std::uint8_t> extension_of(std::size_t size)
+{
+    std::vector<std::uint8_t> extension(size);
+    extension[1] = static_cast<std::uint8_t>(size / 8 - 1);
+    for (std::size_t at = 2; at < size; at += 2U + extension[at + 1]) {
+        extension[at] = 1; // PadN
+        extension[at + 1] = static_cast<std::uint8_t>(std::min<std::size_t>(255, size - at - 2));
+    }
+    return extension;
+}
+
 FlowShape random_shape(std::mt19937_64& random, std::size_t max_tags)
 {
     FlowShape shape;
@@ -30,7 +43,7 @@ FlowShape random_shape(std::mt19937_64& random, std::size_t max_tags)
     if (below(random, 4) == 0 && shape.is_v4)
         shape.ip_extra.assign(4 * (1 + below(random, 10)), 1); // no operation
     if (below(random, 4) == 0 && !shape.is_v4)
-        shape.ip_extra = {0, 0, 1, 4, 0, 0, 0, 0}; // nothing but padding
+        shape.ip_extra = extension_of(8 * (1 + below(random, 40)));
     if (!shape.is_udp)
         shape.options = random_payload(random, 4 * below(random, 11));
     shape.id = static_cast<std::uint16_t>(random());
@@ -126,6 +139,36 @@ TEST_CASE("an encapsulated GSO frame is cut into encapsulated segments")
     }
 }
 
+TEST_CASE("a GSO frame with headers that a buffer might not hold, behind outer ones, is none")
+{
+    packet_pool();
+    std::mt19937_64 random(4);
+    for (const bool is_udp : {false, true}) {
+        FlowShape shape;
+        shape.is_v4 = false;
+        shape.is_udp = is_udp;
+        for (const std::size_t size : {400, 448, 456, 464, 1024, 1600}) {
+            shape.ip_extra = extension_of(size);
+            rte_mbuf* const mbuf = gso_frame(shape, random_payload(random, 5000), 8000, random);
+            CAPTURE(is_udp, size, shape.headers_size());
+            CHECK(gso_is_sound(mbuf) == (shape.headers_size() <= kMaxGsoHeaders));
+            rte_pktmbuf_free(mbuf);
+        }
+    }
+}
+
+TEST_CASE("a partial checksum that would not cancel out is not sound")
+{
+    packet_pool();
+    rte_mbuf* const mbuf = mbuf_of(experimental_frame(100));
+    mark_partial_checksum(mbuf);
+    for (const std::uint16_t offset : std::initializer_list<std::uint16_t>{6, 7, 16, 17}) {
+        note_of(mbuf) = {.checksum_start = 34, .checksum_offset = offset};
+        CHECK(is_offload_sound(mbuf) == (offset % 2 == 0));
+    }
+    rte_pktmbuf_free(mbuf);
+}
+
 TEST_CASE("what is no sound GSO frame is found out")
 {
     std::mt19937_64 random(3);
@@ -144,7 +187,7 @@ TEST_CASE("what is no sound GSO frame is found out")
         CHECK(is_sound_with([](rte_mbuf*, MbufNote&) {}));
         CHECK_FALSE(is_sound_with([](rte_mbuf*, MbufNote& note) { note.gso_size = 0; }));
         CHECK_FALSE(is_sound_with([](rte_mbuf*, MbufNote& note) { note.gso_size = 0xffff; }));
-        CHECK_FALSE(is_sound_with([](rte_mbuf*, MbufNote& note) { note.gso_size = 3; })); // too many
+        CHECK_FALSE(is_sound_with([](rte_mbuf*, MbufNote& note) { note.gso_size = 2; })); // too many
         CHECK_FALSE(is_sound_with([](rte_mbuf*, MbufNote& note) { note.gso = Gso::kUdp; }));
         CHECK_FALSE(is_sound_with([&](rte_mbuf*, MbufNote& note) { note.gso = is_v4 ? Gso::kTcp6 : Gso::kTcp4; }));
         CHECK_FALSE(is_sound_with([](rte_mbuf*, MbufNote& note) { note.checksum_offset = 6; }));

@@ -84,7 +84,8 @@ std::vector<CommandWords> port_commands(const NetConf& conf, const Environment& 
     return commands;
 }
 
-Outcome<Interface> configure(ContainerNet& container, const Environment& environment, const IpamResult& ipam)
+// `ipam` keeps the routes that came to be.
+Outcome<Interface> configure(ContainerNet& container, const Environment& environment, IpamResult& ipam)
 {
     auto interface = container.find(environment.ifname);
     if (!interface)
@@ -101,9 +102,15 @@ Outcome<Interface> configure(ContainerNet& container, const Environment& environ
         addresses.push_back(lease.address);
     if (auto set = container.set_addresses(environment.ifname, **interface, addresses); !set)
         return std::move(set).error();
-    for (const RouteEntry& route : ipam.routes)
-        if (auto added = container.add_route(**interface, route); !added)
-            return std::move(added).error();
+    std::vector<RouteEntry> routes;
+    for (const RouteEntry& route : ipam.routes) {
+        const auto added = container.add_route(**interface, route);
+        if (!added)
+            return added.error();
+        if (*added)
+            routes.push_back(route);
+    }
+    ipam.routes = std::move(routes);
     return **interface;
 }
 
@@ -134,9 +141,22 @@ Outcome<IpamResult> lease(const NetConf& conf, const Environment& environment, s
     if (conf.ipam.empty())
         return IpamResult{};
     auto leased = ask_ipam(conf, environment, conf_text);
-    if (leased || !release(conf, environment, conf_text))
-        return leased;
-    return ask_ipam(conf, environment, conf_text);
+    for (int tries = 1; !leased && release(conf, environment, conf_text) && tries < 2; ++tries)
+        leased = ask_ipam(conf, environment, conf_text);
+    return leased;
+}
+
+// The ports that are of no use any more are deleted by name. Were another ADD between this one's question which they are
+// and its answer, it might find its own gone.
+Outcome<> sweep(Daemon& daemon, const NetConf& conf, const Attachment& wanted)
+{
+    const auto alone = Daemon::lock(conf.socket_path);
+    if (!alone)
+        return alone.error();
+    const auto devices = daemon.devices();
+    if (!devices)
+        return devices.error();
+    return daemon.try_each(stale_ports(*devices, wanted));
 }
 
 } // namespace
@@ -156,11 +176,9 @@ Outcome<Json> add(const NetConf& conf, const Environment& environment, std::stri
     auto daemon = Daemon::connect(conf.socket_path);
     if (!daemon)
         return std::move(daemon).error();
-    const auto before = daemon->devices();
-    if (!before)
-        return before.error();
-    if (auto cleaned = daemon->try_each(stale_ports(*before, environment.netns, environment.ifname)); !cleaned)
-        return std::move(cleaned).error();
+    const std::string name = port_name(conf.name, environment.container, environment.ifname);
+    if (auto swept = sweep(*daemon, conf, {name, environment.netns, environment.ifname}); !swept)
+        return std::move(swept).error();
     const auto devices = ensure_network(*daemon, conf);
     if (!devices)
         return devices.error();
@@ -169,9 +187,8 @@ Outcome<Json> add(const NetConf& conf, const Environment& environment, std::stri
     if (!leases)
         return std::move(leases).error();
     Undo leased{[&] { return release(conf, environment, conf_text); }};
-    const IpamResult ipam = completed(*std::move(leases), conf);
+    IpamResult ipam = completed(*std::move(leases), conf);
 
-    const std::string name = port_name(conf.name, environment.container, environment.ifname);
     if (auto added = daemon->apply(port_commands(conf, environment, *devices, ipam, name)); !added)
         return std::move(added).error();
     Undo plugged{[&] { return daemon->apply({{"link", "del", name}}); }};

@@ -21,12 +21,6 @@ bool contains(const std::vector<T>& list, const T& value)
     return std::find(list.begin(), list.end(), value) != list.end();
 }
 
-const std::string* text_in(const Json& object, const char* name)
-{
-    const auto found = object.is_object() ? object.find(name) : object.end();
-    return object.is_object() && found != object.end() ? found->get_ptr<const std::string*>() : nullptr;
-}
-
 // What ADD said of this interface, out of a result that has those of other plugins too.
 struct Expected {
     std::string mac;

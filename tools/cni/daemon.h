@@ -3,6 +3,7 @@
 #pragma once
 
 #include "dataplane/net/ip.h"
+#include "dataplane/port/file_descriptor.h"
 #include "tools/cni/conf.h"
 #include "tools/cni/outcome.h"
 #include "tools/vxctl/client.h"
@@ -21,10 +22,8 @@ struct Device {
     std::string name;
     std::string kind;   // "tap", "bridge", "vxlan", ...
     std::string master; // the bridge that it is a member of
-    std::string mac;
     std::uint16_t mtu = 0;
-    bool is_gone = false;     // a port whose interface the kernel has removed
-    bool has_carrier = false; // a port whose interface is there and up
+    bool is_gone = false; // a port whose interface the kernel has removed
     std::vector<IpPrefix> addresses;
     std::string netns, ifname;      // of a TAP, as it was asked for
     std::uint32_t vni = 0;          // of a VXLAN device
@@ -45,6 +44,8 @@ std::vector<IpAddress> destinations_from(const Json& entries);
 class Daemon
 {
 public:
+    // One after the other, of all who say that they do something to the vxd at this socket. Until it is destroyed.
+    static Outcome<FileDescriptor> lock(const std::string& socket_path);
     // Nothing where no vxd listens.
     static Outcome<std::optional<Daemon>> find(const std::string& socket_path);
     static Outcome<Daemon> connect(const std::string& socket_path);

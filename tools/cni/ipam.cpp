@@ -130,11 +130,16 @@ CniError misunderstood(std::string_view what)
     return fail(Code::kIpam, "the result has {}", what);
 }
 
+} // namespace
+
 const std::string* text_in(const Json& object, const char* name)
 {
     const auto found = object.is_object() ? object.find(name) : object.end();
     return object.is_object() && found != object.end() ? found->get_ptr<const std::string*>() : nullptr;
 }
+
+namespace
+{
 
 // Optional; false where it is there and is no address.
 bool read_address(const Json& object, const char* name, std::optional<IpAddress>& to)

@@ -27,6 +27,9 @@ struct IpamResult {
     Json dns; // null, or an object
 };
 
+// The text of that name in an object; nullptr if it is no object, has none, or it is no text.
+const std::string* text_in(const Json& object, const char* name);
+
 // What an IPAM plugin, or a plugin before us, answered.
 Outcome<IpamResult> parse_result(const Json& result);
 

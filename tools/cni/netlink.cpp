@@ -169,8 +169,6 @@ Outcome<std::optional<Interface>> ContainerNet::find(const std::string& ifname)
         found.index = info->ifi_index;
         found.is_up = (info->ifi_flags & IFF_UP) != 0;
         for_each_attribute(answer, sizeof(*info), [&](unsigned type, const nlattr* attribute) {
-            if (type == IFLA_MTU)
-                found.mtu = mnl_attr_get_u32(attribute);
             std::array<std::uint8_t, 6> bytes;
             if (type == IFLA_ADDRESS && mnl_attr_get_payload_len(attribute) == bytes.size()) {
                 std::memcpy(bytes.data(), mnl_attr_get_payload(attribute), bytes.size());
@@ -229,7 +227,7 @@ Outcome<> ContainerNet::set_addresses(const std::string& ifname, const Interface
     return set_up(interface, true);
 }
 
-Outcome<> ContainerNet::add_route(const Interface& interface, const RouteEntry& route)
+Outcome<bool> ContainerNet::add_route(const Interface& interface, const RouteEntry& route)
 {
     Message message{RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL};
     auto& info = message.family_header<rtmsg>();
@@ -244,8 +242,8 @@ Outcome<> ContainerNet::add_route(const Interface& interface, const RouteEntry& 
         message.put(RTA_GATEWAY, *route.gateway);
     message.put(RTA_OIF, static_cast<std::uint32_t>(interface.index));
     const int failed = talk(message.get(), [](const nlmsghdr*) {});
-    if (failed == 0 || failed == EEXIST) // of several networks, the first has the default route
-        return Ok{};
+    if (failed == 0 || failed == EEXIST)
+        return failed == 0;
     return refused(path_,
                    fmt::format("adding the route to {}{}", route.destination.to_string(),
                                route.gateway ? " via " + route.gateway->to_string() : std::string{}),

@@ -20,7 +20,6 @@ namespace vx::cni
 struct Interface {
     int index = 0;
     std::string mac;
-    std::uint32_t mtu = 0;
     bool is_up = false;
 };
 
@@ -41,7 +40,8 @@ public:
     // knew them with another container's MAC forgets it.
     Outcome<> set_addresses(const std::string& ifname, const Interface& interface,
                             const std::vector<IpPrefix>& addresses);
-    Outcome<> add_route(const Interface& interface, const RouteEntry& route);
+    // False if there is one to that destination already: of several networks, the first has the default route.
+    Outcome<bool> add_route(const Interface& interface, const RouteEntry& route);
 
     Outcome<std::vector<IpPrefix>> addresses(const Interface& interface);
     Outcome<std::vector<RouteEntry>> routes(); // of the main table, by whatever interface

@@ -74,13 +74,14 @@ Outcome<std::vector<CommandWords>> missing_network(const NetConf& conf, const De
     return commands;
 }
 
-std::vector<CommandWords> stale_ports(const Devices& devices, std::string_view netns, std::string_view ifname)
+std::vector<CommandWords> stale_ports(const Devices& devices, const Attachment& wanted)
 {
     std::vector<CommandWords> commands;
     for (const Device& device : devices) {
         if (device.kind != "tap" || !is_port_name(device.name))
             continue;
-        if (device.is_gone || (device.netns == netns && device.ifname == ifname))
+        const bool is_same = device.netns == wanted.netns && device.ifname == wanted.ifname;
+        if (device.is_gone || is_same || device.name == wanted.port)
             commands.push_back({"link", "del", device.name});
     }
     return commands;

@@ -19,9 +19,14 @@ namespace vx::cni
 // The bridge, and the VXLAN device in it. Empty: all is there. An error: what is there contradicts the configuration.
 Outcome<std::vector<CommandWords>> missing_network(const NetConf& conf, const Devices& devices);
 
-// Ports of the plugin that are of no use to anybody: their interface is gone, or they claim to be `ifname` in `netns`,
-// where the caller knows that no such interface is.
-std::vector<CommandWords> stale_ports(const Devices& devices, std::string_view netns, std::string_view ifname);
+// What is to be plugged in: a port of this name, which is that interface.
+struct Attachment {
+    std::string_view port, netns, ifname;
+};
+
+// Ports of the plugin that are of no use to anybody: their interface is gone, or they are, or claim to be, what the caller
+// is about to plug in, as it knows that there is none.
+std::vector<CommandWords> stale_ports(const Devices& devices, const Attachment& wanted);
 
 // The MTU of a container's interface, as configured or as what is encapsulated needs it: of the VXLAN device in the
 // bridge, else, as the bridge is routed, of the smallest one that stands alone. Nothing: the kernel's.
