@@ -25,6 +25,9 @@ Result<AddedPort> Dataplane::add_port(LinkId link, const PortSpec& spec)
     if (free_slot == is_taken.end())
         return error("there are {} ports already, and no more are supported", kMaxPorts);
 
+    // Two sockets on one interface would both get its frames.
+    if (spec.has("dev") && port_on(std::string{spec.option("dev")}))
+        return error("interface \"{}\" is another port's", spec.option("dev"));
     auto opened = kind->open(spec, {state_->pool, static_cast<std::uint16_t>(state_->workers.size())});
     if (!opened)
         return std::move(opened).error();

@@ -5,7 +5,6 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -30,7 +29,7 @@ std::string name_of(const std::string& devargs)
 Result<EthDevice> EthDevice::take(const std::string& devargs)
 {
     const std::string name = name_of(devargs);
-    std::vector<PacketSocket> others = packet_sockets();
+    std::vector<XdpSocket> others = xdp_sockets();
     std::uint16_t id = kNone;
     Origin origin = Origin::kFound;
     if (rte_eth_dev_get_port_by_name(name.c_str(), &id) != 0) {
@@ -78,11 +77,11 @@ EthDevice::EthDevice(EthDevice&& other) noexcept
 {
 }
 
-std::vector<PacketSocket> EthDevice::new_sockets()
+std::vector<XdpSocket> EthDevice::new_sockets()
 {
-    std::vector<PacketSocket> known = others_;
+    std::vector<XdpSocket> known = others_;
     known.insert(known.end(), sockets_.begin(), sockets_.end());
-    std::vector<PacketSocket> found = packet_sockets(known);
+    std::vector<XdpSocket> found = xdp_sockets(known);
     sockets_.insert(sockets_.end(), found.begin(), found.end());
     return found;
 }
@@ -106,13 +105,10 @@ void EthDevice::remove()
         rte_dev_remove(device);
     // net_af_xdp may leave its sockets open, and an interface's queue takes only one. The kernel lets go of the queue
     // some 20 ms later; whoever opens the interface before that is refused.
-    bool had_xdp = false;
-    for (const PacketSocket& socket : sockets_) {
-        had_xdp = had_xdp || socket.domain == AF_XDP;
-        if (socket.domain == AF_XDP && is_open(socket))
+    for (const XdpSocket& socket : sockets_)
+        if (is_open(socket))
             close(socket.fd);
-    }
-    if (had_xdp)
+    if (!sockets_.empty())
         std::this_thread::sleep_for(std::chrono::milliseconds{100});
 }
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "dataplane/net/result.h"
-#include "dataplane/port/packet_socket.h"
+#include "dataplane/port/xdp_socket.h"
 
 #include <cstdint>
 #include <string>
@@ -27,8 +27,8 @@ public:
     void remove();
 
     std::uint16_t id() const { return id_; }
-    // Packet sockets that its driver has opened since the last call.
-    std::vector<PacketSocket> new_sockets();
+    // AF_XDP sockets that its driver has opened since the last call.
+    std::vector<XdpSocket> new_sockets();
 
 private:
     enum class Origin : std::uint8_t { kPlugged, kFound };
@@ -39,8 +39,8 @@ private:
 
     std::uint16_t id_;
     Origin origin_;
-    std::vector<PacketSocket> others_;  // of other ports, before this one
-    std::vector<PacketSocket> sockets_; // of this one
+    std::vector<XdpSocket> others_;  // of other ports, before this one
+    std::vector<XdpSocket> sockets_; // of this one
 };
 
 } // namespace vx

@@ -5,8 +5,6 @@
 
 #include <rte_errno.h>
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -131,13 +129,13 @@ Result<> EthPort::set_up_queues(const EthSetup& setup, const rte_eth_dev_info& i
     const auto node = static_cast<unsigned>(rte_eth_dev_socket_id(id));
     rte_mempool* const rx_pool = own_pool_ == nullptr ? pool_ : own_pool_->raw();
 
-    adopt_sockets(setup); // net_af_packet has opened its own when it was plugged in
     rte_eth_rxconf rx_conf = info.default_rxconf;
     rx_conf.offloads = conf.rxmode.offloads;
     for (std::uint16_t queue = 0; queue < rx_queue_count_; ++queue) {
         if (const int rc = rte_eth_rx_queue_setup(id, queue, rx_count, node, &rx_conf, rx_pool); rc != 0)
             return error("DPDK device \"{}\": receive queue {}: {}", setup.devargs, queue, rte_strerror(-rc));
-        adopt_sockets(setup); // net_af_xdp opens one a queue, here
+        for (const XdpSocket& socket : device_.new_sockets()) // net_af_xdp opens one a queue, here
+            sockets_.push_back(socket);
     }
     rte_eth_txconf tx_conf = info.default_txconf;
     tx_conf.offloads = conf.txmode.offloads;
@@ -145,15 +143,6 @@ Result<> EthPort::set_up_queues(const EthSetup& setup, const rte_eth_dev_info& i
         if (const int rc = rte_eth_tx_queue_setup(id, queue, tx_count, node, &tx_conf); rc != 0)
             return error("DPDK device \"{}\": transmit queue {}: {}", setup.devargs, queue, rte_strerror(-rc));
     return Ok{};
-}
-
-void EthPort::adopt_sockets(const EthSetup& setup)
-{
-    for (const PacketSocket& socket : device_.new_sockets()) {
-        sockets_.push_back(socket);
-        if (socket.domain == AF_PACKET)
-            tune_af_packet(socket, setup.ring_bytes);
-    }
 }
 
 EthPort::~EthPort()
@@ -182,9 +171,8 @@ PortLosses EthPort::losses()
     PortLosses losses;
     if (rte_eth_stats_get(device_.id(), &counted) == 0)
         losses = {counted.imissed, counted.ierrors, counted.rx_nombuf};
-    for (const PacketSocket& socket : sockets_)
-        (socket.domain == AF_PACKET ? packet_missed_ : losses.rx_missed) += missed_frames(socket);
-    losses.rx_missed += packet_missed_;
+    for (const XdpSocket& socket : sockets_)
+        losses.rx_missed += missed_frames(socket);
     return losses;
 }
 

@@ -60,7 +60,6 @@ struct EthSetup {
     std::optional<Mac> mac;
     std::optional<std::uint16_t> mtu;
     std::uint32_t max_frame = 0xffff;         // bytes that the driver's rings take, whatever the MTU
-    int ring_bytes = 0;                       // of net_af_packet's transmit ring
     std::optional<KernelInterface> interface; // what the driver attaches to, if the kernel knows it
     std::unique_ptr<MbufPool> own_pool;       // to receive into, where the common buffers are too small
 };
@@ -116,7 +115,6 @@ private:
     EthPort(EthDevice device, std::unique_ptr<MbufPool> own_pool, MbufPool& pool);
     Result<> configure(const EthSetup& setup);
     Result<> set_up_queues(const EthSetup& setup, const rte_eth_dev_info& info, const rte_eth_conf& conf);
-    void adopt_sockets(const EthSetup& setup);
     void apply_mtu(std::uint16_t mtu);
 
     std::uint16_t prepare(std::span<rte_mbuf*> frames) noexcept;
@@ -136,8 +134,7 @@ private:
     std::uint32_t ring_limit_ = 0;
     Mac mac_;
     std::optional<KernelInterface> interface_;
-    std::vector<PacketSocket> sockets_; // by receive queue; none where the driver has none
-    std::uint64_t packet_missed_ = 0;   // by AF_PACKET sockets, until they were last asked
+    std::vector<XdpSocket> sockets_; // by receive queue; none where the driver has none
 };
 
 } // namespace vx

@@ -5,12 +5,9 @@
 
 #include <fmt/format.h>
 
-#include <linux/if_packet.h>
 #include <net/if.h>
 
-#include <algorithm>
 #include <atomic>
-#include <bit>
 
 namespace vx
 {
@@ -28,22 +25,21 @@ struct Attachment {
 
 std::string warning_about(const KernelInterface& interface)
 {
-    std::string warning;
-    if (!interface.is_up())
-        warning = fmt::format("interface \"{0}\" is down: ip link set {0} up", interface.name());
-    if (interface.driver() == "veth")
-        warning += fmt::format(
-            "{}interface \"{}\" is a veth, whose other end hands over unfinished checksums and frames larger than the "
-            "MTU, which arrive corrupt; there: ethtool -K PEER tx off",
-            warning.empty() ? "" : "\n", interface.name());
-    return warning;
+    return interface.is_up() ? "" : fmt::format("interface \"{0}\" is down: ip link set {0} up", interface.name());
+}
+
+// What the other end of a veth must not leave undone, as the port is not told; "" for what is no veth.
+std::string warning_about_peer(const KernelInterface& interface, std::string_view what, std::string_view feature)
+{
+    if (interface.driver() != "veth")
+        return "";
+    return fmt::format("{}interface \"{}\" is a veth, whose other end hands over {}; there: ethtool -K PEER {} off",
+                       interface.is_up() ? "" : "\n", interface.name(), what, feature);
 }
 
 Result<Attachment> attach(const PortSpec& spec)
 {
     if (auto checked = check_interface_name(spec.option("dev")); !checked)
-        return std::move(checked).error();
-    if (auto checked = check_devargs_value("dev", spec.option("dev")); !checked)
         return std::move(checked).error();
     auto interface = KernelInterface::find(spec.option("dev"));
     if (!interface)
@@ -63,7 +59,7 @@ Result<Attachment> attach(const PortSpec& spec)
     return Attachment{std::move(*interface), *mtu, std::move(warning)};
 }
 
-// Buffers of its own for a port whose frames or ring slots the common ones cannot hold.
+// Buffers of its own for a port whose frames the common ones cannot hold.
 Result<std::unique_ptr<MbufPool>> pool_for(const PortContext& context, std::uint32_t room, std::uint32_t count)
 {
     if (room <= context.pool.room())
@@ -109,39 +105,19 @@ bool share_interface(const PortSpec& one, const PortSpec& other)
     return device == other_device || (index != 0 && index == if_nametoindex(other_device.c_str()));
 }
 
-// net_af_packet cuts what it receives to the slots of its ring, loses silently what it cannot send, and takes slots for
-// contiguous: so a slot holds the largest frame and is a power of two.
 Result<OpenedPort> open_af_packet(const PortSpec& spec, const PortContext& context)
 {
-    constexpr std::uint32_t kRingBytes = 4U << 20; // each way
-    constexpr std::uint32_t kRxOverhead = 66;      // TPACKET2_HDRLEN, aligned so that the IP header is
-    constexpr std::uint32_t kTxOverhead = TPACKET2_HDRLEN - sizeof(sockaddr_ll);
-    constexpr std::uint32_t kMaxSlot = 32768; // a buffer's size has 16 bits
-
     auto attached = attach(spec);
     if (!attached)
         return std::move(attached).error();
-    const std::uint32_t slot =
-        std::bit_ceil(std::max<std::uint32_t>(2048, attached->mtu + kTaggedHeader + kRxOverhead));
-    if (slot > kMaxSlot)
-        return error("interface \"{}\" has an MTU of {}; af_packet takes {} at most", attached->interface.name(),
-                     attached->mtu, kMaxSlot - kTaggedHeader - kRxOverhead);
-    const std::uint32_t slots = std::clamp<std::uint32_t>(kRingBytes / slot, 256, 2048);
-    auto own_pool = pool_for(context, slot - kTxOverhead, 2048);
-    if (!own_pool)
-        return std::move(own_pool).error();
-
-    // A qdisc keeps what the device cannot take at once; bypassing it would mean losing that.
-    EthSetup setup = eth_setup(spec, context,
-                               fmt::format("{},iface={},framesz={},blocksz={},framecnt={},qdisc_bypass=0",
-                                           device_name("net_af_packet", spec.name), attached->interface.name(), slot,
-                                           std::max<std::uint32_t>(slot, 4096), slots));
-    setup.mtu = attached->mtu;
-    setup.max_frame = slot - kRxOverhead;
-    setup.ring_bytes = static_cast<int>(slot * slots);
-    setup.interface = std::move(attached->interface);
-    setup.own_pool = std::move(*own_pool);
-    return open_eth(std::move(setup), context, std::move(attached->warning));
+    if (!PacketPort::kernel_has_uso())
+        attached->warning += warning_about_peer(
+            attached->interface, "uncut datagrams, which this kernel drops on their way here (Linux 6.2 does not)",
+            "tx-udp-segmentation");
+    auto port = PacketPort::open(std::move(attached->interface), context.pool);
+    if (!port)
+        return std::move(port).error();
+    return OpenedPort{std::make_unique<Port>(std::move(*port)), std::move(attached->warning)};
 }
 
 // net_af_xdp lays the kernel's view over the buffers themselves: a frame that arrived here, or is to leave here, is
@@ -152,9 +128,13 @@ Result<OpenedPort> open_af_xdp(const PortSpec& spec, const PortContext& context)
     // A buffer with all its headers has to fit in a page, in whole cache lines of an odd number.
     constexpr std::uint32_t kPageRoom = 4032 - 64 - 128 - RTE_PKTMBUF_HEADROOM;
 
+    if (auto checked = check_devargs_value("dev", spec.option("dev")); !checked)
+        return std::move(checked).error();
     auto attached = attach(spec);
     if (!attached)
         return std::move(attached).error();
+    attached->warning += warning_about_peer(
+        attached->interface, "unfinished checksums and frames larger than the MTU, which arrive corrupt", "tx");
     const std::uint32_t room = attached->mtu + kTaggedHeader + kXdpHeadroom + RTE_PKTMBUF_HEADROOM;
     if (room > kPageRoom)
         return error("interface \"{}\" has an MTU of {}; af_xdp takes {} at most", attached->interface.name(),

@@ -8,6 +8,8 @@ void Port::set_use(PortUse use)
 {
     if (auto* tap = std::get_if<TapPort>(&port_))
         tap->set_use(use);
+    else if (auto* packet = std::get_if<PacketPort>(&port_))
+        packet->set_use(use);
 }
 
 std::uint16_t Port::rx_queue_count() const
@@ -42,8 +44,10 @@ bool Port::is_gone() const
 
 bool Port::is_on(unsigned ifindex) const
 {
-    const auto* eth = std::get_if<EthPort>(&port_);
-    return eth != nullptr && eth->is_on(ifindex);
+    if (const auto* eth = std::get_if<EthPort>(&port_))
+        return eth->is_on(ifindex);
+    const auto* packet = std::get_if<PacketPort>(&port_);
+    return packet != nullptr && packet->is_on(ifindex);
 }
 
 PortLosses Port::losses()
@@ -58,8 +62,10 @@ Result<> Port::set_mtu(std::uint16_t mtu)
 
 bool Port::follow_mtu()
 {
-    auto* eth = std::get_if<EthPort>(&port_);
-    return eth != nullptr && eth->follow_mtu();
+    if (auto* eth = std::get_if<EthPort>(&port_))
+        return eth->follow_mtu();
+    auto* packet = std::get_if<PacketPort>(&port_);
+    return packet != nullptr && packet->follow_mtu();
 }
 
 Result<> Port::set_mac(const Mac& mac)

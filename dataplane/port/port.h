@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A port as a worker sees it: receive and transmit bursts on a queue. The two implementations are a DPDK ethdev
-// (pci, af_xdp, af_packet, memif, pcap, null, vdev) and our own TAP; a burst costs one branch, not a virtual call.
+// A port as a worker sees it: receive and transmit bursts on a queue. The implementations are a DPDK ethdev (pci, af_xdp,
+// memif, vhost-user, pcap, null, vdev) and our own TAP and packet socket; a burst costs a branch, not a virtual call.
 #pragma once
 
 #include "dataplane/net/mac.h"
 #include "dataplane/port/eth_port.h"
+#include "dataplane/port/packet_port.h"
 #include "dataplane/port/tap_port.h"
 
 #include <cstdint>
@@ -20,13 +21,16 @@ class Port
 public:
     explicit Port(EthPort port) : port_(std::move(port)) {}
     explicit Port(TapPort port) : port_(std::move(port)) {}
+    explicit Port(PacketPort port) : port_(std::move(port)) {}
 
-    // Fills `out` from the front; returns the count. What a TAP frame is still owed is in its MbufNote.
+    // Fills `out` from the front; returns the count. What a frame is still owed is in its MbufNote.
     std::uint16_t rx(std::uint16_t queue, std::span<rte_mbuf*> out) noexcept
     {
         if (auto* eth = std::get_if<EthPort>(&port_))
             return eth->rx(queue, out);
-        return std::get_if<TapPort>(&port_)->rx(queue, out);
+        if (auto* tap = std::get_if<TapPort>(&port_))
+            return tap->rx(queue, out);
+        return std::get_if<PacketPort>(&port_)->rx(queue, out);
     }
 
     // Takes the first n frames and returns n; the caller still owns the rest. Any worker may call with its own
@@ -35,7 +39,9 @@ public:
     {
         if (auto* eth = std::get_if<EthPort>(&port_))
             return eth->tx(worker, frames);
-        return std::get_if<TapPort>(&port_)->tx(worker, frames);
+        if (auto* tap = std::get_if<TapPort>(&port_))
+            return tap->tx(worker, frames);
+        return std::get_if<PacketPort>(&port_)->tx(worker, frames);
     }
 
     // What it takes undone.
@@ -43,7 +49,9 @@ public:
     {
         if (const auto* eth = std::get_if<EthPort>(&port_))
             return eth->offloads();
-        return std::get_if<TapPort>(&port_)->offloads();
+        if (const auto* tap = std::get_if<TapPort>(&port_))
+            return tap->offloads();
+        return std::get_if<PacketPort>(&port_)->offloads();
     }
 
     // Whether its frames have outer headers; control thread.
@@ -65,7 +73,7 @@ public:
     Result<> set_mac(const Mac& mac);
 
 private:
-    std::variant<EthPort, TapPort> port_;
+    std::variant<EthPort, TapPort, PacketPort> port_;
 };
 
 } // namespace vx

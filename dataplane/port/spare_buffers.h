@@ -22,11 +22,12 @@ constexpr std::size_t kMaxSegments = 40; // that it may lie in
 class SpareBuffers
 {
 public:
-    explicit SpareBuffers(rte_mempool* pool) noexcept
+    // The first `header_size` bytes of what is read are the beginning of a VnetHeader.
+    explicit SpareBuffers(rte_mempool* pool, std::size_t header_size = sizeof(VnetHeader)) noexcept
         : pool_(pool), first_room_(MbufPool::room(pool)), rest_room_(rte_pktmbuf_data_room_size(pool)),
           count_(std::min(1 + (kMaxFrame - first_room_ + rest_room_ - 1) / rest_room_, kMaxSegments))
     {
-        pieces_[0] = {&header, sizeof(header)};
+        pieces_[0] = {&header, header_size};
         refill(count_);
     }
     ~SpareBuffers()
@@ -60,7 +61,7 @@ public:
         return frame;
     }
 
-    VnetHeader header; // of the last frame
+    VnetHeader header{}; // of the last frame
 
 private:
     // The first `used` anew. Their own memory is not looked at.

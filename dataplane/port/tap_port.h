@@ -10,6 +10,7 @@
 #include "dataplane/net/result.h"
 #include "dataplane/port/file_descriptor.h"
 #include "dataplane/port/port_losses.h"
+#include "dataplane/port/port_use.h"
 
 #include <atomic>
 #include <cstdint>
@@ -22,9 +23,6 @@ namespace vx
 {
 
 class SpareBuffers;
-
-// What a port is for: containers, or the fabric that tunnels go through.
-enum class PortUse : std::uint8_t { kOverlay, kUnderlay };
 
 struct TapSetup {
     std::string ifname; // as the container sees it

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The header in front of a frame with which a TAP's kernel says what it left undone, and is told so.
+// The header in front of a frame with which the kernel, behind a TAP or a packet socket, says what it left undone, and
+// is told so.
 #pragma once
 
 #include "dataplane/dpdk/mbuf.h"

@@ -14,7 +14,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 NIC = "/sys/bus/pci/devices/0000:81:00.0"
 HUGE = "hugepages/hugepages-2048kB/free_hugepages"
-LINKS = [{"ifname": "uplink", "mtu": 1500, "linkinfo": {"info_kind": "af_packet", "info_data": {"dev": "eth1"}}},
+LINKS = [{"ifname": "uplink", "mtu": 1500, "linkinfo": {"info_kind": "af_xdp", "info_data": {"dev": "eth1"}}},
          {"ifname": "vxlan100", "mtu": 1450, "linkinfo": {"info_kind": "vxlan", "info_data":
                                                         {"id": 100, "local": "192.0.2.1", "port": 4789}}}]
 ADDRESSES = [{"ifname": "uplink", "mtu": 1500, "addr_info": [{"local": "192.0.2.1", "prefixlen": 24}]}]
@@ -149,6 +149,15 @@ def test_a_good_host():
     bad = [finding for finding in found if finding["status"] != "OK"]
     assert not bad, bad
     assert {finding["check"] for finding in found} == CHECKS, found
+
+
+def test_af_packet_has_no_offloads_to_fall_for():
+    """The kernel tells it of each frame what it is owed, also on a veth and where the card merges."""
+    for changes in ({"/commands/ethtool_-i_eth1": "driver: veth\n"},
+                    {"/commands/ethtool_-k_eth1": "tx-checksumming: on\ngeneric-receive-offload: on\n"}):
+        shown = {"/commands/vxctl_-j_link_show": json.dumps(LINKS).replace("af_xdp", "af_packet")}
+        bad = [finding for finding in findings({**GOOD, **changes, **shown}, "--workers=4-5") if finding["status"] != "OK"]
+        assert not bad, bad
 
 
 def test_an_empty_host():

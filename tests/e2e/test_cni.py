@@ -234,6 +234,20 @@ def test_a_killed_container_starts_again_at_once(lab):
 
 
 @needs_vxd
+def test_a_killed_container_starts_again_elsewhere(lab):
+    """Under its old id, in another namespace, while its old one is still there."""
+    runtime = alone(lab)
+    conf = runtime.conf("10.1.0.0/24")
+    peer = CniContainer(lab, runtime, "peer", conf)
+    addresses = []
+    for number in (1, 2, 3):
+        namespace = lab.namespace(f"life{number}")
+        addresses.append(runtime.add(conf, namespace, "c1")["ips"][0]["address"])
+        wait_until("it pings", lambda: namespace.run("ping", "-c1", "-W1", peer.address, check=False).status == 0)
+    expect(len(runtime.leased()) == 2, f"{addresses} were given, and are still leased: {runtime.leased()}")
+
+
+@needs_vxd
 def test_without_vxd(lab):
     runtime = alone(lab)
     conf = runtime.conf("10.1.0.0/24")

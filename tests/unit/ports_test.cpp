@@ -75,7 +75,7 @@ TEST_CASE("af_packet carries frames both ways and wakes a sleeper")
     run("ip link set va mtu " + mtu + " && ip link set vb mtu " + mtu);
     const RawSocket far{"vb"};
     OpenedPort opened = open({"af_packet", {{"dev", "va"}}, "up"});
-    CHECK_THAT(opened.warning, Catch::Contains("veth"));
+    CHECK(opened.warning.empty()); // whatever the other end of the veth leaves undone, it says so
     CHECK(opened.port->is_up());
     CHECK(opened.port->mtu() == std::stoi(mtu));
     for (const std::size_t size : {60, 1500, std::stoi(mtu) + 14}) {
@@ -136,6 +136,7 @@ TEST_CASE("af_xdp carries frames both ways, wakes a sleeper, and can be opened a
             return;
         }
         REQUIRE(opened.has_value());
+        CHECK_THAT(opened->warning, Catch::Contains("ethtool -K PEER tx off"));
         for (const std::size_t size : {60, 1514}) {
             CAPTURE(size);
             far.send(experimental_frame(size));

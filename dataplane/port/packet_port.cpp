@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/port/packet_port.h"
+
+#include "dataplane/dpdk/mbuf.h"
+#include "dataplane/dpdk/mbuf_pool.h"
+#include "dataplane/port/packet_batch.h"
+#include "dataplane/port/spare_buffers.h"
+
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+namespace vx
+{
+
+// ---- set-up ----------------------------------------------------------------------------------------------------
+
+namespace
+{
+
+constexpr std::size_t kTag = 4;                 // VLAN
+constexpr std::size_t kBurstBytes = 256 * 1024; // after which a burst ends: what a cache holds
+
+template <typename Value>
+bool set_option(int socket, int level, int option, const Value& value)
+{
+    return setsockopt(socket, level, option, &value, sizeof(value)) == 0;
+}
+
+// Room for frames that no slot of the ring holds, and for what is on its way: a frame counts with its bookkeeping.
+constexpr int kSocketBuffer = 16 << 20;
+
+} // namespace
+
+bool PacketPort::kernel_has_uso()
+{
+    utsname system{};
+    unsigned major = 0;
+    unsigned minor = 0;
+    return uname(&system) == 0 && std::sscanf(system.release, "%u.%u", &major, &minor) == 2 &&
+           (major > 6 || (major == 6 && minor >= 2));
+}
+
+Result<PacketPort> PacketPort::open(KernelInterface interface, MbufPool& pool)
+{
+    const auto mac = interface.mac();
+    const auto mtu = interface.mtu();
+    if (!mac || !mtu)
+        return mac ? mtu.error() : mac.error();
+    FileDescriptor fd{socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    if (!fd || !set_option(fd.get(), SOL_PACKET, PACKET_VNET_HDR, 1) ||
+        !set_option(fd.get(), SOL_PACKET, PACKET_IGNORE_OUTGOING, 1) || // it went out, it did not come in
+        !set_option(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, kSocketBuffer) ||
+        !set_option(fd.get(), SOL_SOCKET, SO_SNDBUFFORCE, kSocketBuffer))
+        return error("interface \"{}\": a packet socket: {}", interface.name(), std::strerror(errno));
+    auto ring = PacketRing::create(fd.get(), *mtu + sizeof(EthernetHeader));
+    if (!ring)
+        return error("interface \"{}\": {}", interface.name(), ring.error().message);
+    sockaddr_ll address{};
+    address.sll_family = AF_PACKET;
+    address.sll_protocol = htons(ETH_P_ALL);
+    address.sll_ifindex = static_cast<int>(interface.index());
+    if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
+        return error("interface \"{}\": binding a packet socket: {}", interface.name(), std::strerror(errno));
+    PacketPort port{std::move(fd), std::move(*ring), std::move(interface), pool.raw()};
+    port.offloads_ = {.checksum = true, .tso4 = true, .tso6 = true, .uso = kernel_has_uso()};
+    port.mac_ = *mac;
+    port.apply_mtu(*mtu);
+    return port;
+}
+
+PacketPort::PacketPort(FileDescriptor socket, PacketRing ring, KernelInterface interface, rte_mempool* pool)
+    : socket_(std::move(socket)), ring_(std::move(ring)), interface_(std::move(interface)), pool_(pool)
+{
+}
+
+// ---- settings --------------------------------------------------------------------------------------------------
+
+void PacketPort::set_use(PortUse use)
+{
+    if (use == use_)
+        return;
+    use_ = use;
+    shared_->is_underlay.store(use == PortUse::kUnderlay, std::memory_order_relaxed);
+    packet_mreq request{};
+    request.mr_ifindex = static_cast<int>(interface_.index());
+    request.mr_type = PACKET_MR_PROMISC;
+    // Refused where it is as wanted already, or where the interface is gone.
+    set_option(socket_.get(), SOL_PACKET,
+               use == PortUse::kOverlay ? PACKET_ADD_MEMBERSHIP : PACKET_DROP_MEMBERSHIP, request);
+}
+
+PortLosses PacketPort::losses()
+{
+    tpacket_stats since{};
+    socklen_t size = sizeof(since);
+    if (getsockopt(socket_.get(), SOL_PACKET, PACKET_STATISTICS, &since, &size) == 0)
+        dropped_ += since.tp_drops;
+    PortLosses losses;
+    losses.rx_missed = dropped_ + shared_->missed.load(std::memory_order_relaxed);
+    losses.rx_errors = shared_->errors.load(std::memory_order_relaxed);
+    return losses;
+}
+
+void PacketPort::apply_mtu(std::uint16_t mtu)
+{
+    mtu_ = mtu;
+    shared_->max_frame.store(mtu + sizeof(EthernetHeader), std::memory_order_relaxed);
+}
+
+Result<> PacketPort::set_mtu(std::uint16_t mtu)
+{
+    auto set = interface_.set_mtu(mtu);
+    if (set)
+        apply_mtu(mtu);
+    return set;
+}
+
+bool PacketPort::follow_mtu()
+{
+    const auto now = interface_.mtu();
+    if (!now || *now == mtu_)
+        return false;
+    apply_mtu(*now);
+    return true;
+}
+
+Result<> PacketPort::set_mac(const Mac& mac)
+{
+    auto set = interface_.set_mac(mac);
+    if (set)
+        mac_ = mac;
+    return set;
+}
+
+// ---- receiving -------------------------------------------------------------------------------------------------
+
+namespace
+{
+
+void increment(std::atomic<std::uint64_t>& counter) noexcept // of one writer
+{
+    counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+// Appends to a frame, by more buffers where one does not hold all. False if there are none.
+bool append(rte_mbuf* frame, rte_mbuf*& last, Bytes bytes) noexcept
+{
+    while (!bytes.empty()) {
+        if (rte_pktmbuf_tailroom(last) == 0) {
+            rte_mbuf* const next = rte_pktmbuf_alloc(frame->pool);
+            if (next == nullptr)
+                return false;
+            last->next = next;
+            last = next;
+            ++frame->nb_segs;
+        }
+        const std::size_t part = std::min<std::size_t>(bytes.size(), rte_pktmbuf_tailroom(last));
+        std::memcpy(rte_pktmbuf_mtod_offset(last, std::byte*, last->data_len), bytes.data(), part);
+        last->data_len = static_cast<std::uint16_t>(last->data_len + part);
+        frame->pkt_len += static_cast<std::uint32_t>(part);
+        bytes = bytes.subspan(part);
+    }
+    return true;
+}
+
+// Puts a VLAN tag where the kernel took it out. Precondition: the first segment holds both MACs.
+bool insert_tag(rte_mbuf* frame, PacketRing::Slot slot) noexcept
+{
+    constexpr std::size_t kMacs = offsetof(EthernetHeader, type);
+    if (rte_pktmbuf_prepend(frame, kTag) == nullptr)
+        return false;
+    std::byte* const head = data_of(frame);
+    std::memmove(head, head + kTag, kMacs);
+    store(head + kMacs, Be16{slot.tag_protocol()});
+    store(head + kMacs + 2, Be16{slot.tag()});
+    return true;
+}
+
+// What is noted of a frame of the underlay may be about its outer headers, or about what is inside them.
+void note_outer(rte_mbuf* frame) noexcept
+{
+    if ((frame->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_GOOD) != 0)
+        frame->ol_flags |= RTE_MBUF_F_RX_OUTER_L4_CKSUM_GOOD;
+    if (!is_gso(frame))
+        return;
+    const OuterHeaders outer = parse_outer(head_of(frame), rte_pktmbuf_pkt_len(frame));
+    if (outer.kind == OuterHeaders::Kind::kUdp && note_of(frame).checksum_start >= outer.inner_offset())
+        note_of(frame).outer_size = static_cast<std::uint8_t>(std::min<std::size_t>(outer.inner_offset(), 0xff));
+}
+
+} // namespace
+
+std::uint16_t PacketPort::rx(std::uint16_t, std::span<rte_mbuf*> out) noexcept
+{
+    const bool is_underlay = shared_->is_underlay.load(std::memory_order_relaxed);
+    std::size_t count = uncut_ ? cut(out) : 0;
+    std::optional<SpareBuffers> spares;
+    for (std::size_t bytes = 0; count < out.size() && bytes < kBurstBytes && !uncut_;) {
+        const PacketRing::Slot slot = ring_.front();
+        rte_mbuf* frame = nullptr;
+        if (!slot || !take(slot, spares, frame))
+            break;
+        ring_.pop();
+        if (frame == nullptr)
+            continue;
+        bytes += rte_pktmbuf_pkt_len(frame);
+        if (is_underlay)
+            note_outer(frame);
+        if (is_underlay && is_gso(frame) && note_of(frame).gso == Gso::kUdp && gso_is_sound(frame)) {
+            uncut_.emplace(frame);
+            count += cut(out.subspan(count));
+        } else {
+            out[count++] = frame;
+        }
+    }
+    return static_cast<std::uint16_t>(count);
+}
+
+// The frame of a slot; nullptr, and counted, if it is lost. False if there is no buffer for it yet.
+bool PacketPort::take(PacketRing::Slot slot, std::optional<SpareBuffers>& spares, rte_mbuf*& frame) noexcept
+{
+    VnetHeader header = slot.vnet_header();
+    if (slot.is_in_socket()) {
+        if (!spares)
+            spares.emplace(pool_, PacketRing::kVnetHeaderSize);
+        if (spares->is_empty())
+            return false;
+        frame = read_large(*spares);
+        header = spares->header;
+    } else if (slot.is_whole()) {
+        frame = copy(slot);
+        if (frame == nullptr)
+            return false;
+    } else {
+        increment(shared_->missed);
+    }
+    if (frame == nullptr)
+        return true;
+    if (slot.has_tag()) {
+        if (!insert_tag(frame, slot)) {
+            rte_pktmbuf_free(frame);
+            frame = nullptr;
+            increment(shared_->errors);
+            return true;
+        }
+        header.checksum_start = static_cast<std::uint16_t>(header.checksum_start + kTag);
+    }
+    note_offloads(frame, header);
+    return true;
+}
+
+// nullptr if there is no buffer.
+rte_mbuf* PacketPort::copy(PacketRing::Slot slot) noexcept
+{
+    rte_mbuf* const frame = rte_pktmbuf_alloc(pool_);
+    rte_mbuf* last = frame;
+    if (frame == nullptr || append(frame, last, slot.bytes()))
+        return frame;
+    rte_pktmbuf_free(frame);
+    return nullptr;
+}
+
+// nullptr, and counted, if the kernel has no words for what the frame is owed, which it says when it is asked.
+rte_mbuf* PacketPort::read_large(SpareBuffers& spares) noexcept
+{
+    const auto pieces = spares.pieces();
+    const ssize_t size = readv(socket_.get(), pieces.data(), static_cast<int>(pieces.size()));
+    if (size < static_cast<ssize_t>(PacketRing::kVnetHeaderSize + sizeof(EthernetHeader))) {
+        increment(shared_->errors);
+        return nullptr;
+    }
+    return spares.take(static_cast<std::size_t>(size) - PacketRing::kVnetHeaderSize);
+}
+
+// Datagrams out of the one that stands for them; fewer than there is room for if there are no buffers.
+std::size_t PacketPort::cut(std::span<rte_mbuf*> out) noexcept
+{
+    std::size_t count = 0;
+    while (count < out.size() && !uncut_->segmenter.is_done()) {
+        rte_mbuf* const datagram = uncut_->segmenter.next(pool_);
+        if (datagram == nullptr)
+            return count;
+        datagram->ol_flags |= RTE_MBUF_F_RX_OUTER_L4_CKSUM_GOOD; // just computed
+        out[count++] = datagram;
+    }
+    if (uncut_->segmenter.is_done())
+        uncut_.reset();
+    return count;
+}
+
+// ---- sending ---------------------------------------------------------------------------------------------------
+
+std::uint16_t PacketPort::tx(std::uint16_t, std::span<rte_mbuf*> frames) noexcept
+{
+    const bool bundles = offloads_.uso && shared_->is_underlay.load(std::memory_order_relaxed);
+    const std::size_t max_frame = bundles ? shared_->max_frame.load(std::memory_order_relaxed) : 0;
+    std::size_t at = 0;
+    std::size_t end = frames.size();
+    while (at < end) {
+        PacketBatch batch{max_frame};
+        batch.fill(frames.subspan(at, end - at));
+        const std::span<mmsghdr> messages = batch.messages();
+        const int rc = messages.empty() ? -1
+                                        : sendmmsg(socket_.get(), messages.data(),
+                                                   static_cast<unsigned>(messages.size()), MSG_DONTWAIT);
+        if (rc > 0) {
+            const std::size_t sent = batch.frames_before(static_cast<std::size_t>(rc));
+            rte_pktmbuf_free_bulk(&frames[at], static_cast<unsigned>(sent));
+            at += sent;
+            continue; // what stopped it shows next
+        }
+        if (!messages.empty() && (errno == EAGAIN || errno == ENETDOWN || errno == ENXIO))
+            break; // none will pass
+        // What is refused moves to the end, so that those behind it, of other senders, still leave.
+        const std::size_t refused = messages.empty() ? 1 : batch.frames_before(1);
+        std::rotate(&frames[at], &frames[at + refused], frames.data() + end);
+        end -= refused;
+    }
+    return static_cast<std::uint16_t>(at);
+}
+
+} // namespace vx
