@@ -2,6 +2,7 @@
 #include "tests/pipeline/case_drops.h"
 
 #include "control/pcapng.h"
+#include "tools/exporter/families.h"
 
 #include <fmt/format.h>
 
@@ -77,6 +78,31 @@ DropCounts drops_of_stats(Controller& controller, std::vector<std::string>& prob
             drops[{name, reason}] = count.get<std::uint64_t>();
             if (answers->text.find(fmt::format("\n{:<20} {:<15} ", reason, name)) == std::string::npos)
                 problems.push_back(fmt::format("stats show: no line of text for {} {}", name, reason));
+        }
+    return drops;
+}
+
+DropCounts drops_of_metrics(Controller& controller, std::vector<std::string>& problems)
+{
+    DropCounts drops;
+    const auto stats = ask(controller, {"stats", "show"}, problems);
+    const auto links = ask(controller, {"link", "show"}, problems);
+    if (!stats || !links)
+        return drops;
+    const auto snapshot = exporter::snapshot_from(stats->json, links->json, "0");
+    if (!snapshot) {
+        problems.push_back(snapshot.error().message);
+        return drops;
+    }
+    exporter::Viewer viewer(snapshot->devices.size());
+    for (const auto& family : exporter::families_of(*snapshot, viewer.look_at(*snapshot)))
+        for (const auto& metric : family.metric) {
+            if (family.name != "vxd_device_drops_total")
+                continue;
+            std::map<std::string, std::string> labels;
+            for (const auto& label : metric.label)
+                labels[label.name] = label.value;
+            drops[{labels["device"], labels["reason"]}] = static_cast<std::uint64_t>(metric.counter.value);
         }
     return drops;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Drops by the names that a user sees: what `stats show` counts, what captures and traces say of packets. They are one
-// name each; run_cases holds them against each other, and against the list of all reasons.
+// Drops by the names that a user sees: what `stats show` counts and metrics show, what captures and traces say of
+// packets. They are one name each; run_cases holds them against each other, and against the list of all reasons.
 #pragma once
 
 #include "control/capture_blocks.h"
@@ -22,6 +22,9 @@ namespace vx::test
 
 // What `stats show` has under "drops", by link. `problems` gets what its text says otherwise.
 DropCounts drops_of_stats(Controller& controller, std::vector<std::string>& problems);
+
+// What a page of vxd-exporter would have, by device.
+DropCounts drops_of_metrics(Controller& controller, std::vector<std::string>& problems);
 
 // What `explain` says becomes of a frame that comes in by a link.
 DropCounts drops_of_explain(Controller& controller, const std::string& link, const Frame& frame,

@@ -264,6 +264,9 @@ private:
     {
         std::vector<std::string> problems;
         outcome_.drops = drops_of_stats(*controller_, problems);
+        const DropCounts in_metrics = drops_of_metrics(*controller_, problems);
+        for (std::string& problem : disagreements(outcome_.drops, "stats", in_metrics, "metrics"))
+            problems.push_back(std::move(problem));
         for (const std::string& problem : problems)
             fail("{}", problem);
         for (const std::string& problem : disagreements(outcome_.drops, "stats", case_.drops, "the case"))
