@@ -16,6 +16,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 namespace vx
 {
@@ -272,7 +273,9 @@ rte_mbuf* PacketPort::copy(PacketRing::Slot slot) noexcept
 rte_mbuf* PacketPort::read_large(SpareBuffers& spares) noexcept
 {
     const auto pieces = spares.pieces();
-    const ssize_t size = readv(socket_.get(), pieces.data(), static_cast<int>(pieces.size()));
+    ssize_t size = readv(socket_.get(), pieces.data(), static_cast<int>(pieces.size()));
+    if (size < 0 && errno == ENETDOWN) // it was, and says so once: the frame still waits
+        size = readv(socket_.get(), pieces.data(), static_cast<int>(pieces.size()));
     if (size < static_cast<ssize_t>(PacketRing::kVnetHeaderSize + sizeof(EthernetHeader))) {
         increment(shared_->errors);
         return nullptr;
@@ -304,6 +307,7 @@ std::uint16_t PacketPort::tx(std::uint16_t, std::span<rte_mbuf*> frames) noexcep
     const std::size_t max_frame = bundles ? shared_->max_frame.load(std::memory_order_relaxed) : 0;
     std::size_t at = 0;
     std::size_t end = frames.size();
+    bool was_down = false;
     while (at < end) {
         PacketBatch batch{max_frame};
         batch.fill(frames.subspan(at, end - at));
@@ -317,6 +321,8 @@ std::uint16_t PacketPort::tx(std::uint16_t, std::span<rte_mbuf*> frames) noexcep
             at += sent;
             continue; // what stopped it shows next
         }
+        if (!messages.empty() && errno == ENETDOWN && !std::exchange(was_down, true))
+            continue; // perhaps it was so before: a socket tells once, and is asked again
         if (!messages.empty() && (errno == EAGAIN || errno == ENETDOWN || errno == ENXIO))
             break; // none will pass
         // What is refused moves to the end, so that those behind it, of other senders, still leave.

@@ -22,7 +22,7 @@ RULES = [
     (STAGE, [STAGE, OFFLOAD, STATE, NET, "dataplane/dpdk/mbuf.h"], []),
     # what captures see: part of the pipeline where there are some, beside it else
     (CAPTURE, [CAPTURE, STAGE, STATE, DPDK, NET, "dataplane/port/port.h"], ["fmt", "dpdk"]),
-    (PORT, [PORT, DPDK, NET], ["fmt", "dpdk", "mnl", "numa"]),
+    (PORT, [PORT, OFFLOAD, DPDK, NET], ["fmt", "dpdk", "mnl", "numa"]),
     # pipeline, worker, transmitter, dataplane: what joins the folders
     ("dataplane/", ["dataplane/"], ["fmt", "dpdk", "numa"]),
     ("control/", ["control/", "dataplane/dataplane.h", "dataplane/port/port_kind.h", "dataplane/port/file_descriptor.h",

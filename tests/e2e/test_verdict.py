@@ -46,6 +46,25 @@ def test_through_a_tunnel(lab, near, far, family, checksum):
     compare(c1, c2)
 
 
+@needs_vxd
+@cases(dict(near="veth", far="tap"), dict(near="tap", far="veth"), dict(near="veth", far="tunnel"))
+def test_behind_a_veth(lab, near, far):
+    """An af_packet port, of a veth that leaves all undone."""
+    one, two = lab.underlay("vxd", "kernel")
+    lab.bridged([one, two], options="dstport 4789")
+
+    def container(kind, number):
+        if kind == "veth":
+            return lab.veth_container(one, f"c{number}", number)
+        host = two if kind == "tunnel" else one
+        return lab.container(host, f"c{number}", f"172.18.20.{number}/16", mac=mac_of(number))
+
+    c1, c2 = container(near, 1), container(far, 2)
+    lab.number_ipv6(c1, c2)
+    c1.ping(c2)
+    compare(c1, c2, is_wire=far == "tunnel")
+
+
 @cases(far=["kernel", "vxd"])
 def test_through_a_router(lab, far):
     near, other = lab.underlay("vxd", far)

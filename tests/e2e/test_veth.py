@@ -2,7 +2,6 @@
 """What the kernel leaves undone of the frames that it sends into a veth, and takes undone from there: checksums, TCP and
 UDP segmentation, tunnels. Nothing is switched off here; other tests' veths behave like network cards."""
 
-from lib.container import Container
 from lib.host import mac_of
 from lib.shell import expect
 from lib.testcase import cases, needs_vxd
@@ -12,24 +11,6 @@ SIZE = 16 << 20
 DAMAGED = ("offload_invalid", "outer_udp_checksum", "outer_ip_checksum", "outer_truncated", "outer_udp_length", "frame_too_big",
            "no_mbuf")
 EVERYTHING = ("tx", "tso", "gso", "tx-udp_tnl-segmentation", "tx-udp_tnl-csum-segmentation", "tx-udp-segmentation")
-
-
-class VethContainer(Container):
-    """Its eth0 is the far end of a veth, whose near end is an af_packet port."""
-
-    def attach(self, bridge=None, mac=None, mtu=1450):
-        host = self.host.namespace
-        host.ip("link", "add", f"v-{self.name}", "mtu", mtu, "type", "veth", "peer", "name", self.interface, "address", mac,
-                "mtu", mtu, "netns", self.namespace.name)
-        host.ip("link", "set", f"v-{self.name}", "up")
-        self.namespace.ip("link", "set", self.interface, "up")
-        self.host.do(f"link add {self.name} type af_packet dev v-{self.name}", f"link set {self.name} master {bridge}")
-
-
-def veth_container(lab, host, name, number):
-    made = VethContainer(lab.namespace(name), host, name, f"172.18.20.{number}/16", "br0", mac_of(number))
-    lab.containers[name] = made
-    return made
 
 
 def kernel_counts(host, interface):
@@ -72,9 +53,9 @@ def test_an_underlay_that_leaves_all_undone(lab, far, family, cuts):
 def test_containers_behind_veths(lab, peer):
     near, other = lab.underlay("vxd", "vxd" if peer == "tunnel" else "kernel")
     lab.bridged([near, other], options="dstport 4789")
-    c1 = veth_container(lab, near, "c1", 1)
+    c1 = lab.veth_container(near, "c1", 1)
     if peer == "veth":
-        c2 = veth_container(lab, near, "c2", 2)
+        c2 = lab.veth_container(near, "c2", 2)
     else:
         c2 = lab.container(near if peer == "tap" else other, "c2", "172.18.20.2/16", mac=mac_of(2))
     lab.number_ipv6(c1, c2)

@@ -121,3 +121,15 @@ class Container:
 
 
 __all__ = ["Container", "run", "time", "wait_until"]
+
+
+class VethContainer(Container):
+    """Its eth0 is the far end of a veth, whose near end is an af_packet port."""
+
+    def attach(self, bridge=None, mac=None, mtu=1450):
+        host = self.host.namespace
+        host.ip("link", "add", f"v-{self.name}", "mtu", mtu, "type", "veth", "peer", "name", self.interface, "address", mac,
+                "mtu", mtu, "netns", self.namespace.name)
+        host.ip("link", "set", f"v-{self.name}", "up")
+        self.namespace.ip("link", "set", self.interface, "up")
+        self.host.do(f"link add {self.name} type af_packet dev v-{self.name}", f"link set {self.name} master {bridge}")

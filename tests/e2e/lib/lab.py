@@ -6,9 +6,9 @@ import os
 import shutil
 import tempfile
 
-from .container import Container
+from .container import Container, VethContainer
 from .guest import Guest
-from .host import KernelHost
+from .host import KernelHost, mac_of
 from .netns import Namespace
 from .shell import Failed, expect, run
 from .vxd import VxdHost
@@ -149,6 +149,12 @@ class Lab:
         """Its end of the port is called `name` in the host, eth0 in the container."""
         namespace = self.namespace(name)
         made = Container(namespace, host, name, address, bridge, **options)
+        self.containers[name] = made
+        return made
+
+    def veth_container(self, host, name, number, bridge="br0"):
+        """172.18.20.NUMBER behind a veth, which is an af_packet port of the host's."""
+        made = VethContainer(self.namespace(name), host, name, f"172.18.20.{number}/16", bridge, mac_of(number))
         self.containers[name] = made
         return made
 
