@@ -25,7 +25,7 @@ bool is_value(std::string_view token)
 
 bool is_bracket(std::string_view token)
 {
-    return token == "[" || token == "]" || token == "{" || token == "}" || token == "|" || token == "...";
+    return token == "[" || token == "]" || token == "{" || token == "}" || token == "|" || token == "..." || token == "]...";
 }
 
 std::vector<std::string> tokens_of(std::string_view usage)
@@ -87,6 +87,8 @@ public:
                 offer_links(Which::kAny);
             else if (part == "STATE")
                 offer_states();
+            else if (part == "POINT")
+                offer_points();
             else if (part == "REASON")
                 offer_all(kDropReasons);
             else if (part == "LOSS")
@@ -102,6 +104,12 @@ private:
     {
         for (const std::string_view state : {"permanent", "static", "dynamic", "reachable", "stale", "failed", "all"})
             offer(state);
+    }
+    void offer_points()
+    {
+        offer_links(Which::kAny);
+        for (const std::string_view point : {"drop", "host", "all"})
+            offer(point);
     }
     void offer_all(std::span<const DropReasonText> reasons)
     {
@@ -172,6 +180,9 @@ void offer_arguments(Completer& completer, const Command& command, CommandView w
                 return;
         }
     }
+    const bool is_at_point = before.empty() || before.back() == "add";
+    if (is_at_point && std::ranges::find(tokens, "POINT") != tokens.end())
+        completer.offer_token("POINT");
     for (const std::string& token : tokens)
         if (!is_value(token) && token.find('|') == token.npos && std::ranges::find(before, token) == before.end())
             completer.offer(token);

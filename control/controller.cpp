@@ -70,11 +70,15 @@ std::unique_ptr<Transaction> Controller::begin()
     return transaction;
 }
 
+// How long one request of somebody who may only look may keep everybody else waiting; looked at between its commands.
+static constexpr std::int64_t kReaderMilliseconds = 1000;
+
 Response Controller::run(const Request& request)
 {
     if (request.config != Request::Config::kNone)
         return run_config(request);
     Response response;
+    const std::int64_t begin_ms = options_.clock_ms();
     std::unique_ptr<Transaction> transaction;
     const auto fail = [&](std::size_t index, Error failure) {
         response.failures.push_back({index, std::move(failure), request.lines.empty() ? 0 : request.lines[index]});
@@ -86,6 +90,12 @@ Response Controller::run(const Request& request)
             transaction = begin();
             if (request.on_failure == OnFailure::kUndoAll)
                 transaction->expect_fdb_changes(request.commands.size());
+        }
+        if (request.role == Role::kReader && options_.clock_ms() - begin_ms > kReaderMilliseconds) {
+            fail(index, error("this request has kept vxd busy for more than {} s; ask for less at a time (who may change "
+                              "things has no such limit)",
+                              kReaderMilliseconds / 1000));
+            return response;
         }
         const CommandView command = *words;
         auto allowed = check_role(request.role, command);
@@ -164,6 +174,7 @@ void Controller::for_each_fdb_change(const Transaction& transaction, Function fu
 void Controller::commit(Transaction& transaction) noexcept
 {
     const ModelDiff& before = transaction.before_;
+    committed_ = &before;
     const bool is_model_changed = !before.empty();
     if (is_model_changed) {
         count_flood_references(before);
@@ -213,6 +224,7 @@ void Controller::commit(Transaction& transaction) noexcept
         announce_addresses(before);
         tell_changes(before);
     }
+    committed_ = nullptr;
     transaction.is_done_ = true;
 }
 

@@ -84,6 +84,7 @@ private:
     void tell_port(const Link& link, std::string_view what); // its interface is "gone", or "back"
     void tell_miss(LinkId in, Bytes frame);
     std::string place_of(Dest dest, nlohmann::ordered_json& json) const;
+    std::string link_name(LinkId id) const; // also of one that goes with the present commit
     void check_ports();
     void reopen(const Link& link);
     std::uint32_t now_seconds() const;
@@ -106,6 +107,7 @@ private:
     std::map<FdbKey, std::size_t> own_mac_counts_;        // devices with that entry
     std::map<NeighborKey, Mac> routed_neighbors_;         // what is in the data plane's neighbour table
     std::vector<std::uint32_t> learned_;                  // entries, by BridgeId
+    const ModelDiff* committed_ = nullptr;                // what was before the change that takes effect now
     bool is_ageing_ = false;                              // what is erased now was not seen for long
     bool needs_publish_ = false;
     bool needs_refresh_ = false;                  // a table was rebuilt

@@ -12,9 +12,12 @@ void Controller::check_ports()
     for (const LinkId id : dataplane_.close_gone_ports())
         if (const Link* link = model_.find(id)) {
             tell_port(*link, "gone");
-            log_warning("{}: its interface is gone; {}", link->name,
-                        link->port()->has("dev") ? "it is opened again when there is one of the same name"
-                                                 : "link del removes what is left, link add makes a new one");
+            if (link->port()->kind == "memif")
+                log_warning("{}: its server is gone; it is opened again when there is one", link->name);
+            else
+                log_warning("{}: its interface is gone; {}", link->name,
+                            link->port()->has("dev") ? "it is opened again when there is one of the same name"
+                                                     : "link del removes what is left, link add makes a new one");
         }
     for (const auto& [id, link] : model_.links())
         if (link.port() != nullptr && !dataplane_.has_port(id) && can_attach(*link.port()) &&
@@ -46,7 +49,7 @@ void Controller::reopen(const Link& link)
         return;
     }
     reopen_errors_.erase(link.id);
-    log_notice("{}: its interface is back", link.name);
+    log_notice("{}: its {} is back", link.name, spec.kind == "memif" ? "server" : "interface");
     tell_port(link, "back");
     if (!added->warning.empty())
         log_warning("{}: {}", link.name, added->warning);

@@ -141,11 +141,20 @@ void Controller::tell_port(const Link& link, std::string_view what)
     monitors_.tell(event);
 }
 
+std::string Controller::link_name(LinkId id) const
+{
+    if (model_.find(id) == nullptr && committed_ != nullptr)
+        if (const auto gone = committed_->links.find(id); gone != committed_->links.end() && gone->second)
+            return gone->second->name;
+    return name_of(model_, id);
+}
+
 // Where an FDB entry leads, in words and as members of `json`.
 std::string Controller::place_of(Dest dest, Json& json) const
 {
-    json["ifname"] = name_of(model_, dest.link());
-    std::string text = fmt::format("dev {}", name_of(model_, dest.link()));
+    const std::string device = link_name(dest.link());
+    json["ifname"] = device;
+    std::string text = fmt::format("dev {}", device);
     if (dest.kind() == Dest::Kind::kVtep) {
         const Remote& remote = vteps_.key_of(dest.vtep()).second;
         json["dst"] = remote.address.to_string();

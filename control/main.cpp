@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// vxd: set up, run the control loop until SIGTERM or SIGINT, take everything down again.
+// vxd: set up, run the control loop until SIGTERM, SIGINT or SIGHUP, take everything down again.
 #include "control/command.h"
 #include "control/commands/stats.h"
 #include "control/completion.h"
@@ -123,8 +123,8 @@ Result<> run(const Options& options)
         return std::move(loop).error();
     Service service;
     // Blocks the signals, so before any thread is started.
-    auto signals = (*loop)->on_signals({SIGTERM, SIGINT}, [&](int signal) {
-        log_info("{}: stopping", signal == SIGINT ? "SIGINT" : "SIGTERM");
+    auto signals = (*loop)->on_signals({SIGTERM, SIGINT, SIGHUP}, [&](int signal) {
+        log_info("SIG{}: stopping", sigabbrev_np(signal));
         service.stopping();
         (*loop)->stop();
     });

@@ -24,14 +24,19 @@ Result<> read_point(const Transaction& transaction, Words& words, CaptureSpec& s
 {
     if (words.done())
         return usage_error("{}: POINT is missing: a device, drop, host or all; usage: {}", words.name(), words.usage());
-    if (words.take("drop")) {
+    if (words.take("dev")) { // whatever it is called
+        const auto link = read_device(transaction, words);
+        if (!link)
+            return link.error();
+        spec.link = (*link)->id;
+        spec.point = point_of(**link);
+    } else if (words.take("drop")) {
         spec.point = CapturePoint::kDrop;
     } else if (words.take("host")) {
         spec.point = CapturePoint::kHost;
     } else if (words.take("all")) {
         spec.follows = true; // the filter may name the inner addresses, and the outer frame is seen too
     } else {
-        words.take("dev");
         const auto link = read_device(transaction, words);
         if (!link)
             return link.error();
@@ -59,6 +64,8 @@ Result<> read_rest(Words& words, CaptureSpec& spec)
 {
     while (!words.done()) {
         if (words.take("in")) {
+            if (spec.direction)
+                return words.invalid("behind \"out\": leave both out for both");
             spec.direction = Direction::kIn;
         } else if (words.take("out")) {
             if (spec.direction)

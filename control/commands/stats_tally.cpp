@@ -25,13 +25,17 @@ Tally::Counts& operator+=(Tally::Counts& sum, const Tally::Counts& counts)
     return sum;
 }
 
-Result<LinkId> read_link(const Transaction& transaction, Words& words)
+template <typename IsOne>
+Result<LinkId> read_link(const Transaction& transaction, Words& words, std::string_view expected, IsOne is_one)
 {
     LinkId only = kNoLink;
     if (words.take("dev")) {
         const auto link = read_device(transaction, words);
         if (!link)
             return link.error();
+        if (!is_one(**link))
+            return error("{}: \"{}\" is a {} device; expected a {}", words.name(), (*link)->name, (*link)->kind_name(),
+                         expected);
         only = (*link)->id;
     }
     if (auto end = words.finish(); !end)
@@ -63,7 +67,7 @@ std::string others_text(const Tally::Counts& others)
 
 Result<Reply> stats_vtep(Transaction& transaction, Words& words)
 {
-    const auto only = read_link(transaction, words);
+    const auto only = read_link(transaction, words, "vxlan", [](const Link& link) { return link.vxlan() != nullptr; });
     if (!only)
         return only.error();
     const auto totals = transaction.tally(Tally::By::kVtep);
@@ -98,7 +102,7 @@ Result<Reply> stats_vtep(Transaction& transaction, Words& words)
 
 Result<Reply> stats_mac(Transaction& transaction, Words& words)
 {
-    const auto only = read_link(transaction, words);
+    const auto only = read_link(transaction, words, "bridge", [](const Link& link) { return link.bridge() != nullptr; });
     if (!only)
         return only.error();
     const auto totals = transaction.tally(Tally::By::kDestination);

@@ -48,21 +48,23 @@ void Capture::count(std::size_t producer, const CaptureRecord& seen, std::span<c
 
 std::optional<Capture::Seen> Capture::pop()
 {
-    for (std::size_t tried = 0; tried < lanes_.size(); ++tried) {
-        SpscRing<CaptureCell>& ring = *lanes_[next_].ring;
-        next_ = next_ + 1 == lanes_.size() ? 0 : next_ + 1;
+    Lane* oldest = nullptr;
+    for (Lane& lane : lanes_) {
         std::array<CaptureCell, kRecordCells> head;
-        if (!ring.pop_all(head))
-            continue;
-        Seen seen;
-        std::memcpy(static_cast<void*>(&seen.record), head.data(), sizeof(seen.record));
-        const std::span<CaptureCell> body{body_.data(), cells_for(seen.record.captured)};
-        if (!body.empty())
-            ring.pop_all(body); // it is there: a record was pushed whole
-        seen.bytes = {reinterpret_cast<const std::byte*>(body_.data()), seen.record.captured};
-        return seen;
+        if (!lane.next && lane.ring->pop_all(head))
+            std::memcpy(static_cast<void*>(&lane.next.emplace()), head.data(), sizeof(CaptureRecord));
+        if (lane.next && (oldest == nullptr || lane.next->time_ns < oldest->next->time_ns))
+            oldest = &lane;
     }
-    return std::nullopt;
+    if (oldest == nullptr)
+        return std::nullopt;
+    Seen seen{.record = *oldest->next, .bytes = {}};
+    oldest->next.reset();
+    const std::span<CaptureCell> body{body_.data(), cells_for(seen.record.captured)};
+    if (!body.empty())
+        oldest->ring->pop_all(body); // it is there: a record was pushed whole
+    seen.bytes = {reinterpret_cast<const std::byte*>(body_.data()), seen.record.captured};
+    return seen;
 }
 
 std::uint64_t Capture::taken() const

@@ -58,8 +58,8 @@ public:
     // The same, of a capture with a tally.
     void count(std::size_t producer, const CaptureRecord& seen, std::span<const std::byte> head) noexcept;
 
-    // The reader's, one thread: the next record of some producer, with its bytes; nothing: there is none. What it
-    // points to is good until the next call.
+    // The reader's, one thread: the oldest record that is there, with its bytes; nothing: there is none. What it points
+    // to is good until the next call.
     struct Seen {
         CaptureRecord record;
         std::span<const std::byte> bytes;
@@ -79,6 +79,7 @@ public:
 private:
     struct Lane {
         std::optional<SpscRing<CaptureCell>> ring; // or
+        std::optional<CaptureRecord> next;         // out of the ring, but for its bytes; the reader's
         std::unique_ptr<Tally> tally;
         alignas(64) Counter taken;
         Counter lost;
@@ -88,7 +89,6 @@ private:
 
     const CaptureSpec spec_;
     std::deque<Lane> lanes_;        // by producer
-    std::size_t next_ = 0;          // whose turn it is to be read
     std::vector<CaptureCell> body_; // of the record read last
 };
 

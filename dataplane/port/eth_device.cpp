@@ -34,6 +34,9 @@ Result<EthDevice> EthDevice::take(const std::string& devargs)
     Origin origin = Origin::kFound;
     if (rte_eth_dev_get_port_by_name(name.c_str(), &id) != 0) {
         origin = Origin::kPlugged;
+        if (rte_eth_dev_count_total() >= RTE_MAX_ETHPORTS)
+            return error("DPDK has no room for more than {} devices; ports of the kinds tap and af_packet need none",
+                         RTE_MAX_ETHPORTS);
         const int rc = rte_dev_probe(devargs.c_str());
         if (rc == -EFAULT) // no bus can make anything of it
             return error("there is no DPDK driver for \"{}\"", name);

@@ -61,6 +61,8 @@ Result<EthPort> EthPort::start(EthSetup setup, MbufPool& pool)
     if (auto configured = port.configure(setup); !configured)
         return std::move(configured).error();
     port.interface_ = std::move(setup.interface);
+    if (setup.connection == EthSetup::Connection::kOnce)
+        port.connected_at_ = std::chrono::steady_clock::now();
     return port;
 }
 
@@ -163,6 +165,14 @@ bool EthPort::is_up() const
         return interface_->has_carrier();
     rte_eth_link link{};
     return rte_eth_link_get_nowait(device_.id(), &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+}
+
+bool EthPort::is_gone() const
+{
+    constexpr std::chrono::seconds kPatience{3}; // until both ends have agreed
+    if (interface_)
+        return !interface_->is_there();
+    return connected_at_ && std::chrono::steady_clock::now() - *connected_at_ > kPatience && !is_up();
 }
 
 PortLosses EthPort::losses()

@@ -14,6 +14,7 @@
 #include <rte_spinlock.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -51,12 +52,16 @@ struct EthSetup {
     // Whether the other end, of a net_vhost device, may leave checksums and segmentation undone, and take frames so.
     enum class Guest : std::uint8_t { kNone, kOffloads };
 
+    // Whether the driver connects again when the other end has gone and come back.
+    enum class Connection : std::uint8_t { kLasting, kOnce };
+
     std::string devargs;
     std::uint16_t rx_queues = 1;
     std::uint16_t worker_count = 1;
     TxQueues tx_queues = TxQueues::kOnePerWorker;
     Chains chains = Chains::kIfOffered;
     Guest guest = Guest::kNone;
+    Connection connection = Connection::kLasting;
     std::optional<Mac> mac;
     std::optional<std::uint16_t> mtu;
     std::uint32_t max_frame = 0xffff;         // bytes that the driver's rings take, whatever the MTU
@@ -99,7 +104,7 @@ public:
     Mac mac() const { return mac_; }
     std::uint16_t mtu() const { return mtu_; }
     bool is_up() const;
-    bool is_gone() const { return interface_ && !interface_->is_there(); }
+    bool is_gone() const;
     bool is_on(unsigned ifindex) const { return interface_ && interface_->index() == ifindex && !is_gone(); }
     PortLosses losses();
     Result<> set_mtu(std::uint16_t mtu);
@@ -133,6 +138,7 @@ private:
     std::uint16_t mtu_ = 1500;
     std::uint32_t ring_limit_ = 0;
     Mac mac_;
+    std::optional<std::chrono::steady_clock::time_point> connected_at_; // or later, of what connects once
     std::optional<KernelInterface> interface_;
     std::vector<XdpSocket> sockets_; // by receive queue; none where the driver has none
 };

@@ -125,19 +125,41 @@ Result<OpenedPort> open_pcap(const PortSpec& spec, const PortContext& context)
 namespace
 {
 
-// A server that was killed leaves its socket file, and binding to it again fails.
-void remove_stale_socket(const std::string& path)
+enum class SocketFile : std::uint8_t { kNone, kStale, kListened, kOther };
+
+// A server that was killed leaves its socket file. Asked by a socket of another type, the kernel tells a dead one from
+// one that somebody has, who does not notice: DPDK's servers may end their process over a client that goes at once.
+SocketFile look_at(const std::string& path)
 {
     struct stat status;
-    if (lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode))
-        return;
-    const FileDescriptor socket{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    if (lstat(path.c_str(), &status) != 0)
+        return SocketFile::kNone;
+    if (!S_ISSOCK(status.st_mode))
+        return SocketFile::kOther;
+    const FileDescriptor socket{::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     path.copy(address.sun_path, sizeof(address.sun_path) - 1);
-    if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 &&
-        errno == ECONNREFUSED)
+    const bool is_stale = connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 &&
+                          errno == ECONNREFUSED;
+    return is_stale ? SocketFile::kStale : SocketFile::kListened;
+}
+
+// What is left of a server that was killed is removed; binding would fail.
+Result<> make_room_for_server(const std::string& path)
+{
+    switch (look_at(path)) {
+    case SocketFile::kOther:
+        return error("path \"{}\" exists, and is no socket", path);
+    case SocketFile::kListened:
+        return error("path \"{}\": somebody listens there already", path);
+    case SocketFile::kStale:
         unlink(path.c_str());
+        break;
+    case SocketFile::kNone:
+        break;
+    }
+    return Ok{};
 }
 
 Result<> check_socket_path(const std::string& path)
@@ -157,6 +179,11 @@ Result<> check_socket_path(const std::string& path)
 
 } // namespace
 
+bool is_listened_to(const std::string& path)
+{
+    return look_at(path) == SocketFile::kListened;
+}
+
 // One queue each way: the driver sends into a ring whether or not its peer has made it.
 Result<OpenedPort> open_memif(const PortSpec& spec, const PortContext& context)
 {
@@ -166,8 +193,12 @@ Result<OpenedPort> open_memif(const PortSpec& spec, const PortContext& context)
     if (auto checked = check_socket_path(path); !checked)
         return std::move(checked).error();
     const bool is_client = spec.option("role") == "client";
-    if (!is_client)
-        remove_stale_socket(path);
+    if (!is_client) {
+        if (auto room = make_room_for_server(path); !room)
+            return std::move(room).error();
+    } else if (!is_listened_to(path)) {
+        return error("path \"{}\": nobody listens there; a memif client is added after its server", path);
+    }
     // A buffer holds a whole frame, so that neither end has to know about chains.
     const std::uint32_t frame = spec.mtu.value_or(1500) + static_cast<std::uint32_t>(sizeof(EthernetHeader)) + 4;
     const std::uint32_t buffer = std::min(kMaxBuffer, std::max(kDefaultBuffer, (frame + 63) & ~63U));
@@ -177,6 +208,7 @@ Result<OpenedPort> open_memif(const PortSpec& spec, const PortContext& context)
                                            is_client ? "client" : "server", count_of(spec, "rsize", 10), buffer));
     setup.tx_queues = EthSetup::TxQueues::kOne;
     setup.max_frame = buffer;
+    setup.connection = is_client ? EthSetup::Connection::kOnce : EthSetup::Connection::kLasting;
     return open_eth(std::move(setup), context);
 }
 
@@ -190,7 +222,8 @@ Result<OpenedPort> open_vhost_user(const PortSpec& spec, const PortContext& cont
         return std::move(checked).error();
     const bool is_client = spec.option("mode") == "client";
     if (!is_client)
-        remove_stale_socket(path);
+        if (auto room = make_room_for_server(path); !room)
+            return std::move(room).error();
     EthSetup setup = eth_setup(spec, context,
                                fmt::format("{},iface={},queues={},client={},tso=1", device_name("net_vhost", spec.name),
                                            path, count_of(spec, "queues", 1), is_client ? 1 : 0));

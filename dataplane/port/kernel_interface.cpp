@@ -160,6 +160,11 @@ short KernelInterface::flags() const
     return request(SIOCGIFFLAGS, argument) ? argument.ifr_flags : short{0};
 }
 
+bool KernelInterface::is_loopback() const
+{
+    return (flags() & IFF_LOOPBACK) != 0;
+}
+
 bool KernelInterface::is_promiscuous() const
 {
     return (flags() & IFF_PROMISC) != 0;

@@ -44,6 +44,8 @@ Result<Attachment> attach(const PortSpec& spec)
     auto interface = KernelInterface::find(spec.option("dev"));
     if (!interface)
         return std::move(interface).error();
+    if (interface->is_loopback())
+        return error("interface \"{}\" is the loopback; expected one that leads to somebody else", interface->name());
     if (auto borrowed = interface->borrow(); !borrowed)
         return std::move(borrowed).error();
     if (spec.mtu)
@@ -87,6 +89,8 @@ bool attaches(const PortSpec& spec)
 
 bool can_attach(const PortSpec& spec)
 {
+    if (spec.kind == "memif")
+        return spec.option("role") == "client" && is_listened_to(std::string{spec.option("path")});
     return attaches(spec) && KernelInterface::exists(spec.option("dev"));
 }
 
@@ -97,6 +101,8 @@ bool share_interface(const PortSpec& one, const PortSpec& other)
     };
     if (one.kind == "tap" && other.kind == "tap")
         return one.option("netns") == other.option("netns") && inside(one) == inside(other);
+    if (one.kind == "memif" && other.kind == "memif") // DPDK ends the process when one of two links leaves
+        return one.option("path") == other.option("path");
     if (!attaches(one) || !attaches(other))
         return false;
     const std::string device{one.option("dev")};

@@ -115,7 +115,7 @@ def test_a_filter_takes_what_it_says_and_a_bad_one_is_refused(lab):
     for words, says in ((("c1", "tcp porty 80"), "tcp porty 80"), (("c1", "(icmp"), "syntax error"),
                         (("c9",), "Cannot find device \"c9\""), ((), "POINT is missing"),
                         (("drop", "reason", "x"), "is no reason for a drop"), (("c1", "-s", "0"), "-s"),
-                        (("c1", "in", "out"), "\"out\""), (("c1", "ip6 protochain 6"), "loop")):
+                        (("c1", "in", "out"), "\"out\""), (("c1", "out", "in"), "\"in\""), (("c1", "icmp", "-c", "3"), "comes last"), (("c1", "ip6 protochain 6"), "loop")):
         result = c1.host.vxctl("capture", *words, check=False)
         expect(result.status == 1 and says in result.err and not result.out, f"{words}: {result}")
     with Rpc(c1.host.socket) as rpc:
@@ -290,6 +290,16 @@ def test_a_capture_ends_with_its_device_and_with_vxd(lab):
         c1.host.stop()
         status, _, err = down._end()
         expect(status == 2 and "vxd ended" in err, f"{status}: {err}")
+
+
+@needs_vxd
+def test_a_signal_that_comes_twice_at_once_is_one(lab):
+    """timeout(1) sends it to its child and to the child's process group."""
+    c1, _ = two_containers(lab)
+    vxctl = os.path.join(lab.settings.build, "vxctl")
+    for _ in range(8):
+        done = run("timeout", "0.3", vxctl, "--socket", c1.host.socket, "capture", "drop", "-w", file_of(lab, "drops"), check=False)
+        expect("0 packets dropped by capture" in done.err and "unknown" not in done.err, done)
 
 
 @needs_vxd

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from lib.cni import CniContainer, Runtime
 from lib.podman import Podman
@@ -245,6 +246,20 @@ def test_a_killed_container_starts_again_elsewhere(lab):
         addresses.append(runtime.add(conf, namespace, "c1")["ips"][0]["address"])
         wait_until("it pings", lambda: namespace.run("ping", "-c1", "-W1", peer.address, check=False).status == 0)
     expect(len(runtime.leased()) == 2, f"{addresses} were given, and are still leased: {runtime.leased()}")
+
+
+@needs_vxd
+def test_an_add_that_is_tried_again_meanwhile_takes_nothing_away(lab):
+    runtime = alone(lab)
+    conf = runtime.conf("10.1.0.0/24")
+    for number in range(3):
+        namespace = lab.namespace(f"twice{number}")
+        with ThreadPoolExecutor(2) as pool:
+            answers = list(pool.map(lambda _: runtime.call("ADD", conf, f"c{number}", namespace), range(2)))
+        expect(sorted(answer.status for answer in answers) == [0, 1], answers)
+        given = next(answer for answer in answers if answer.status == 0).json["ips"][0]["address"].split("/")[0]
+        expect(given in runtime.leased(), f"{given} is in use, and free: {runtime.leased()}")
+    expect(len(runtime.leased()) == 3, runtime.leased())
 
 
 @needs_vxd

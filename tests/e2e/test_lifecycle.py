@@ -38,7 +38,7 @@ def rejected(lab, *arguments, namespace=None, socket="other.sock", config=None):
 
 
 @needs_vxd
-@cases(by=["SIGTERM", "SIGINT"])
+@cases(by=["SIGTERM", "SIGINT", "SIGHUP"])
 def test_a_signal_ends_it_and_nothing_is_left(lab, by):
     near, far, c1, c2 = with_network(lab)
     pid = near.pid

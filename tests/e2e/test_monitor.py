@@ -73,12 +73,14 @@ def test_every_kind_of_change_is_told(lab):
                 "link set br9 up", "route add 10.10.0.0/16 via 10.9.0.2",
                 "neigh add 10.9.0.2 lladdr 02:00:00:00:09:02 dev br9", "fdb add 02:00:00:00:09:09 dev c1 master static",
                 "fdb del 02:00:00:00:09:09 dev c1", "neigh del 10.9.0.2 dev br9", "route del 10.10.0.0/16",
-                "addr del 10.9.0.1/24 dev br9", "link del br9")
+                "addr del 10.9.0.1/24 dev br9", "link del br9", "link add n9 type null", "link set n9 master br0",
+                "fdb add 02:00:00:00:09:10 dev n9 master static", "link del n9")
         c1.ping(c2)
         for parts in (("[LINK]", ": br9:", " up"), ("[LINK]", ": br9:", " down"), ("[ADDR]10.9.0.1/24 dev br9",),
                       ("[ROUTE]10.10.0.0/16 via 10.9.0.2 dev br9",),
                       ("[NEIGH]10.9.0.2 dev br9 lladdr 02:00:00:00:09:02 PERMANENT",),
                       ("[FDB]02:00:00:00:09:09 dev c1", "configured"), ("[FDB]Deleted 02:00:00:00:09:09", "removed"),
+                      ("[FDB]Deleted 02:00:00:00:09:10 dev n9", "removed"),
                       ("[NEIGH]Deleted 10.9.0.2 dev br9",), ("[ROUTE]Deleted 10.10.0.0/16",),
                       ("[ADDR]Deleted 10.9.0.1/24 dev br9",), ("[LINK]Deleted", ": br9:"),
                       (f"[FDB]{c1.mac} dev c1 master br0 learned",),

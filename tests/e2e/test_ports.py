@@ -105,6 +105,30 @@ def test_an_underlay_interface_that_is_made_again_is_used_again(lab, port):
 
 
 @needs_vxd
+@cases(end=["stop", "kill"])
+def test_a_memif_client_finds_its_server_again(lab, end):
+    server, client = (lab.endpoint("vxd", lab.namespace(f"h{number}"), number) for number in (1, 2))
+    path = f"{lab.directory}/m.sock"
+
+    def serve():
+        server.do("link add br0 type bridge", f"link add m type memif path {path} id 0 role server", "link set m master br0")
+
+    serve()
+    c1 = lab.container(server, "c1", "172.18.20.1/16", mac=mac_of(1))
+    client.do("link add br0 type bridge", f"link add m type memif path {path} id 0 role client", "link set m master br0")
+    c2 = lab.container(client, "c2", "172.18.20.2/16", mac=mac_of(2))
+    c2.wait_ping(c1)
+    getattr(server, end)()
+    wait_gone(client, "m")
+    server.start()
+    serve()
+    c1.attach("br0", mac_of(1))
+    c1.add_address("172.18.20.1/16")
+    wait_until("it is up again", lambda: link(client, "m")["operstate"] == "UP", timeout=10)
+    c2.wait_ping(c1)
+
+
+@needs_vxd
 def test_a_renamed_underlay_interface_is_still_its_ports(lab):
     near, far, c1, c2 = with_network(lab)
     near.namespace.ip("link", "set", "eth1", "name", "wan0")

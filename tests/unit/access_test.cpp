@@ -112,3 +112,22 @@ TEST_CASE("those who may not are told who may")
           "root or a member of the group \"vxd-admin\"");
     CHECK(has(admins_of({}), "without --admin-group"));
 }
+
+TEST_CASE("who may only look keeps the others waiting for a second, between two commands")
+{
+    std::int64_t now = 0;
+    Daemon vxd{{0}, 1023, [&now] { return now += 10; }};
+    std::string lines;
+    for (int i = 0; i < 1000; ++i)
+        lines += "link show\n";
+    for (const OnFailure on_failure : {OnFailure::kUndoAll, OnFailure::kStop, OnFailure::kGoOn}) {
+        const Response looked = run_as(vxd, Role::kReader, lines, Request::Config::kNone, on_failure);
+        REQUIRE(looked.failures.size() == 1);
+        CHECK(has(looked.failures[0].error.message, "busy for more than 1 s"));
+        CHECK(looked.failures[0].index > 40);
+        CHECK(looked.failures[0].index < 150);
+    }
+    CHECK(run_as(vxd, Role::kAdmin, lines).failures.empty());
+    now = 0;
+    CHECK(run_as(vxd, Role::kReader, "link show\nstats\n").failures.empty());
+}

@@ -35,9 +35,10 @@ Frame udp_frame()
                     60);
 }
 
-std::vector<CaptureCell> record_of(std::uint64_t id, std::size_t size)
+std::vector<CaptureCell> record_of(std::uint64_t id, std::size_t size, std::uint64_t time_ns = 0)
 {
     CaptureRecord record;
+    record.time_ns = time_ns;
     record.packet_id = id;
     record.captured = record.size = static_cast<std::uint32_t>(size);
     std::vector<CaptureCell> cells(kRecordCells + cells_for(size));
@@ -137,6 +138,24 @@ TEST_CASE("what a capture's ring has no room for is counted, and what it has is 
     CHECK(popped + capture->lost() == capture->taken());
     capture->push(0, record_of(1, 0)); // there is room again, and a frame may be empty
     CHECK(capture->pop().value().bytes.empty());
+}
+
+TEST_CASE("what several producers recorded is read in the order of its time")
+{
+    const auto capture = Capture::create({}, 3).value();
+    for (std::size_t producer = 0; producer < 3; ++producer) // whose own are in order
+        for (std::uint64_t time = 1; time <= 300; ++time)
+            if (time % 7 % 3 == producer)
+                capture->push(producer, record_of(time, 10, time));
+    std::uint64_t last = 0;
+    std::size_t count = 0;
+    while (const auto seen = capture->pop()) {
+        CHECK(is_whole(*seen));
+        CHECK(seen->record.time_ns > last);
+        last = seen->record.time_ns;
+        ++count;
+    }
+    CHECK(count == 300);
 }
 
 TEST_CASE("a reader gets all that was not lost from producers that never wait")

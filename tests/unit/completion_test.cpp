@@ -52,6 +52,11 @@ TEST_CASE("names of devices complete where a device is meant")
     CHECK(after(vxd, "stats show dev br") == "br0 ");
     CHECK(after(vxd, "stats reasons vtep") == "vtep_no_route vtep_unresolved ");
     CHECK(after(vxd, "stats reasons rx_") == "rx_missed rx_errors rx_nombuf ");
+    CHECK(after(vxd, "capture v") == "vxlan100 vxlan200 ");
+    CHECK(after(vxd, "capture dr") == "drop ");
+    CHECK(after(vxd, "trace add a") == "all ");
+    CHECK(after(vxd, "capture dev dock") == "docker1 ");
+    CHECK_FALSE(has(after(vxd, "monitor _"), "]"));
     CHECK(after(vxd, "capture drop reason no_r") == "no_route ");
 }
 

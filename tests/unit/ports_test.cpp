@@ -178,6 +178,8 @@ TEST_CASE("an interface that does not exist or is down is named")
     make_veth();
     for (const char* kind : {"af_packet", "af_xdp"})
         CHECK(error_of({kind, {{"dev", "eth9"}}}) == "interface \"eth9\" does not exist in this network namespace");
+    for (const char* kind : {"af_packet", "af_xdp"})
+        CHECK_THAT(error_of({kind, {{"dev", "lo"}}}), Catch::Contains("is the loopback"));
     run("ip link set va down");
     CHECK_THAT(open({"af_packet", {{"dev", "va"}}}).warning, Catch::Contains("ip link set va up"));
 }

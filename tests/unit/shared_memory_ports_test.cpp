@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 
 using namespace vx;
 using namespace vx::test;
@@ -40,6 +41,26 @@ TEST_CASE("two memif ports carry frames to each other")
             CHECK(send(*server.port, experimental_frame(size), 1));
             CHECK(receive_frame(*client.port) == experimental_frame(size));
         }
+    }
+    CHECK_FALSE(std::filesystem::exists(path));
+}
+
+TEST_CASE("what lies where a socket should be, and is none or is somebody's, is left alone")
+{
+    packet_pool();
+    const std::string path = temporary("precious");
+    std::ofstream{path} << "precious";
+    for (const char* kind : {"vhost-user", "memif"})
+        CHECK_THAT(error_of({kind, {{"path", path}, {"id", "1"}}}), Catch::Contains("exists, and is no socket"));
+    CHECK(std::filesystem::file_size(path) == 8);
+    std::filesystem::remove(path);
+    CHECK_THAT(error_of({"memif", {{"path", path}, {"id", "1"}, {"role", "client"}}}),
+               Catch::Contains("nobody listens there"));
+    {
+        const OpenedPort first = open({"vhost-user", {{"path", path}}, "first"});
+        for (const char* kind : {"vhost-user", "memif"})
+            CHECK_THAT(error_of({kind, {{"path", path}, {"id", "1"}}}), Catch::Contains("somebody listens there"));
+        CHECK(std::filesystem::exists(path));
     }
     CHECK_FALSE(std::filesystem::exists(path));
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/port/file_descriptor.h"
 #include "tools/cni/actions.h"
 #include "tools/cni/daemon.h"
 #include "tools/cni/ipam.h"
@@ -7,8 +8,14 @@
 #include "tools/cni/plan.h"
 #include "tools/cni/result.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <filesystem>
 #include <functional>
 #include <utility>
 
@@ -39,6 +46,18 @@ public:
 private:
     std::function<Outcome<>()> action_;
 };
+
+// One after the other, of all plugins that say that they work on that file, until what is returned is destroyed.
+Outcome<FileDescriptor> lock(const std::string& path)
+{
+    FileDescriptor fd{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    int rc = fd ? flock(fd.get(), LOCK_EX) : -1;
+    while (fd && rc != 0 && errno == EINTR)
+        rc = flock(fd.get(), LOCK_EX);
+    if (rc != 0)
+        return fail(Code::kIo, "locking {}: {}", path, std::strerror(errno));
+    return fd;
+}
 
 // Makes what is missing, and returns what there is then.
 Outcome<Devices> ensure_network(Daemon& daemon, const NetConf& conf)
@@ -150,7 +169,7 @@ Outcome<IpamResult> lease(const NetConf& conf, const Environment& environment, s
 // and its answer, it might find its own gone.
 Outcome<> sweep(Daemon& daemon, const NetConf& conf, const Attachment& wanted)
 {
-    const auto alone = Daemon::lock(conf.socket_path);
+    const auto alone = lock(std::filesystem::path{conf.socket_path}.parent_path().string());
     if (!alone)
         return alone.error();
     const auto devices = daemon.devices();
@@ -166,6 +185,10 @@ Outcome<Json> add(const NetConf& conf, const Environment& environment, std::stri
     auto container = ContainerNet::open(environment.netns);
     if (!container)
         return std::move(container).error();
+    // A runtime that tries again while the first is at work would find the port there, and give back its address.
+    const auto alone = lock(environment.netns);
+    if (!alone)
+        return alone.error();
     const auto there = container->find(environment.ifname);
     if (!there)
         return there.error();

@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tools/cni/daemon.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <filesystem>
 
 namespace vx::cni
 {
@@ -115,18 +109,6 @@ Outcome<std::optional<Daemon>> Daemon::find(const std::string& socket_path)
     if (!*client)
         return std::optional<Daemon>{};
     return std::optional<Daemon>{Daemon{std::move(**client)}};
-}
-
-Outcome<FileDescriptor> Daemon::lock(const std::string& socket_path)
-{
-    const std::string folder = std::filesystem::path{socket_path}.parent_path().string();
-    FileDescriptor fd{open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    int rc = fd ? flock(fd.get(), LOCK_EX) : -1;
-    while (fd && rc != 0 && errno == EINTR)
-        rc = flock(fd.get(), LOCK_EX);
-    if (rc != 0)
-        return fail(Code::kIo, "locking {}: {}", folder, std::strerror(errno));
-    return fd;
 }
 
 Outcome<Daemon> Daemon::connect(const std::string& socket_path)

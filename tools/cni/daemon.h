@@ -3,7 +3,6 @@
 #pragma once
 
 #include "dataplane/net/ip.h"
-#include "dataplane/port/file_descriptor.h"
 #include "tools/cni/conf.h"
 #include "tools/cni/outcome.h"
 #include "tools/vxctl/client.h"
@@ -44,8 +43,6 @@ std::vector<IpAddress> destinations_from(const Json& entries);
 class Daemon
 {
 public:
-    // One after the other, of all who say that they do something to the vxd at this socket. Until it is destroyed.
-    static Outcome<FileDescriptor> lock(const std::string& socket_path);
     // Nothing where no vxd listens.
     static Outcome<std::optional<Daemon>> find(const std::string& socket_path);
     static Outcome<Daemon> connect(const std::string& socket_path);

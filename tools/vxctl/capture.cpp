@@ -13,6 +13,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <set>
 
@@ -23,6 +24,7 @@ namespace
 {
 
 constexpr int kSilenceMilliseconds = 200; // after which nothing more becomes of a packet
+constexpr std::chrono::milliseconds kOneSignal{300}; // timeout(1) sends its signal to us, and to our process group
 
 class Reading
 {
@@ -51,9 +53,12 @@ public:
             if (waiting[1].revents != 0) {
                 signalfd_siginfo ignored{};
                 [[maybe_unused]] const auto size = read(signals_.get(), &ignored, sizeof(ignored));
-                if (has_asked_)
+                const auto now = std::chrono::steady_clock::now();
+                if (signalled_ && now - *signalled_ > kOneSignal)
                     return error("interrupted");
-                ask_to_end();
+                signalled_ = signalled_.value_or(now);
+                if (!has_asked_)
+                    ask_to_end();
             }
             if ((waiting[2].revents & (POLLERR | POLLHUP)) != 0)
                 return Ok{};
@@ -127,6 +132,7 @@ private:
     BlockReader reader_;
     std::optional<std::uint64_t> dropped_;
     bool has_asked_ = false; // vxd to end the stream
+    std::optional<std::chrono::steady_clock::time_point> signalled_; // for the first time
     bool is_closed_ = false; // stdout
 };
 

@@ -114,7 +114,8 @@ Result<std::string> compile_filter(const std::string& expression)
     if (ethernet == nullptr)
         return error("capture: libpcap: no memory");
     if (pcap_compile(ethernet.get(), &program, expression.c_str(), 1, PCAP_NETMASK_UNKNOWN) != 0)
-        return usage_error("capture: the filter \"{}\": {}", expression, pcap_geterr(ethernet.get()));
+        return usage_error("the filter \"{}\": {} (it comes last, behind all options)", expression,
+                           pcap_geterr(ethernet.get()));
     std::string code = std::to_string(program.bf_len);
     for (u_int at = 0; at < program.bf_len; ++at) {
         const bpf_insn& instruction = program.bf_insns[at];

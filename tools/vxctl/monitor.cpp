@@ -19,8 +19,10 @@ int run_monitor(Request request, const std::string& socket_path)
     auto client = Client::stream(std::move(request), socket_path);
     if (!client)
         return fail(client.error());
-    if (print(STDOUT_FILENO, client->take_rest()) != kDone)
-        return kDone;
+    // Who has read enough, as `| head`, is no trouble.
+    const auto ended = [](int status) { return errno == EPIPE ? kDone : status; };
+    if (const int status = print(STDOUT_FILENO, client->take_rest()); status != kDone)
+        return ended(status);
     std::array<char, 64 << 10> chunk;
     for (;;) {
         // Who reads stdout may go while nothing happens.
@@ -34,8 +36,8 @@ int run_monitor(Request request, const std::string& socket_path)
             continue;
         if (size <= 0)
             return fail(error("vxd has ended"));
-        if (print(STDOUT_FILENO, {chunk.data(), static_cast<std::size_t>(size)}) != kDone)
-            return kDone;
+        if (const int status = print(STDOUT_FILENO, {chunk.data(), static_cast<std::size_t>(size)}); status != kDone)
+            return ended(status);
     }
 }
 
