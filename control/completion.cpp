@@ -25,7 +25,8 @@ bool is_value(std::string_view token)
 
 bool is_bracket(std::string_view token)
 {
-    return token == "[" || token == "]" || token == "{" || token == "}" || token == "|" || token == "..." || token == "]...";
+    return token == "[" || token == "]" || token == "{" || token == "}" || token == "|" || token == "..." ||
+           token == "]...";
 }
 
 std::vector<std::string> tokens_of(std::string_view usage)

@@ -92,9 +92,10 @@ Response Controller::run(const Request& request)
                 transaction->expect_fdb_changes(request.commands.size());
         }
         if (request.role == Role::kReader && options_.clock_ms() - begin_ms > kReaderMilliseconds) {
-            fail(index, error("this request has kept vxd busy for more than {} s; ask for less at a time (who may change "
-                              "things has no such limit)",
-                              kReaderMilliseconds / 1000));
+            fail(index,
+                 error("this request has kept vxd busy for more than {} s; ask for less at a time (who may change "
+                       "things has no such limit)",
+                       kReaderMilliseconds / 1000));
             return response;
         }
         const CommandView command = *words;

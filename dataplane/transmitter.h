@@ -62,8 +62,8 @@ public:
 
 private:
     static constexpr Dest kNowhere = Dest::port(kNoLink); // no packet's
-    // Copies of flooded frames from one port in a turn, as segments: what else a worker polls has to wait for them. More than the
-    // longest list that is likely; a single frame goes to all of its list, however long that is.
+    // Copies of flooded frames from one port in a turn, as segments: what else a worker polls has to wait for them.
+    // More than the longest list that is likely; a single frame goes to all of its list, however long that is.
     static constexpr std::size_t kMaxFloodCopies = 2048;
 
     struct alignas(64) Buffer {

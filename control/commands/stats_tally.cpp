@@ -102,7 +102,8 @@ Result<Reply> stats_vtep(Transaction& transaction, Words& words)
 
 Result<Reply> stats_mac(Transaction& transaction, Words& words)
 {
-    const auto only = read_link(transaction, words, "bridge", [](const Link& link) { return link.bridge() != nullptr; });
+    const auto only =
+        read_link(transaction, words, "bridge", [](const Link& link) { return link.bridge() != nullptr; });
     if (!only)
         return only.error();
     const auto totals = transaction.tally(Tally::By::kDestination);

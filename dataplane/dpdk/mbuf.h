@@ -52,8 +52,9 @@ inline std::uint64_t& packet_id_of(rte_mbuf* mbuf) noexcept
     return *RTE_MBUF_DYNFIELD(mbuf, packet_id_offset, std::uint64_t*);
 }
 
-// The L4 checksum in the data is not right yet; the sender, on this machine, left it to us. TAP, vhost-user and af_packet
-// ports receive such frames. A flag of vxd's own: drivers set DPDK's RX_L4_CKSUM_NONE too, without a note of what is missing.
+// The L4 checksum in the data is not right yet; the sender, on this machine, left it to us. TAP, vhost-user and
+// af_packet ports receive such frames. A flag of vxd's own: drivers set DPDK's RX_L4_CKSUM_NONE too, without a note of
+// what is missing.
 inline constexpr unsigned kMbufPartialBit = 40; // the highest that DPDK leaves to applications; drivers take the lowest
 inline constexpr std::uint64_t kMbufPartialFlag = std::uint64_t{1} << kMbufPartialBit;
 inline bool has_partial_checksum(const rte_mbuf* mbuf) noexcept

@@ -31,8 +31,8 @@ inline constexpr DropReasonText kDropReasons[] = {
 
 inline constexpr std::size_t kDropReasonCount = sizeof(kDropReasons) / sizeof(kDropReasons[0]);
 
-// What a port lost before anybody could look at it, in the order of PortLosses. All of its direction, which JSON has as an
-// object of its own: there the names are without the "rx_" that they begin with.
+// What a port lost before anybody could look at it, in the order of PortLosses. All of its direction, which JSON has as
+// an object of its own: there the names are without the "rx_" that they begin with.
 inline constexpr DropReasonText kPortLosses[] = {
     {"rx_missed", "came to the port, and found its queue full",
      "frames come faster than vxd takes them, or nobody takes them for the device is set down; of a tap, also what "

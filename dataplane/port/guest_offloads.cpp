@@ -14,7 +14,6 @@ namespace vx
 namespace
 {
 
-
 // Feature bits, virtio 1.1 section 5.1.3; <linux/virtio_net.h> is not C++.
 constexpr unsigned kGuestChecksum = 1;
 constexpr unsigned kGuestTso4 = 7;

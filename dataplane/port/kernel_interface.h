@@ -38,7 +38,7 @@ public:
     bool is_there() const; // neither deleted nor moved to another namespace
     Result<std::uint16_t> mtu() const;
     Result<Mac> mac() const;
-    bool is_up() const;          // administratively; false if it is gone
+    bool is_up() const; // administratively; false if it is gone
     bool is_loopback() const;
     bool is_promiscuous() const; // because somebody asked for it by the flag
     bool has_carrier() const;    // up, and somebody at the other end

@@ -94,8 +94,8 @@ void PacketPort::set_use(PortUse use)
     request.mr_ifindex = static_cast<int>(interface_.index());
     request.mr_type = PACKET_MR_PROMISC;
     // Refused where it is as wanted already, or where the interface is gone.
-    set_option(socket_.get(), SOL_PACKET,
-               use == PortUse::kOverlay ? PACKET_ADD_MEMBERSHIP : PACKET_DROP_MEMBERSHIP, request);
+    set_option(socket_.get(), SOL_PACKET, use == PortUse::kOverlay ? PACKET_ADD_MEMBERSHIP : PACKET_DROP_MEMBERSHIP,
+               request);
 }
 
 PortLosses PacketPort::losses()

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A port on an interface that is the kernel's, through a packet socket. As with a TAP, both sides hand over checksums
-// half done and frames uncut (virtio-net headers), so nothing has to be switched off at the other end of a veth. Ours and
-// not DPDK's net_af_packet, which knows no such headers, cuts what its ring does not hold, loses silently what it cannot
-// send, and has the kernel reassemble fragments.
+// half done and frames uncut (virtio-net headers), so nothing has to be switched off at the other end of a veth. Ours
+// and not DPDK's net_af_packet, which knows no such headers, cuts what its ring does not hold, loses silently what it
+// cannot send, and has the kernel reassemble fragments.
 #pragma once
 
 #include "dataplane/net/mac.h"
@@ -47,10 +47,7 @@ public:
     bool is_gone() const { return !interface_.is_there(); }
     bool is_on(unsigned ifindex) const { return interface_.index() == ifindex && !is_gone(); }
     // What leaves an underlay is whole: others than this kernel read it.
-    Offloads offloads() const
-    {
-        return shared_->is_underlay.load(std::memory_order_relaxed) ? Offloads{} : offloads_;
-    }
+    Offloads offloads() const { return shared_->is_underlay.load(std::memory_order_relaxed) ? Offloads{} : offloads_; }
     // An overlay's gets frames for all MACs, as a port of a Linux bridge does. An underlay's hands over one by one the
     // datagrams that its kernel has in one (UDP GSO), and sends them so.
     void set_use(PortUse use);

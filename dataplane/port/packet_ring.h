@@ -39,7 +39,7 @@ public:
             return {reinterpret_cast<const std::byte*>(header_) + header_->tp_mac, header_->tp_snaplen};
         }
         bool is_whole() const { return header_->tp_snaplen == header_->tp_len; }
-        bool is_in_socket() const { return (header_->tp_status & TP_STATUS_COPY) != 0; } // all of it, too
+        bool is_in_socket() const { return (header_->tp_status & TP_STATUS_COPY) != 0; }  // all of it, too
         bool has_tag() const { return (header_->tp_status & TP_STATUS_VLAN_VALID) != 0; } // which is not in the bytes
         std::uint16_t tag() const { return header_->tp_vlan_tci; }
         std::uint16_t tag_protocol() const

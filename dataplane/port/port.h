@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A port as a worker sees it: receive and transmit bursts on a queue. The implementations are a DPDK ethdev (pci, af_xdp,
-// memif, vhost-user, pcap, null, vdev) and our own TAP and packet socket; a burst costs a branch, not a virtual call.
+// A port as a worker sees it: receive and transmit bursts on a queue. The implementations are a DPDK ethdev (pci,
+// af_xdp, memif, vhost-user, pcap, null, vdev) and our own TAP and packet socket; a burst costs a branch, not a virtual
+// call.
 #pragma once
 
 #include "dataplane/net/mac.h"

@@ -67,11 +67,11 @@ struct PortKind {
 
 std::span<const PortKind> port_kinds();
 const PortKind* find_port_kind(std::string_view name);
-// Whether what the port is to attach to is there now: the kernel's interface, or of a memif client its server. Only kinds
-// that attach to something have it.
+// Whether what the port is to attach to is there now: the kernel's interface, or of a memif client its server. Only
+// kinds that attach to something have it.
 bool can_attach(const PortSpec& spec);
-// Whether both would be ends of one interface of the kernel: each would get the other's frames, or half of them. Or of one
-// memif socket.
+// Whether both would be ends of one interface of the kernel: each would get the other's frames, or half of them. Or of
+// one memif socket.
 bool share_interface(const PortSpec& one, const PortSpec& other);
 // "dev IFACE [ queues N ]", from the kind's options.
 std::string usage_of(const PortKind& kind);

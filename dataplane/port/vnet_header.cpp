@@ -7,7 +7,6 @@ namespace vx
 namespace
 {
 
-
 Gso gso_of(const VnetHeader& header) noexcept
 {
     constexpr unsigned kAdded = VnetHeader::kTunnelV4 | VnetHeader::kTunnelV6 | VnetHeader::kGsoEcn;

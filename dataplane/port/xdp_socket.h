@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The AF_XDP sockets that DPDK's driver opens and does not show: found among the process's descriptors, to sleep on and,
-// where the driver forgets it, to close.
+// The AF_XDP sockets that DPDK's driver opens and does not show: found among the process's descriptors, to sleep on
+// and, where the driver forgets it, to close.
 #pragma once
 
 #include <sys/types.h>

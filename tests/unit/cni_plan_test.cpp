@@ -139,7 +139,8 @@ TEST_CASE("only the plugin's own ports are stale: those that are gone, and who c
     // A container that starts again elsewhere, before anybody has said that it ended.
     CHECK(texts(stale_ports(devices, {three, "/run/netns/z", "eth1"})) == Texts{"link del " + three});
     devices[1].is_gone = true;
-    CHECK(texts(stale_ports(devices, {"other", "/run/netns/a", "eth0"})) == Texts{"link del " + one, "link del " + two});
+    CHECK(texts(stale_ports(devices, {"other", "/run/netns/a", "eth0"})) ==
+          Texts{"link del " + one, "link del " + two});
     CHECK(texts(stale_ports(devices, {"other", "/run/netns/z", "eth0"})) == Texts{"link del " + one});
 }
 

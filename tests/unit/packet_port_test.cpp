@@ -89,7 +89,8 @@ bool has_right_checksums(const Frame& frame)
     const auto* ip = frame.data() + 14;
     if (frame[12] == 0x08) {
         const auto& v4 = *reinterpret_cast<const Ipv4Header*>(ip);
-        const std::uint64_t pseudo = pseudo_sum_v4(v4, ip_protocol::kUdp, static_cast<std::uint32_t>(frame.size() - 34));
+        const std::uint64_t pseudo =
+            pseudo_sum_v4(v4, ip_protocol::kUdp, static_cast<std::uint32_t>(frame.size() - 34));
         const bool has_none = frame[40] == 0 && frame[41] == 0;
         return ipv4_checksum_is_right(v4) &&
                (has_none || checksum_is_right(checksum_add(pseudo, frame.data() + 34, frame.size() - 34)));
@@ -203,7 +204,8 @@ TEST_CASE("all kinds of datagrams come through the underlay as they were sent, i
                 const bool is_udp = sent[i][sent[i][12] == 0x08 ? 23 : 20] == 17;
                 CAPTURE(round, i, is_udp);
                 REQUIRE((is_udp ? is_same_datagram(got[i], sent[i]) : got[i] == sent[i]));
-                if (is_udp && cutter == "none") // who cuts says that they are right; the kernel leaves them to its driver
+                if (is_udp &&
+                    cutter == "none") // who cuts says that they are right; the kernel leaves them to its driver
                     REQUIRE(has_right_checksums(got[i]));
             }
         }

@@ -165,8 +165,8 @@ Outcome<IpamResult> lease(const NetConf& conf, const Environment& environment, s
     return leased;
 }
 
-// The ports that are of no use any more are deleted by name. Were another ADD between this one's question which they are
-// and its answer, it might find its own gone.
+// The ports that are of no use any more are deleted by name. Were another ADD between this one's question which they
+// are and its answer, it might find its own gone.
 Outcome<> sweep(Daemon& daemon, const NetConf& conf, const Attachment& wanted)
 {
     const auto alone = lock(std::filesystem::path{conf.socket_path}.parent_path().string());

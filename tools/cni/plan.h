@@ -24,8 +24,8 @@ struct Attachment {
     std::string_view port, netns, ifname;
 };
 
-// Ports of the plugin that are of no use to anybody: their interface is gone, or they are, or claim to be, what the caller
-// is about to plug in, as it knows that there is none.
+// Ports of the plugin that are of no use to anybody: their interface is gone, or they are, or claim to be, what the
+// caller is about to plug in, as it knows that there is none.
 std::vector<CommandWords> stale_ports(const Devices& devices, const Attachment& wanted);
 
 // The MTU of a container's interface, as configured or as what is encapsulated needs it: of the VXLAN device in the

@@ -23,7 +23,7 @@ namespace vx
 namespace
 {
 
-constexpr int kSilenceMilliseconds = 200; // after which nothing more becomes of a packet
+constexpr int kSilenceMilliseconds = 200;            // after which nothing more becomes of a packet
 constexpr std::chrono::milliseconds kOneSignal{300}; // timeout(1) sends its signal to us, and to our process group
 
 class Reading
@@ -131,9 +131,9 @@ private:
     const FileDescriptor signals_;
     BlockReader reader_;
     std::optional<std::uint64_t> dropped_;
-    bool has_asked_ = false; // vxd to end the stream
+    bool has_asked_ = false;                                         // vxd to end the stream
     std::optional<std::chrono::steady_clock::time_point> signalled_; // for the first time
-    bool is_closed_ = false; // stdout
+    bool is_closed_ = false;                                         // stdout
 };
 
 } // namespace
