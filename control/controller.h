@@ -33,6 +33,7 @@ public:
     struct Options {
         std::string mac_seed;                   // of MACs that nobody chose; the same over restarts
         std::function<std::int64_t()> clock_ms; // monotonic
+        std::function<void()> alive = [] {};    // called every second while a long request is carried out
         std::string admins = "root";            // who may change things, for those who may not
     };
     // The Dataplane has to outlive it.

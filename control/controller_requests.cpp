@@ -7,6 +7,7 @@ namespace vx
 
 // How long one request of somebody who may only look may keep everybody else waiting; looked at between its commands.
 static constexpr std::int64_t kReaderMilliseconds = 1000;
+static constexpr std::int64_t kAliveMilliseconds = 1000; // between two signs of life in the middle of a request
 
 Response Controller::run(const Request& request)
 {
@@ -14,6 +15,7 @@ Response Controller::run(const Request& request)
         return run_config(request);
     Response response;
     const std::int64_t begin_ms = options_.clock_ms();
+    std::int64_t alive_ms = begin_ms;
     std::unique_ptr<Transaction> transaction;
     const auto fail = [&](std::size_t index, Error failure) {
         response.failures.push_back({index, std::move(failure), request.lines.empty() ? 0 : request.lines[index]});
@@ -26,7 +28,12 @@ Response Controller::run(const Request& request)
             if (request.on_failure == OnFailure::kUndoAll)
                 transaction->expect_fdb_changes(request.commands.size());
         }
-        if (request.role == Role::kReader && options_.clock_ms() - begin_ms > kReaderMilliseconds) {
+        const std::int64_t now_ms = options_.clock_ms();
+        if (now_ms - alive_ms >= kAliveMilliseconds) {
+            options_.alive();
+            alive_ms = now_ms;
+        }
+        if (request.role == Role::kReader && now_ms - begin_ms > kReaderMilliseconds) {
             fail(index,
                  error("this request has kept vxd busy for more than {} s; ask for less at a time (who may change "
                        "things has no such limit)",

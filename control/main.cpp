@@ -178,9 +178,17 @@ Result<> run(const Options& options)
     if (!options.control_cpu)
         affinity.restore_without(placement->worker_cpus);
 
-    Controller controller{
-        **dataplane,
-        {.mac_seed = mac_seed((*server)->path()), .clock_ms = monotonic_ms, .admins = admins_of(options.access)}};
+    const auto feed_period = Service::feed_period();
+    bool is_running = false; // workers show no progress before
+    Controller controller{**dataplane,
+                          {.mac_seed = mac_seed((*server)->path()),
+                           .clock_ms = monotonic_ms,
+                           .alive =
+                               [&] {
+                                   if (feed_period && is_running)
+                                       service.feed(**dataplane);
+                               },
+                           .admins = admins_of(options.access)}};
     target = &controller;
     if (config)
         if (auto applied = apply(controller, *config); !applied)
@@ -193,10 +201,11 @@ Result<> run(const Options& options)
         return std::move(timer).error();
     log_info("listening on {}; worker{} on CPU {}", (*server)->path(), placement->worker_cpus.size() > 1 ? "s" : "",
              fmt::join(placement->worker_cpus, ","));
-    if (const auto period = Service::feed_period())
-        if (auto timer = (*loop)->every(*period, [&] { service.feed(**dataplane); }); !timer)
+    if (feed_period)
+        if (auto timer = (*loop)->every(*feed_period, [&] { service.feed(**dataplane); }); !timer)
             return std::move(timer).error();
     service.ready(fmt::format("listening on {}", (*server)->path()));
+    is_running = true;
     auto ran = (*loop)->run();
     (*loop)->unwatch((*dataplane)->event_fd());
     (*dataplane)->stop();

@@ -120,8 +120,9 @@ void Transmitter::coalesce_frames(Buffer& buffer, Offloads taken) noexcept
 void Transmitter::flush(Buffer& buffer, Context& context) noexcept
 {
     const LinkId link = buffer.link;
-    if (const Offloads taken = buffer.port->offloads(); taken.tso4 || taken.tso6)
-        coalesce_frames(buffer, taken);
+    if (buffer.count > 1)
+        if (const Offloads taken = buffer.port->offloads(); taken.tso4 || taken.tso6)
+            coalesce_frames(buffer, taken);
     const std::span<rte_mbuf*> frames{buffer.frames.data(), buffer.count};
     const std::uint16_t sent = context.probe == nullptr ? buffer.port->tx(worker_, frames)
                                                         : context.probe->send(*buffer.port, worker_, link, frames);

@@ -44,7 +44,9 @@ def test_explain_says_what_happens_and_changes_nothing(lab):
     steps = host.json("explain", *f"dev c1 {eth} size 2000".split())
     expect(steps[-1]["drop"] == "frame_too_big" and steps[0]["point"] == "port", steps)
     expect(host.state() == before, "something has changed")
-    expect({(entry["mac"], entry["ifname"]) for entry in host.fdb()} == learned, "the FDB has changed")
+    now = {(entry["mac"], entry["ifname"]) for entry in host.fdb()}
+    # The far kernel's own interfaces may speak meanwhile.
+    expect(learned <= now and not any(mac.startswith("02:77:") for mac, _ in now), f"the FDB has changed: {learned ^ now}")
     explained = {"frame_too_big", "inner_vlan", "reserved_group", "inner_truncated", "vni_unknown"}
     expect(not explained & set(host.drops()), f"it was counted: {host.drops()}")
     for words, says in (("dev c9 00", "Cannot find device"), ("dev c1 eth src 02:00:00:00:00:01", "dst MAC"),

@@ -9,8 +9,8 @@ import shutil
 import struct
 import sys
 
-from scapy.all import (ARP, ICMP, IP, TCP, UDP, Dot1Q, Ether, ICMPv6EchoRequest, ICMPv6ND_NA, ICMPv6ND_NS,
-                       IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, Raw)
+from scapy.all import (ARP, ICMP, IP, TCP, UDP, Dot1Q, Ether, ICMPv6EchoRequest, ICMPv6ND_NA, ICMPv6ND_NS, IPv6,
+                       IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, PadN, Raw)
 from scapy.layers.vxlan import VXLAN
 
 CORPUS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
@@ -272,6 +272,8 @@ def vnet_header_seeds():
         "udp6": record(1, away6 / UDP() / many, 5, 100, 54, 6),
         "routed": record(0x81, router / TCP() / large, 1, 1000, 34),
         "from-tunnel": record(0x80, tunnel, 0x21, 1400, 84, tunnel=(34, 64)),
+        "long-headers": record(0xc1, away6 / IPv6ExtHdrDestOpt(options=[PadN(optdata=bytes(250))] * 7) / TCP() / large, 4, 1380,
+                               54 + 1768),
         "no-size": record(1, away / TCP() / large, 1, 0, 34),
         "largest-size": record(1, away / TCP() / large, 1, 65535, 34),
         "beyond": record(1, away / TCP() / large, 1, 1400, 65535, 65535),

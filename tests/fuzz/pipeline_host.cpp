@@ -15,7 +15,7 @@ constexpr Mac kUnderlayMac{{0x02, 0, 0, 0, 0, 0x01}};
 
 // make_corpus.py's frames are for this.
 constexpr std::string_view kSetup = R"(
-link add uplink address 02:00:00:00:00:01 type vdev args net_ring_up
+link add uplink address 02:00:00:00:00:01 mtu 9000 type vdev args net_ring_up
 addr add 192.0.2.1/24 dev uplink
 addr add 2001:db8::1/64 dev uplink
 neigh add 192.0.2.2 lladdr 02:00:00:00:00:02 dev uplink

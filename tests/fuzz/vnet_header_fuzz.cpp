@@ -20,9 +20,9 @@ void vnet_header(Input input)
         std::memcpy(&header, input.data() + 3, sizeof(header));
         shape.first_segment.reset();
         if ((input[0] & 0x80) != 0) // a large frame lies in several buffers
-            shape.first_segment = 256;
+            shape.first_segment = (input[0] & 0x40) != 0 ? 1984 : 256;
         const std::size_t size = std::min<std::size_t>(input[1] + input[2] * std::size_t{256}, input.size() - kPrefix);
-        host.receive((input[0] & 0x7f) % PipelineHost::kPorts, input.subspan(kPrefix, size), shape, &header);
+        host.receive((input[0] & 0x3f) % PipelineHost::kPorts, input.subspan(kPrefix, size), shape, &header);
         input = input.subspan(kPrefix + size);
     }
     host.check();
