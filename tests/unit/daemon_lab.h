@@ -20,8 +20,9 @@ class Daemon
 public:
     using Clock = std::function<std::int64_t()>;
 
-    explicit Daemon(std::vector<unsigned> workers = {0}, std::uint32_t buffers = 1023, Clock clock_ms = stands_still,
-                    std::function<void()> alive = [] {})
+    explicit Daemon(
+        std::vector<unsigned> workers = {0}, std::uint32_t buffers = 1023, Clock clock_ms = stands_still,
+        std::function<void()> alive = [] {})
     {
         DataplaneOptions options;
         options.worker_cpus = std::move(workers);
@@ -30,7 +31,8 @@ public:
         REQUIRE(made.has_value());
         dataplane_ = *std::move(made);
         controller_ = std::make_unique<Controller>(
-            *dataplane_, Controller::Options{.mac_seed = "test", .clock_ms = std::move(clock_ms), .alive = std::move(alive)});
+            *dataplane_,
+            Controller::Options{.mac_seed = "test", .clock_ms = std::move(clock_ms), .alive = std::move(alive)});
     }
     static std::int64_t stands_still() { return 0; }
 
