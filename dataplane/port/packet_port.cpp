@@ -317,7 +317,7 @@ std::uint16_t PacketPort::tx(std::uint16_t, std::span<rte_mbuf*> frames) noexcep
                                                    static_cast<unsigned>(messages.size()), MSG_DONTWAIT);
         if (rc > 0) {
             const std::size_t sent = batch.frames_before(static_cast<std::size_t>(rc));
-            rte_pktmbuf_free_bulk(&frames[at], static_cast<unsigned>(sent));
+            rte_pktmbuf_free_bulk(frames.data() + at, static_cast<unsigned>(sent));
             at += sent;
             continue; // what stopped it shows next
         }
@@ -327,7 +327,7 @@ std::uint16_t PacketPort::tx(std::uint16_t, std::span<rte_mbuf*> frames) noexcep
             break; // none will pass
         // What is refused moves to the end, so that those behind it, of other senders, still leave.
         const std::size_t refused = messages.empty() ? 1 : batch.frames_before(1);
-        std::rotate(&frames[at], &frames[at + refused], frames.data() + end);
+        std::rotate(frames.data() + at, frames.data() + at + refused, frames.data() + end);
         end -= refused;
     }
     return static_cast<std::uint16_t>(at);
