@@ -174,8 +174,8 @@ class Verdict:
         elif kind.state != NOTHING:
             value = ~_sum(struct.pack("=H", pseudo) + message) & 0xffff or 0xffff
         if kind.state == CORRUPT:
-            value ^= 1 << self.random.randrange(1, 15)
-            value = value or 2
+            right, value = value, value ^ 1 << self.random.randrange(1, 15)
+            value = value or (4 if right == 2 else 2)  # 0 would be no checksum, and what was right is not corrupt
         message = message[:at] + struct.pack("=H", value) + message[at + 2:]
         if kind.fragments:
             identity = self.random.randrange(1, 65536)
