@@ -24,17 +24,12 @@ Result<> read_point(const Transaction& transaction, Words& words, CaptureSpec& s
 {
     if (words.done())
         return usage_error("{}: POINT is missing: a device, drop, host or all; usage: {}", words.name(), words.usage());
-    if (words.take("dev")) { // whatever it is called
-        const auto link = read_device(transaction, words);
-        if (!link)
-            return link.error();
-        spec.link = (*link)->id;
-        spec.point = point_of(**link);
-    } else if (words.take("drop")) {
+    const bool is_device = words.take("dev"); // whatever it is called
+    if (!is_device && words.take("drop")) {
         spec.point = CapturePoint::kDrop;
-    } else if (words.take("host")) {
+    } else if (!is_device && words.take("host")) {
         spec.point = CapturePoint::kHost;
-    } else if (words.take("all")) {
+    } else if (!is_device && words.take("all")) {
         spec.follows = true; // the filter may name the inner addresses, and the outer frame is seen too
     } else {
         const auto link = read_device(transaction, words);

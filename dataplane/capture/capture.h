@@ -79,10 +79,10 @@ public:
 private:
     struct Lane {
         std::optional<SpscRing<CaptureCell>> ring; // or
-        std::optional<CaptureRecord> next;         // out of the ring, but for its bytes; the reader's
         std::unique_ptr<Tally> tally;
         alignas(64) Counter taken;
         Counter lost;
+        alignas(64) std::optional<CaptureRecord> next; // out of the ring, but for its bytes; the reader's
     };
 
     explicit Capture(CaptureSpec spec) : spec_(std::move(spec)) {}
