@@ -107,6 +107,7 @@ PortLosses PacketPort::losses()
     PortLosses losses;
     losses.rx_missed = dropped_ + shared_->missed.load(std::memory_order_relaxed);
     losses.rx_errors = shared_->errors.load(std::memory_order_relaxed);
+    losses.rx_nombuf = shared_->nombuf.load(std::memory_order_relaxed);
     return losses;
 }
 
@@ -146,9 +147,9 @@ Result<> PacketPort::set_mac(const Mac& mac)
 namespace
 {
 
-void increment(std::atomic<std::uint64_t>& counter) noexcept // of one writer
+void increment(std::atomic<std::uint64_t>& counter, std::uint64_t by = 1) noexcept // of one writer
 {
-    counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
 }
 
 // Appends to a frame, by more buffers where one does not hold all. False if there are none.
@@ -283,18 +284,22 @@ rte_mbuf* PacketPort::read_large(SpareBuffers& spares) noexcept
     return spares.take(static_cast<std::size_t>(size) - PacketRing::kVnetHeaderSize);
 }
 
-// Datagrams out of the one that stands for them; fewer than there is room for if there are no buffers.
+// Datagrams out of the one that stands for them, as many as there is room for. Those that there is no buffer for are
+// lost: nothing would wake a worker for them, and the frame itself holds what others wait for.
 std::size_t PacketPort::cut(std::span<rte_mbuf*> out) noexcept
 {
     std::size_t count = 0;
-    while (count < out.size() && !uncut_->segmenter.is_done()) {
+    for (; count < out.size() && uncut_->left != 0; --uncut_->left) {
         rte_mbuf* const datagram = uncut_->segmenter.next(pool_);
-        if (datagram == nullptr)
+        if (datagram == nullptr) {
+            increment(shared_->nombuf, uncut_->left);
+            uncut_.reset();
             return count;
+        }
         datagram->ol_flags |= RTE_MBUF_F_RX_OUTER_L4_CKSUM_GOOD; // just computed
         out[count++] = datagram;
     }
-    if (uncut_->segmenter.is_done())
+    if (uncut_->left == 0)
         uncut_.reset();
     return count;
 }

@@ -63,6 +63,7 @@ private:
         std::atomic<std::uint32_t> max_frame{0};
         std::atomic<std::uint64_t> missed{0}; // found the socket's buffer full
         std::atomic<std::uint64_t> errors{0}; // the kernel could not describe
+        std::atomic<std::uint64_t> nombuf{0}; // could not be cut, for want of buffers
     };
 
     // One that stands for many datagrams, which are taken from it as there is room.
@@ -70,9 +71,10 @@ private:
         struct Free {
             void operator()(rte_mbuf* frame) const { rte_pktmbuf_free(frame); }
         };
-        explicit Uncut(rte_mbuf* whole) : frame(whole), segmenter(whole) {}
+        explicit Uncut(rte_mbuf* whole) : frame(whole), segmenter(whole), left(gso_segment_count(whole)) {}
         std::unique_ptr<rte_mbuf, Free> frame;
         Segmenter segmenter;
+        std::size_t left; // datagrams
     };
 
     PacketPort(FileDescriptor socket, PacketRing ring, KernelInterface interface, rte_mempool* pool);

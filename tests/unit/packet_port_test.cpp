@@ -108,7 +108,7 @@ std::vector<rte_mbuf*> mbufs_of(const std::vector<Frame>& frames)
     return mbufs;
 }
 
-std::vector<Frame> datagrams(bool is_v4, std::initializer_list<std::size_t> payloads)
+std::vector<Frame> datagrams(bool is_v4, const std::vector<std::size_t>& payloads)
 {
     std::mt19937_64 random(1);
     FlowShape shape;
@@ -270,6 +270,42 @@ TEST_CASE("a VLAN tag that the kernel took out is put back")
         REQUIRE(got.size() == 1);
         CHECK(got[0] == frame);
     }
+}
+
+TEST_CASE("datagrams that came as one, and find no buffer each, are counted")
+{
+    if (cannot_make_namespaces())
+        return;
+    packet_pool();
+    const PrivateNetns ours;
+    const Veth veth;
+    veth.are(PortUse::kUnderlay);
+    const auto sent = datagrams(true, std::vector<std::size_t>(32, 1000));
+    auto mbufs = mbufs_of(sent);
+    REQUIRE(veth.near.port->tx(0, mbufs) == sent.size());
+    std::vector<rte_mbuf*> held; // all but what the frame is read into, and a few of its datagrams
+    while (rte_mbuf* const mbuf = packet_pool().alloc())
+        held.push_back(mbuf);
+    for (std::size_t i = 0; i < 40; ++i) {
+        rte_pktmbuf_free(held.back());
+        held.pop_back();
+    }
+    std::array<rte_mbuf*, 32> got;
+    std::size_t received = 0;
+    for (int i = 0; i < 1000 && received < 2; ++i) { // the kernel may say something of its own before
+        const std::uint16_t count = veth.far.port->rx(0, got);
+        received = 0;
+        for (std::size_t at = 0; at < count; ++at) {
+            received += is_ours(frame_of(got[at])) ? 1 : 0;
+            rte_pktmbuf_free(got[at]);
+        }
+        usleep(1000);
+    }
+    CHECK(received < sent.size());
+    CHECK(received + veth.far.port->losses().rx_nombuf == sent.size());
+    for (rte_mbuf* const mbuf : held)
+        rte_pktmbuf_free(mbuf);
+    CHECK(packet_pool().in_use_count() == 0);
 }
 
 TEST_CASE("large frames that find the socket's buffer full are counted")
