@@ -12,12 +12,10 @@ void Controller::check_ports()
     for (const LinkId id : dataplane_.close_gone_ports())
         if (const Link* link = model_.find(id)) {
             tell_port(*link, "gone");
-            if (link->port()->kind == "memif")
-                log_warning("{}: its server is gone; it is opened again when there is one", link->name);
-            else
-                log_warning("{}: its interface is gone; {}", link->name,
-                            link->port()->has("dev") ? "it is opened again when there is one of the same name"
-                                                     : "link del removes what is left, link add makes a new one");
+            const std::string_view lost = find_port_kind(link->port()->kind)->attaches_to;
+            log_warning("{}: its {} is gone; {}", link->name, lost.empty() ? "interface" : lost,
+                        lost.empty() ? "link del removes what is left, link add makes a new one"
+                                     : "it is opened again when there is one at the same place");
         }
     for (const auto& [id, link] : model_.links())
         if (link.port() != nullptr && !dataplane_.has_port(id) && can_attach(*link.port()) &&
@@ -49,7 +47,7 @@ void Controller::reopen(const Link& link)
         return;
     }
     reopen_errors_.erase(link.id);
-    log_notice("{}: its {} is back", link.name, spec.kind == "memif" ? "server" : "interface");
+    log_notice("{}: its {} is back", link.name, find_port_kind(spec.kind)->attaches_to);
     tell_port(link, "back");
     if (!added->warning.empty())
         log_warning("{}: {}", link.name, added->warning);

@@ -179,9 +179,10 @@ Result<> check_socket_path(const std::string& path)
 
 } // namespace
 
-bool is_listened_to(const std::string& path)
+// Of a client; a server waits for its own.
+bool has_memif_server(const PortSpec& spec)
 {
-    return look_at(path) == SocketFile::kListened;
+    return spec.option("role") == "client" && look_at(std::string{spec.option("path")}) == SocketFile::kListened;
 }
 
 // One queue each way: the driver sends into a ring whether or not its peer has made it.
@@ -196,7 +197,7 @@ Result<OpenedPort> open_memif(const PortSpec& spec, const PortContext& context)
     if (!is_client) {
         if (auto room = make_room_for_server(path); !room)
             return std::move(room).error();
-    } else if (!is_listened_to(path)) {
+    } else if (!has_memif_server(spec)) {
         return error("path \"{}\": nobody listens there; a memif client is added after its server", path);
     }
     // A buffer holds a whole frame, so that neither end has to know about chains.

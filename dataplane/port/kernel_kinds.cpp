@@ -87,11 +87,9 @@ bool attaches(const PortSpec& spec)
 
 } // namespace
 
-bool can_attach(const PortSpec& spec)
+bool has_interface(const PortSpec& spec)
 {
-    if (spec.kind == "memif")
-        return spec.option("role") == "client" && is_listened_to(std::string{spec.option("path")});
-    return attaches(spec) && KernelInterface::exists(spec.option("dev"));
+    return KernelInterface::exists(spec.option("dev"));
 }
 
 bool share_interface(const PortSpec& one, const PortSpec& other)

@@ -59,9 +59,11 @@ constexpr PortOption kVdevOptions[] = {
 constexpr PortKind kPortKinds[] = {
     {"tap", "an interface made for a container, in its network namespace", kTapOptions, open_tap, false},
     {"pci", "a network card, by its PCI address, driven by DPDK", kPciOptions, open_pci},
-    {"af_xdp", "an interface of the kernel, through AF_XDP sockets", kAfXdpOptions, open_af_xdp},
-    {"af_packet", "an interface of the kernel, through an AF_PACKET socket", kAfPacketOptions, open_af_packet},
-    {"memif", "another process, through shared memory", kMemifOptions, open_memif, false},
+    {"af_xdp", "an interface of the kernel, through AF_XDP sockets", kAfXdpOptions, open_af_xdp, true, "interface",
+     has_interface},
+    {"af_packet", "an interface of the kernel, through an AF_PACKET socket", kAfPacketOptions, open_af_packet, true,
+     "interface", has_interface},
+    {"memif", "another process, through shared memory", kMemifOptions, open_memif, false, "server", has_memif_server},
     {"vhost-user", "a virtual machine, whose network card is shared memory", kVhostUserOptions, open_vhost_user, false},
     {"pcap", "capture files: frames come from one and go to another", kPcapOptions, open_pcap},
     {"null", "nothing: no frame comes, what goes there is gone", {}, open_null, false},
@@ -80,6 +82,12 @@ const PortKind* find_port_kind(std::string_view name)
     const auto* found = std::find_if(std::begin(kPortKinds), std::end(kPortKinds),
                                      [name](const PortKind& k) { return k.name == name; });
     return found == std::end(kPortKinds) ? nullptr : found;
+}
+
+bool can_attach(const PortSpec& spec)
+{
+    const PortKind* const kind = find_port_kind(spec.kind);
+    return kind != nullptr && kind->can_attach != nullptr && kind->can_attach(spec);
 }
 
 std::string usage_of(const PortKind& kind)

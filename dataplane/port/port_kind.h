@@ -63,6 +63,9 @@ struct PortKind {
     std::span<const PortOption> options;
     Result<OpenedPort> (*open)(const PortSpec&, const PortContext&);
     bool has_own_mac = true; // false: its device's is made up at every start, unless one is given
+    // What it attaches to and may lose, in a word, and whether that is there now; none: a port that is gone stays so.
+    std::string_view attaches_to = {};
+    bool (*can_attach)(const PortSpec&) = nullptr;
 };
 
 std::span<const PortKind> port_kinds();

@@ -19,8 +19,9 @@ Result<OpenedPort> open_pcap(const PortSpec& spec, const PortContext& context);
 Result<OpenedPort> open_null(const PortSpec& spec, const PortContext& context);
 Result<OpenedPort> open_vdev(const PortSpec& spec, const PortContext& context);
 
-// Whether a process has the UNIX socket of this path, which does not notice the question.
-bool is_listened_to(const std::string& path);
+// PortKind::can_attach.
+bool has_interface(const PortSpec& spec);
+bool has_memif_server(const PortSpec& spec); // who does not notice the question
 
 // What the kinds have in common.
 std::uint32_t count_of(const PortSpec& spec, std::string_view option, std::uint32_t otherwise);
