@@ -4,7 +4,7 @@
 import json
 import os
 
-from lib.shell import expect
+from lib.shell import expect, run
 from lib.testcase import needs_vxd
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -41,3 +41,13 @@ def test_it_sees_what_is_wrong_with_a_vxd(lab):
     is_one("offload", "WARN", "eth1 is a veth", "ethtool -K PEER tx off")
     near.do("addr del 192.0.2.1/24 dev uplink")
     is_one("mtu", "FAIL", "no port has 192.0.2.1")
+
+
+@needs_vxd
+def test_it_says_nothing_of_a_namespace_that_it_does_not_see(lab):
+    """Our own may have the same addresses, of which it would say that they are to be deleted."""
+    host, = lab.underlay("vxd")
+    result = run(os.path.join(ROOT, "tools/doctor"), "-j", "--socket", host.socket, check=False)
+    findings = {finding["check"]: finding for finding in json.loads(result.out)}
+    expect(not {"address", "udp-port", "offload", "rp_filter"} & set(findings), findings)
+    expect(findings["netns"]["status"] == "WARN" and f"/proc/{host.pid}/ns/net" in findings["netns"]["mend"], findings)
