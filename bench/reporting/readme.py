@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""README's figures: a table between two marks, out of the same JSON as bench/RESULTS.md."""
+"""The figures of README.md and docs/performance.md: tables between two marks, out of the same JSON as bench/RESULTS.md. README
+has a few, the other page all that are worth a sentence."""
 
 import os
 
@@ -68,26 +69,67 @@ def _command(report):
     return " ".join([os.path.basename(program), *words])
 
 
+def _where(report):
+    """`program`, commit, processor."""
+    cpu = report.get("machine", {}).get("cpu")
+    return f"`{_command(report)}`, commit `{report.get('commit', 'unknown')}`" + (f", {cpu}" if cpu else "")
+
+
 def figures(reports):
+    """A table for each instrument."""
     lines = []
     for report in reports:
         rows = list(WRITERS[report["file"]](report)) if report["file"] in WRITERS else []
         if not rows:
             continue
-        machine = report.get("machine", {})
-        where = ", ".join(str(machine[key]) for key in ("cpu",) if key in machine)
-        lines += ["", f"`{_command(report)}`, commit `{report.get('commit', 'unknown')}`"
-                  + (f", {where}" if where else "") + ":", "", "| what | figure |", "|---|---|"]
+        lines += ["", _where(report) + ":", "", "| what | figure |", "|---|---|"]
         lines += [f"| {what} | {figure} |" for what, figure in rows]
     return "\n".join(lines)
 
 
-def rewrite(path, reports):
-    """Puts them into the file at `path`, if it has the marks."""
-    with open(path) as file:
-        text = file.read()
-    begin, end = text.find(BEGIN), text.find(END)
-    if begin < 0 or end < begin:
-        return
-    with open(path, "w") as file:
-        file.write(text[:begin + len(BEGIN)] + "\n" + figures(reports) + "\n\n" + text[end:])
+# What README shows: instrument, what was measured, whose result, beside whom, in README's words.
+CHOSEN = [
+    ("packet_rate", "encap-1000", "vxd", "OVS-DPDK", "encapsulation on one core, 64 bytes, 1000 MACs", "{} times OVS-DPDK"),
+    ("packet_rate", "decap-1000", "vxd", "OVS-DPDK", "decapsulation and learning, the same", "{} times OVS-DPDK"),
+    ("container_rate", "one TCP stream", "vxd, af_packet on a veth", "kernel vxlan, MTU frames on a veth",
+     "two containers on two hosts, one TCP stream", "{} of Linux"),
+    ("container_rate", "datagrams of 64 bytes", "vxd, af_packet on a veth", "kernel vxlan, MTU frames on a veth",
+     "the same, datagrams of 64 bytes", "{} of Linux"),
+    ("container_rate", "there and back, 64 bytes, p50", "vxd, af_packet on a veth", "kernel vxlan, MTU frames on a veth",
+     "the same, there and back, median", "{} of Linux (less is better)"),
+]
+JOINT = {"packet_rate": "/", "container_rate": ": "}  # between what and whose, in a result's name
+
+
+def summary(reports):
+    """One table for all."""
+    by_file = {report["file"]: report for report in reports}
+    lines, used = [], {}
+    for file, what, whose, other, title, beside in CHOSEN:
+        report = by_file.get(file, {})
+        result = _named(report.get("results", []), f"{what}{JOINT[file]}{whose}")
+        ratio = _named(report.get("ratios", []), f"{what}: {whose} / {other}")
+        if result and ratio:
+            used[file] = report
+            lines.append(f"| {title} | {number(value(result))} {result.get('unit', 'Mpps')} | {beside.format(format(ratio['median'], '.2f'))} |")
+    if not lines:
+        return ""
+    return "\n".join(["", "| what | vxd | beside it, in the same run |", "|---|---|---|", *lines, "",
+                      "\n".join(f"{_where(report)}." for report in used.values())])
+
+
+PAGES = {"README.md": summary, os.path.join("docs", "performance.md"): figures}
+
+
+def rewrite(root, reports):
+    """Puts them into the pages that have the marks; a page that nothing was measured for stays as it is."""
+    for page, tables_of in PAGES.items():
+        path = os.path.join(root, page)
+        with open(path) as file:
+            text = file.read()
+        begin, end = text.find(BEGIN), text.find(END)
+        tables = tables_of(reports)
+        if begin < 0 or end < begin or not tables:
+            continue
+        with open(path, "w") as file:
+            file.write(text[:begin + len(BEGIN)] + "\n" + tables + "\n\n" + text[end:])

@@ -57,7 +57,7 @@ Outcome<Command> parse_command(std::string_view text)
             return command;
     if (text.empty())
         return fail(Code::kInvalidEnvironment, "CNI_COMMAND is not set: this is a CNI plugin, which container runtimes "
-                                               "run; see tools/cni/README.md");
+                                               "run; see docs/containers-and-vms.md");
     return fail(Code::kInvalidEnvironment, "CNI_COMMAND: \"{}\" is none of ADD, DEL, CHECK and VERSION", text);
 }
 
