@@ -240,6 +240,13 @@ class Suite:
     def step_doctor(self):
         self.run_step("doctor", [sys.executable, "tests/check/doctor.py"])
 
+    def step_pages(self):
+        self.run_step("pages", [sys.executable, "tests/check/pages.py"])
+
+    def step_docs(self):
+        if self.compile(""):
+            self.run_step("docs", [sys.executable, "tests/docs/run.py", "--build", self.build], timeout=600)
+
     def step_package(self):
         self.run_step("package", ["tools/package", "--test", "--output", os.path.join(self.build, "packages")],
                       timeout=3600)
@@ -293,6 +300,7 @@ class Suite:
     STEPS = [
         ("includes", step_includes, "who may include what; every file's first line and length"),
         ("format", step_format, "clang-format has nothing to say"),
+        ("pages", step_pages, "links, and the names of files and man pages in what is written; README is short"),
         ("release", step_release, "the release build, with warnings as errors"),
         ("headers", step_headers, "every header compiles alone"),
         ("doctor", step_doctor, "tools/doctor finds what is wrong with pictures of hosts"),
@@ -300,6 +308,7 @@ class Suite:
         ("instructions", step_instructions, "no scenario of the pipeline takes 1% more instructions than is kept"),
         ("benches", step_benches, "the benchmarks run, and write what bench/report reads; speed decides nothing"),
         ("e2e", step_e2e, "end to end, in network namespaces, with the kernel as a peer"),
+        ("docs", step_docs, "every block of commands in README and the manual, typed as a reader types it"),
         ("asan", step_asan, "unit tests, golden pipeline cases and fuzz corpora under AddressSanitizer and UBSan"),
         ("tsan", step_tsan, "the unit tests under ThreadSanitizer"),
         ("package", step_package, "the Debian packages, installed and purged in a Debian of their own; only with --only package"),

@@ -97,7 +97,7 @@ def options_of_vxctl(vxctl):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("template", "output", "vxd", "vxctl", "exporter", "version", "sysconfdir", "example"):
+    for name in ("template", "output", "vxd", "vxctl", "exporter", "version", "sysconfdir", "docdir", "example"):
         parser.add_argument("--" + name, required=True)
     options = parser.parse_args()
     with open(options.template) as file:
@@ -108,6 +108,7 @@ def main():
                        "vxd-exporter.8.in": lambda: options_by_cli11(options.exporter),
                        "vxctl.8.in": lambda: options_of_vxctl(options.vxctl)}
     for mark, value in (("version", lambda: options.version), ("sysconfdir", lambda: options.sysconfdir),
+                        ("docdir", lambda: options.docdir),
                         ("options", lambda: options_by_page[os.path.basename(options.template)]()),
                         ("commands", lambda: commands(options.vxd)), ("types", lambda: types(options.vxd)),
                         ("drops", lambda: reasons(options.vxd, "drop")), ("losses", lambda: reasons(options.vxd, "loss")),
