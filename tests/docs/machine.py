@@ -33,6 +33,8 @@ exec sleep infinity
 
 # What a person does without being told: wait until vxd says that it listens, and be root where sudo is not needed.
 RC = r"""
+set -E
+trap 'printf "failed: %s\n" "$BASH_COMMAND"' ERR
 sudo() { "$@"; }
 vxctl() {
     local n
