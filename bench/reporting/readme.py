@@ -115,7 +115,7 @@ def summary(reports):
     if not lines:
         return ""
     return "\n".join(["", "| what | vxd | beside it, in the same run |", "|---|---|---|", *lines, "",
-                      "\n".join(f"{_where(report)}." for report in used.values())])
+                      "; ".join(_where(report) for report in used.values()) + "."])
 
 
 PAGES = {"README.md": summary, os.path.join("docs", "performance.md"): figures}

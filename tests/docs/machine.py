@@ -120,11 +120,12 @@ class Machine:
         self._process.stdout.close()
 
 
-def cable(one, other, interface="eth1", far_interface="eth1"):
-    subprocess.run(["ip", "link", "add", interface, "netns", str(one.pid), "type", "veth", "peer", "name", far_interface,
-                    "netns", str(other.pid)], check=True)
-    for machine, name in ((one, interface), (other, far_interface)):
-        subprocess.run(machine.argv("ip", "link", "set", name, "up"), check=True)
+def cable(one, other):
+    """Between their eth1."""
+    subprocess.run(["ip", "link", "add", "eth1", "netns", str(one.pid), "type", "veth", "peer", "name", "eth1", "netns",
+                    str(other.pid)], check=True)
+    for machine in (one, other):
+        subprocess.run(machine.argv("ip", "link", "set", "eth1", "up"), check=True)
 
 
 class Shell:

@@ -23,34 +23,26 @@ from blocks import Malformed, blocks_of, is_as_shown, steps_of  # noqa: E402
 from machine import PODMAN, Ended, Machine, Shell, cable  # noqa: E402
 
 PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md"]
-LABS = {"one machine": 1, "two hosts": 2, "two hosts with podman": 2, "three hosts": 3}
+LABS = {"one machine": ["machine"], "two hosts": ["h1", "h2"], "two hosts with podman": ["h1", "h2"]}
 LIMIT = 60  # seconds for a block; the longest takes a few
 
 
 class Lab:
-    """Machines h1, h2, ... whose eth1 are on one network; on "one machine", which has none, every shell is of it."""
+    """Machines h1 and h2, whose eth1 are on one network; on "one machine", which has none, every shell is of it."""
 
     def __init__(self, name, build):
         if name not in LABS:
             raise Malformed(f"there is no lab {name!r}, only {', '.join(LABS)}")
         self._stack = contextlib.ExitStack()
         self._shells = {}
-        self._machines = []
+        self._machines = {}
         try:
             self._folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="vxdoc-"))
-            names = ["machine"] if LABS[name] == 1 else [f"h{number + 1}" for number in range(LABS[name])]
-            self._machines = [self._machine(one, build) for one in names]
-            if len(names) == 2:
-                cable(*self._machines)
-            elif len(names) > 2:
-                rack = self._machine("rack", build)
-                shell = self._open(rack)
-                shell.type("ip link add rack type bridge; ip link set rack up", LIMIT)
-                for number, machine in enumerate(self._machines):
-                    cable(machine, rack, far_interface=f"port{number}")
-                    shell.type(f"ip link set port{number} master rack", LIMIT)
+            self._machines = {one: self._machine(one, build) for one in LABS[name]}
+            if "h2" in self._machines:
+                cable(*self._machines.values())
             if name.endswith(" with podman"):
-                for machine in self._machines:
+                for machine in self._machines.values():
                     self._open(machine).type(PODMAN, LIMIT)
         except BaseException:
             self.close()
@@ -68,7 +60,11 @@ class Lab:
 
     def machine_of(self, name):
         """h2, and a second terminal of it, h2b, are on the second machine."""
-        return self._machines[0] if len(self._machines) == 1 else self._machines[int(name[1]) - 1]
+        if "machine" in self._machines:
+            return self._machines["machine"]
+        if name[:2] not in self._machines:
+            raise Malformed(f"{name} is on none of the machines {', '.join(self._machines)}")
+        return self._machines[name[:2]]
 
     def shell(self, name):
         if name not in self._shells:
