@@ -97,10 +97,13 @@ def check_front():
 
 
 def check_index():
-    text = "\n".join(read("docs/README.md"))
+    text, installed = "\n".join(read("docs/README.md")), "\n".join(read("docs/meson.build"))
     for name in sorted(os.listdir(os.path.join(ROOT, "docs"))):
-        if name.endswith(".md") and name != "README.md" and f"({name})" not in text:
+        stem, extension = os.path.splitext(name)
+        if extension == ".md" and name != "README.md" and f"({name})" not in text:
             yield 1, f"{name} is not listed"
+        if extension == ".md" and f"'{stem}'" not in installed:
+            yield 1, f"{name} is not in docs/meson.build, so it is not installed"
 
 
 def check_picture():
@@ -111,7 +114,7 @@ def check_picture():
 
 def main():
     checks = [(path, f"links and names in {path}", lambda path=path: check_page(path)) for path in pages()]
-    checks += [("README.md", "README is a front door", check_front), ("docs/README.md", "the manual lists its pages", check_index),
+    checks += [("README.md", "README is a front door", check_front), ("docs/README.md", "the manual lists and installs its pages", check_index),
                ("docs/packet-way.svg", "the picture is what tools/dev/diagram draws", check_picture)]
     failed = 0
     for path, title, check in checks:

@@ -85,7 +85,7 @@ class Machine:
         self.build = build
         os.makedirs(self.folder)
         self._process = subprocess.Popen(
-            ["unshare", "--mount", "--net", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc",
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--net", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc",
              "bash", "-euc", SETUP, "machine", self.folder, name, uuid.uuid4().hex, build, root],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
         self.pid = self._first_process()
