@@ -11,6 +11,7 @@
 #include "control/monitor.h"
 #include "control/resolver.h"
 #include "control/transaction.h"
+#include "control/turn_watch.h"
 #include "control/vteps.h"
 #include "control/wire.h"
 #include "dataplane/dataplane.h"
@@ -111,6 +112,7 @@ private:
     const ModelDiff* committed_ = nullptr;                // what was before the change that takes effect now
     bool is_ageing_ = false;                              // what is erased now was not seen for long
     bool needs_publish_ = false;
+    TurnWatch turns_;
     bool needs_refresh_ = false;                  // a table was rebuilt
     std::int64_t aged_ms_ = 0;                    // until when it was due
     std::size_t aged_parts_ = 0;                  // of the table, in this round

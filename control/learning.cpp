@@ -80,6 +80,7 @@ void Controller::tick()
     if (const std::int64_t now = options_.clock_ms(); now - checked_ms_ >= 1000) {
         checked_ms_ = now;
         check_ports();
+        turns_.look(dataplane_.worker_totals(), dataplane_.tsc_hz(), options_.clock_ms());
         dataplane_.end_idle_tallies();
     }
 }

@@ -2,6 +2,7 @@
 #include "control/service.h"
 
 #include "control/log.h"
+#include "control/turn_watch.h"
 
 #include <fmt/ranges.h>
 #include <systemd/sd-daemon.h>
@@ -32,16 +33,16 @@ std::uint64_t monotonic_us()
 
 } // namespace
 
-std::vector<std::size_t> ProgressWatch::stuck(std::span<const WorkerTotals> workers)
+std::vector<std::size_t> ProgressWatch::stuck(std::span<const WorkerTotals> workers, std::uint64_t long_turn)
 {
     std::vector<std::size_t> found;
-    std::vector<std::uint64_t> ticks;
+    std::vector<Seen> seen;
     for (const WorkerTotals& worker : workers)
-        ticks.push_back(worker.busy_ticks + worker.idle_ticks);
-    for (std::size_t index = 0; index < ticks.size() && index < ticks_.size(); ++index)
-        if (ticks[index] == ticks_[index])
+        seen.push_back({worker.busy_ticks + worker.idle_ticks, turns_of_at_least(worker, long_turn)});
+    for (std::size_t index = 0; index < seen.size() && index < seen_.size(); ++index)
+        if (seen[index].ticks == seen_[index].ticks || seen[index].long_turns != seen_[index].long_turns)
             found.push_back(index);
-    ticks_ = std::move(ticks);
+    seen_ = std::move(seen);
     return found;
 }
 
@@ -65,15 +66,18 @@ std::optional<std::chrono::microseconds> Service::feed_period()
     std::uint64_t timeout_us = 0;
     if (sd_watchdog_enabled(0, &timeout_us) <= 0)
         return std::nullopt;
-    return std::chrono::microseconds{timeout_us / 2};
+    return std::chrono::microseconds{timeout_us / 4};
 }
 
 void Service::feed(Dataplane& dataplane)
 {
-    const std::vector<std::size_t> stuck = progress_.stuck(dataplane.worker_totals());
+    const auto period = feed_period().value_or(std::chrono::microseconds{0});
+    const auto long_turn = static_cast<std::uint64_t>(period.count()) * (dataplane.tsc_hz() / 1'000'000);
+    const std::vector<std::size_t> stuck = progress_.stuck(dataplane.worker_totals(), long_turn);
     dataplane.wake_workers();
     if (!stuck.empty() && !is_stuck_)
-        log_error("worker {} does nothing any more; the service manager gets no sign of life", fmt::join(stuck, ", "));
+        log_error("worker {} does nothing any more, or next to nothing; the service manager gets no sign of life",
+                  fmt::join(stuck, ", "));
     is_stuck_ = !stuck.empty();
     if (!is_stuck_)
         notify("WATCHDOG=1");

@@ -19,11 +19,16 @@ namespace vx
 class ProgressWatch
 {
 public:
-    // The indices of those whose clocks have stood still since the call before; none at the first.
-    std::vector<std::size_t> stuck(std::span<const WorkerTotals> workers);
+    // The indices of those whose clocks have stood still since the call before, or who meanwhile had a turn that lasted
+    // `long_turn` ticks; none at the first.
+    std::vector<std::size_t> stuck(std::span<const WorkerTotals> workers, std::uint64_t long_turn);
 
 private:
-    std::vector<std::uint64_t> ticks_;
+    struct Seen {
+        std::uint64_t ticks = 0;
+        std::uint64_t long_turns = 0;
+    };
+    std::vector<Seen> seen_;
 };
 
 class Service
@@ -33,11 +38,11 @@ public:
     void reloading() const; // until ready() is said again
     void stopping() const;
 
-    // How often feed() is to be called: twice in the time that the manager waits for a sign of life. Nothing if it does
-    // not wait for any.
+    // How often feed() is to be called: four times in the time that the manager waits for a sign of life. Nothing if it
+    // does not wait for any.
     static std::optional<std::chrono::microseconds> feed_period();
-    // The sign of life, if every worker has given one to us since the last time. Else the manager ends vxd, unless it
-    // comes to itself within the time.
+    // The sign of life, if every worker has given one to us since the last time, and no turn of its loop has lasted as
+    // long as that. Else the manager ends vxd, unless it comes to itself within the time.
     void feed(Dataplane& dataplane);
 
 private:

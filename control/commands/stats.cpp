@@ -5,6 +5,7 @@
 #include "control/commands/arguments.h"
 #include "control/commands/commands.h"
 #include "control/commands/show.h"
+#include "control/turn_watch.h"
 
 #include <array>
 #include <iterator>
@@ -123,7 +124,7 @@ nlohmann::ordered_json links_json(const std::vector<Row>& rows)
     return json;
 }
 
-nlohmann::ordered_json workers_json(const std::vector<WorkerTotals>& workers)
+nlohmann::ordered_json workers_json(const std::vector<WorkerTotals>& workers, std::uint64_t tsc_hz)
 {
     auto json = nlohmann::ordered_json::array();
     for (std::size_t index = 0; index < workers.size(); ++index) {
@@ -136,6 +137,7 @@ nlohmann::ordered_json workers_json(const std::vector<WorkerTotals>& workers)
                         {"idle_ticks", worker.idle_ticks},
                         {"sleeps", worker.sleeps},
                         {"learn_lost", worker.learn_lost},
+                        {"turns_too_long", turns_too_long(worker, tsc_hz)},
                         {"bursts_by_packets", worker.bursts_by_packets},
                         {"turns_by_log2_ticks", worker.turns_by_log2_ticks}});
     }
@@ -166,8 +168,15 @@ Result<Reply> stats_show(Transaction& transaction, Words& words)
     }
     if (parsed->part != Part::kDevice) {
         const std::vector<WorkerTotals> workers = dataplane.worker_totals();
-        reply.text += (reply.text.empty() ? "" : "\n") + workers_text(workers);
-        reply.json["workers"] = workers_json(workers);
+        if (!reply.text.empty())
+            reply.text += '\n';
+        reply.text += workers_text(workers);
+        reply.json["workers"] = workers_json(workers, dataplane.tsc_hz());
+        std::uint64_t long_turns = 0; // in which everybody waited for one
+        for (const WorkerTotals& worker : workers)
+            long_turns += turns_too_long(worker, dataplane.tsc_hz());
+        if (long_turns != 0)
+            reply.text += fmt::format("\nturns of more than {} ms: {}\n", kLongTurnMs, long_turns);
         // MACs that were not learned: their bridge, or the FDB, has as many as it may; or they came faster than the
         // control thread took them, and are learned from a later frame.
         if (const std::uint64_t refused = dataplane.learn_refused(); refused != 0)
