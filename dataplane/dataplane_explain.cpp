@@ -52,6 +52,8 @@ public:
             local_tx<WithProbe>({rows.data(), 1}, context_);
             break;
         }
+        while (transmitter_.has_backlog())
+            transmitter_.work_off(kTurnWork, context_);
         transmitter_.flush(context_);
         for (rte_mbuf* const punted : transmitter_.punted()) {
             probe_.to_host(punted, LinkId{note_of(punted).link}, static_cast<PuntReason>(note_of(punted).reason));

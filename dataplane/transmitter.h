@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The end of the pipeline: where a packet's Dest is carried out. Frames wait in one buffer per port and leave in
-// bursts; copies of flooded frames are made here; what is dropped is counted and freed.
+// bursts; copies of flooded frames and segments of large ones are made here, as far as there is room in a turn, and
+// else in later ones; what is dropped is counted and freed.
+//
+// Work is counted in packet buffers that are filled: one for each frame or segment of up to 2 KiB. That is a
+// microsecond or two where the kernel sends, and a tenth of one where a driver does; it depends on nothing but the
+// frames.
 #pragma once
 
+#include "dataplane/backlog.h"
 #include "dataplane/port/port.h"
 #include "dataplane/stage/packet.h"
 
@@ -16,11 +22,18 @@ namespace vx
 
 inline constexpr std::size_t kMaxPorts = 1024;
 
+// What is received and made in a turn, about; in a turn that polls less, what waits has more.
+inline constexpr std::int32_t kTurnWork = 1024;
+inline constexpr std::int32_t kBacklogWork = 256; // of these, for what waits
+// Copies and segments that are made at once for one queue's frames.
+inline constexpr std::int32_t kQueueWork = 256;
+
 class Transmitter
 {
 public:
     // `worker` chooses the transmit queue. `copies` is the pool for flooded frames.
-    Transmitter(std::uint16_t worker, rte_mempool* copies) : worker_(worker), copies_(copies), buffers_(kMaxPorts)
+    Transmitter(std::uint16_t worker, rte_mempool* copies)
+        : worker_(worker), copies_(copies), buffers_(kMaxPorts), backlog_(copies->size / 4)
     {
         used_.reserve(kMaxPorts);
     }
@@ -40,8 +53,18 @@ public:
         carry_out(packet, context);
     }
     void flush(Context& context) noexcept;
-    // Before another port's frames: what one floods is not the other's loss.
-    void renew_flood_room() noexcept { flood_room_ = kMaxFloodCopies; }
+
+    // Before another queue's frames: what is made of one's is not the other's loss.
+    void renew_room() noexcept { room_ = kQueueWork; }
+    std::int32_t made() const noexcept { return kQueueWork - room_; } // since then
+    bool has_room() const noexcept { return room_ > 0; }
+
+    // Whether frames that came in by the port wait for room in a later turn.
+    bool has_backlog(LinkId port) const noexcept { return backlog_.has(port); }
+    bool has_backlog() const noexcept { return !backlog_.is_empty(); }
+    // Goes on with those, device by device, up to so much work. Returns how much there was. What a turn's other frames
+    // leave by gets these first. While an underlay port is full, there is less and less of it.
+    std::int32_t work_off(std::int32_t most, Context& context) noexcept;
 
     // Frames for the control thread, in the order in which they came; the worker hands them over at the turn's end.
     std::span<rte_mbuf*> punted() noexcept { return {punted_.data(), punted_count_}; }
@@ -51,7 +74,7 @@ public:
     void discard(rte_mbuf* mbuf, LinkId link, DropReason reason, Context& context) noexcept;
 
     // Sends one frame out of a port; what is still owed to it, and the port does not take, is done here. Takes the
-    // frame.
+    // frame. Precondition: !is_gso(mbuf), or the port takes it so.
     void send(rte_mbuf* mbuf, LinkId link, Context& context) noexcept
     {
         if (Dest::port(link) == open_dest_ && !has_partial_checksum(mbuf))
@@ -62,9 +85,12 @@ public:
 
 private:
     static constexpr Dest kNowhere = Dest::port(kNoLink); // no packet's
-    // Copies of flooded frames from one port in a turn, as segments: what else a worker polls has to wait for them.
-    // More than the longest list that is likely; a single frame goes to all of its list, however long that is.
-    static constexpr std::size_t kMaxFloodCopies = 2048;
+    // Segments of one frame and its copies together: beyond it, nobody needs them who can be waited for.
+    static constexpr std::size_t kMaxSegments = 16384;
+    static constexpr std::size_t kFewCopies =
+        kBurst;                                // that are made at once; more leave behind the turn's other frames
+    static constexpr std::int32_t kSlice = 64; // of the backlog for one device, before it is the next one's turn
+    static constexpr std::int32_t kLeastPace = kBurst;
 
     struct alignas(64) Buffer {
         std::uint32_t bytes = 0; // of all of them
@@ -83,16 +109,34 @@ private:
         if (count + 1 == kBurst) [[unlikely]]
             flush(buffer, context);
     }
+    // A drop of a frame that may go on elsewhere.
+    static void lose(rte_mbuf* mbuf, LinkId link, DropReason reason, Context& context) noexcept;
+    // Whether the port takes what is owed. The outer headers of a tunnel are made fit for that.
+    static bool takes(const Port& port, rte_mbuf* mbuf) noexcept;
     void send_any(rte_mbuf* mbuf, LinkId link, Context& context) noexcept;
     bool open(LinkId link, Context& context) noexcept;
-    template <typename Take>
-    void cut(rte_mbuf* mbuf, LinkId link, Context& context, Take&& take) noexcept;
     void carry_out(Packet& packet, Context& context) noexcept;
     void coalesce_frames(Buffer& buffer, Offloads taken) noexcept;
     void flush(Buffer& buffer, Context& context) noexcept;
+    void flush_buffers(Context& context) noexcept;
     void punt_frame(rte_mbuf* mbuf, LinkId in, PuntReason reason, Context& context) noexcept;
+    void punt_segments(rte_mbuf* mbuf, LinkId in, PuntReason reason, Context& context) noexcept;
+    rte_mbuf* next_segment(Segmenter& segmenter, rte_mbuf* whole) noexcept;
+
+    // Copies and segments: transmitter_many.cpp.
+    void send_gso(Packet& packet, Context& context) noexcept;
     void flood(Packet& packet, Context& context) noexcept;
-    void replicate(const Packet& packet, std::span<const VtepId> vteps, Context& context) noexcept;
+    void replicate(Packet& packet, Context& context) noexcept;
+    void begin(Job& job, std::size_t copies, Context& context) noexcept;
+    bool go_on(Job& job, Context& context) noexcept;
+    bool copy_to_vteps(Job& job, std::span<const VtepId> vteps, Context& context) noexcept;
+    bool copy_to_ports(Job& job, std::span<const LinkId> ports, Context& context) noexcept;
+    bool finish(Job& job, Context& context) noexcept;
+    void copy_to_vtep(Job& job, VtepId id, Context& context) noexcept;
+    void copy_to_port(Job& job, LinkId port, Context& context) noexcept;
+    rte_mbuf* copy(const rte_mbuf* frame) noexcept;
+    void send_or_cut(Job& job, rte_mbuf* mbuf, LinkId link, Context& context) noexcept;
+    bool cut(Job& job, Context& context) noexcept;
 
     std::uint16_t worker_;
     rte_mempool* copies_;
@@ -100,7 +144,10 @@ private:
     std::vector<Buffer*> used_;   // in this turn; never grows beyond its reserve
     Dest open_dest_ = kNowhere;   // what was sent to last in this turn; mostly the next frame goes there too
     Buffer* open_ = nullptr;
-    std::size_t flood_room_ = kMaxFloodCopies; // for more copies
+    std::int32_t room_ = kQueueWork; // for work that is not put off; overdrawn by one frame at most
+    Backlog backlog_;
+    std::int32_t pace_ = kTurnWork; // of the backlog, a turn; less while an underlay port is full
+    bool is_underlay_full_ = false; // in this turn
     std::array<rte_mbuf*, 32 * kBurst> punted_{};
     std::size_t punted_count_ = 0;
 };

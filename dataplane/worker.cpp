@@ -191,33 +191,49 @@ std::size_t Worker::turn(const ForwardingConfig& config) noexcept
                     learn_filter_, transmitter_,   shared_.now.load(std::memory_order_relaxed)};
     if (config.captures != nullptr) [[unlikely]]
         context.probe = probe_.begin(*config.captures);
-    std::size_t packets = take_injected(context);
+    transmitter_.renew_room();
+    Done done;
+    done.packets = take_injected(context);
+    done.work = static_cast<std::int32_t>(done.packets) + transmitter_.made();
     if (index_ < config.polls.size())
-        for (const PollEntry& entry : config.polls[index_])
-            packets += drain(entry, context);
-    if (packets == 0)
+        poll_ports(config.polls[index_], done, context);
+    const bool has_backlog = transmitter_.has_backlog();
+    if (done.packets == 0 && !has_backlog)
         return 0;
+    if (has_backlog)
+        transmitter_.work_off(std::max(kTurnWork - done.work, kBacklogWork), context);
     transmitter_.flush(context);
     hand_over(context);
-    counters_.packets.add(packets);
-    return packets;
+    counters_.packets.add(done.packets);
+    return std::max<std::size_t>(done.packets, 1);
 }
 
-// Several bursts while it has so many frames: what they leave by is flushed once.
-std::size_t Worker::drain(const PollEntry& entry, Context& context) noexcept
+// One after the other, until the turn has done enough: the next one goes on from there.
+void Worker::poll_ports(std::span<const PollEntry> entries, Done& done, Context& context) noexcept
 {
-    std::size_t packets = 0;
-    transmitter_.renew_flood_room();
-    for (std::size_t i = 0; i < kMaxBursts; ++i) {
-        const std::size_t count = poll(entry, context);
-        packets += count;
+    std::size_t at = next_poll_ < entries.size() ? next_poll_ : 0;
+    for (std::size_t left = entries.size(); left != 0 && done.work < kTurnWork - kBacklogWork; --left) {
+        drain(entries[at], done, context);
+        at = at + 1 == entries.size() ? 0 : at + 1;
+    }
+    next_poll_ = at;
+}
+
+// Several bursts while it has so many frames: what they leave by is flushed once. Who has sent more than is done at
+// once is not asked for more.
+void Worker::drain(const PollEntry& entry, Done& done, Context& context) noexcept
+{
+    transmitter_.renew_room();
+    for (std::size_t i = 0; i < kMaxBursts && transmitter_.has_room() && !transmitter_.has_backlog(entry.link); ++i) {
+        const std::size_t count = poll(entry, done, context);
+        done.packets += count;
         if (count < kBurst)
             break;
     }
-    return packets;
+    done.work += 1 + transmitter_.made(); // a look at a port is work, too: there may be a thousand
 }
 
-std::size_t Worker::poll(const PollEntry& entry, Context& context) noexcept
+std::size_t Worker::poll(const PollEntry& entry, Done& done, Context& context) noexcept
 {
     std::array<rte_mbuf*, kBurst> frames;
     const std::uint16_t count = entry.port->rx(entry.queue, frames);
@@ -225,6 +241,8 @@ std::size_t Worker::poll(const PollEntry& entry, Context& context) noexcept
         return 0;
     counters_.bursts_by_packets[count].add(1);
     const std::span<Packet> packets = receive({frames.data(), count}, entry.link, rows_, context);
+    for (const rte_mbuf* const frame : std::span{frames}.first(count))
+        done.work += frame->nb_segs;
     const bool is_overlay = context.link(entry.link).role == LinkState::Role::kOverlay;
     if (context.probe != nullptr) [[unlikely]] {
         context.probe->received({frames.data(), count}, entry.link);

@@ -23,8 +23,6 @@
 namespace vx
 {
 
-inline constexpr std::size_t kMaxLinks = 65536;
-
 // What all workers share with the control thread.
 struct WorkerShared {
     RcuPointer<ForwardingConfig>& config;
@@ -73,8 +71,14 @@ private:
 
     void run();
     std::size_t turn(const ForwardingConfig& config) noexcept;
-    std::size_t drain(const PollEntry& entry, Context& context) noexcept;
-    std::size_t poll(const PollEntry& entry, Context& context) noexcept;
+    // Of what a turn did.
+    struct Done {
+        std::size_t packets = 0; // that were received
+        std::int32_t work = 0;   // and what else it did, as Transmitter counts it
+    };
+    void poll_ports(std::span<const PollEntry> entries, Done& done, Context& context) noexcept;
+    void drain(const PollEntry& entry, Done& done, Context& context) noexcept;
+    std::size_t poll(const PollEntry& entry, Done& done, Context& context) noexcept;
     std::size_t take_injected(Context& context) noexcept;
     void hand_over(Context& context) noexcept;
     void sleep(const ForwardingConfig& config) noexcept;
@@ -92,6 +96,7 @@ private:
     Transmitter transmitter_;
     std::array<Packet, kBurst> rows_; // of the burst at hand
     LearnFilter learn_filter_;
+    std::size_t next_poll_ = 0; // where the next turn begins
     Probe probe_;
     WorkerCounters counters_;
     std::atomic<bool> sleeping_{false};

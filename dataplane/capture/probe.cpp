@@ -47,6 +47,11 @@ void Probe::received(std::span<rte_mbuf* const> frames, LinkId port) noexcept
     }
 }
 
+void Probe::number(rte_mbuf* frame) noexcept
+{
+    packet_id_of(frame) = ++last_id_ & kNumber;
+}
+
 void Probe::from_host(rte_mbuf* frame, LinkId link) noexcept
 {
     packet_id_of(frame) = ++last_id_ & kNumber;

@@ -37,7 +37,8 @@ public:
     }
 
     void received(std::span<rte_mbuf* const> frames, LinkId port) noexcept; // numbers them
-    void from_host(rte_mbuf* frame, LinkId link) noexcept;                  // likewise
+    void number(rte_mbuf* frame) noexcept;                 // one that came before there were these captures
+    void from_host(rte_mbuf* frame, LinkId link) noexcept; // likewise
     void to_host(rte_mbuf* frame, LinkId link, PuntReason reason) noexcept;
     void decapsulated(const Packet& packet) noexcept;
     void encapsulating(rte_mbuf* frame, const EncapTemplate& vtep) noexcept;

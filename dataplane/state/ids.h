@@ -3,6 +3,7 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 
 namespace vx
@@ -24,6 +25,8 @@ using BridgeId = Id<struct BridgeTag, std::uint16_t>;
 using VtepId = Id<struct VtepTag, std::uint32_t>;
 // Index into ForwardingConfig::replication: an explicit list of VTEPs that one FDB entry replicates to.
 using ReplicationId = Id<struct ReplicationTag, std::uint32_t>;
+
+inline constexpr std::size_t kMaxLinks = 65536; // that a LinkId tells apart
 
 inline constexpr LinkId kNoLink{};
 inline constexpr BridgeId kNoBridge{};

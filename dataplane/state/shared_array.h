@@ -4,11 +4,13 @@
 // SharedArray: a growing array in chunks. Reading an entry is one load more than from a flat array, and no branch.
 // Copying costs one reference per chunk; edit() copies the chunk unless nobody else has it. The control thread makes,
 // edits, copies and destroys; workers only read.
-// SharedList: an immutable list; copying it costs one reference.
+// SharedList: an immutable list; copying it costs one reference. Each that is made has a number of its own, so that who
+// has read a part of it knows whether what he finds later is the same list, and not another one's in its place.
 #pragma once
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
@@ -80,8 +82,10 @@ public:
     SharedList() = default;
     explicit SharedList(std::vector<T> items)
     {
-        if (!items.empty())
-            items_ = std::make_shared<const std::vector<T>>(std::move(items));
+        if (items.empty())
+            return;
+        items_ = std::make_shared<const std::vector<T>>(std::move(items));
+        number_ = ++made_;
     }
 
     bool empty() const noexcept { return items_ == nullptr; }
@@ -89,9 +93,13 @@ public:
     const T* begin() const noexcept { return empty() ? nullptr : items_->data(); }
     const T* end() const noexcept { return begin() + size(); }
     operator std::span<const T>() const noexcept { return {begin(), size()}; }
+    std::uint64_t number() const noexcept { return number_; } // 0: empty
 
 private:
+    static inline std::uint64_t made_ = 0; // by the control thread, which alone makes any
+
     std::shared_ptr<const std::vector<T>> items_; // null: empty
+    std::uint64_t number_ = 0;
 };
 
 } // namespace vx

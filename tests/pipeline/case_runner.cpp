@@ -155,7 +155,8 @@ private:
                     problem(what);
                 if (auto given = inject({injection.link, {injection.frames[i]}, {injection.shapes[i]}}, 0); !given)
                     return given;
-                dataplane_->run_once();
+                while (dataplane_->run_once()) { // what is flooded to many takes several turns
+                }
                 for (const std::string& what : explained.compare(take_all()))
                     problem(what);
                 outcome_.drops.insert(explained.predicted().begin(), explained.predicted().end());

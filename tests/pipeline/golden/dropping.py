@@ -308,22 +308,33 @@ def no_mbuf(case):
 
 
 @golden
-def flood_limit(case):
-    """Two broadcasts of one port in one turn to a list of 1030 far VTEPs: copies for a second list would keep other ports
-    waiting. Where they are few, in the bridge, they are made; what another port floods in that turn loses nothing, and a
-    turn later the first is heard again."""
+def flood_to_a_long_list(case):
+    """Two broadcasts of one port in one turn to a list of 1030 far VTEPs: more copies than one turn makes. Each far VTEP and
+    the other port get both, over several turns."""
     hosts = [f"198.18.{number >> 8}.{number & 255}" for number in range(1, 1031)]
     bridged(case, ports=("docker1", "docker2"), flood=hosts)
     case.setup(f"route add 198.18.0.0/16 via {FAR4}")
-    frames = [udp(C1, BROADCAST, number) for number in range(3)]
-    other = udp(C2, BROADCAST, 9)
-    case.send_together({"docker1": frames[:2], "docker2": [other]})
-    case.send("docker1", frames[2:])
-    for frame in (frames[0], other, frames[2]):
+    frames = [udp(C1, BROADCAST, number) for number in range(2)]
+    case.send("docker1", frames)
+    for frame in frames:
         case.expect("uplink", [outer(frame, US4, host, src_mac=UPLINK, dst_mac=FAR) for host in hosts])
     case.expect("docker2", frames)
-    case.expect("docker1", [other])
+
+
+@golden
+def flood_limit(case):
+    """A large frame that stands for 600 segments, and 28 far VTEPs: more than 16384 copies of segments are not made. Where
+    they are few, in the bridge, they are; and what is flooded next finds all."""
+    hosts = [f"198.18.0.{number}" for number in range(1, 29)]
+    bridged(case, ports=("docker1", "docker2"), flood=hosts)
+    case.setup(f"route add 198.18.0.0/16 via {FAR4}")
+    large = Ether(bytes(Ether(dst=BROADCAST, src=C1) / IP(flags="DF") / TCP(flags="A") / Raw(large_payload(600))))
+    case.send("docker1", [large], "partial.gso1")
+    case.expect("docker2", segments(large, 1))
     case.drop("docker1", "flood_limit", 1)
+    case.send("docker1", [udp(C1, BROADCAST)])
+    case.expect("uplink", [outer(udp(C1, BROADCAST), US4, host, src_mac=UPLINK, dst_mac=FAR) for host in hosts])
+    case.expect("docker2", [udp(C1, BROADCAST)])
 
 
 @golden
