@@ -190,21 +190,26 @@ void Compiler::compile_domain(const Link& interface)
     bridge.answers = model_.has_address(interface.id);
     std::vector<LinkId> ports;
     std::vector<VtepId> flood;
+    std::vector<LinkId> tunnels;
     const auto add = [&](const Link& link) {
         if (!link.is_up)
             return;
         if (link.port() != nullptr)
             ports.push_back(link.id);
-        if (const VxlanSettings* vxlan = link.vxlan())
-            for (const Remote& remote : vxlan->flood)
-                if (const auto id = vteps_.find({link.id, remote}))
-                    flood.push_back(*id);
+        const VxlanSettings* const vxlan = link.vxlan();
+        if (vxlan == nullptr || vxlan->flood.empty())
+            return;
+        tunnels.push_back(link.id);
+        for (const Remote& remote : vxlan->flood)
+            if (const auto id = vteps_.find({link.id, remote}))
+                flood.push_back(*id);
     };
     add(interface);
     for (const LinkId member : model_.members(interface.id))
         add(*model_.find(member));
     bridge.ports = SharedList{std::move(ports)};
     bridge.vteps = SharedList{std::move(flood)};
+    bridge.tunnels = SharedList{std::move(tunnels)};
 }
 
 void Compiler::compile_listeners()

@@ -263,6 +263,9 @@ void Transmitter::flood(Packet& packet, Context& context) noexcept
         std::any_of(bridge.ports.begin(), bridge.ports.end(), [&](LinkId port) { return port != packet.in; });
     if (job.vteps == 0 && !has_port && !job.to_us)
         return discard(packet.mbuf, packet.in, flood_failure(packet, bridge), context);
+    if (from_port && packet.tag_size != 0)
+        for (const LinkId vxlan : bridge.tunnels)
+            lose(packet.mbuf, vxlan, DropReason::inner_vlan, context);
     const std::size_t segments = segment_count(packet.mbuf);
     if (job.vteps != 0 && segments > 1 && bridge.vteps.size() * segments > kMaxSegments) {
         lose(packet.mbuf, packet.in, DropReason::flood_limit, context);

@@ -46,10 +46,11 @@ static_assert(sizeof(LinkState) == 32);
 
 // A bridging domain. Index: BridgeId.
 struct BridgeState {
-    LinkId interface;         // what routes for it: the bridge itself, or the VXLAN device that stands alone
-    bool answers = false;     // has an address: ARP and ND that are flooded are also read here
-    SharedList<LinkId> ports; // flood: local ports
-    SharedList<VtepId> vteps; // flood: head-end replication, the all-zero FDB entries
+    LinkId interface;           // what routes for it: the bridge itself, or the VXLAN device that stands alone
+    bool answers = false;       // has an address: ARP and ND that are flooded are also read here
+    SharedList<LinkId> ports;   // flood: local ports
+    SharedList<VtepId> vteps;   // flood: head-end replication, the all-zero FDB entries
+    SharedList<LinkId> tunnels; // the VXLAN devices that have those
 };
 
 // The VXLAN devices that listen on one UDP port.
