@@ -84,6 +84,32 @@ inline InnerFrame parse_plain(Bytes head) noexcept
     frame.ecn = ip.tos & 3;
     frame.is_ip = true;
     return frame;
+// ---- priority tags ---------------------------------------------------------------------------------------------
+
+// Whether the tag control information names no VLAN: a priority tag, IEEE 802.1Q table 9-2.
+inline bool is_priority_tag(std::uint16_t control) noexcept
+{
+    return (control & 0x0fff) == 0;
+}
+
+// Bytes of priority tags between the MACs and the EtherType, of 802.1Q or 802.1ad. Such a frame is in no VLAN, and as
+// Linux does we take it as if it had no tag. More than a few are for nobody.
+[[gnu::noinline]] inline std::size_t priority_tags_size(Bytes head) noexcept
+{
+    constexpr std::size_t kTag = 4;
+    constexpr std::size_t kMost = 4 * kTag;
+    std::size_t size = 0;
+    while (size < kMost && head.size() >= sizeof(EthernetHeader) + size + kTag) {
+        const std::byte* const tag = head.data() + offsetof(EthernetHeader, type) + size;
+        const auto type = load_big<std::uint16_t>(tag);
+        if ((type != ether_type::kVlan && type != ether_type::kServiceVlan) ||
+            !is_priority_tag(load_big<std::uint16_t>(tag + 2)))
+            break;
+        size += kTag;
+    }
+    return size;
+}
+
 }
 
 // Any frame. Precondition: head holds an Ethernet header. A malformed IP header is no error here, a bridge forwards it

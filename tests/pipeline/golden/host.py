@@ -115,6 +115,38 @@ def underlay_answers(case):
 
 
 @golden
+@golden
+def underlay_answers_priority_tagged(case):
+    """ARP, Neighbor Discovery and ping with priority tags (VLAN 0), as some switches and cards send all that they send."""
+    bridged(case)
+    case.setup(f"addr add {US6}/64 dev uplink")
+    for tags in PRIORITY_TAGS:
+        asked = [arp_request(FAR, FAR4, US4), ping(FAR, FAR4, UPLINK, US4), solicitation(FAR, FAR6, US6),
+                 ping6(FAR, FAR6, UPLINK, US6)]
+        case.send("uplink", [priority_tagged(frame, *tags) for frame in asked])
+        case.expect("uplink", [arp_reply(UPLINK, US4, FAR, FAR4), ping(UPLINK, US4, FAR, FAR4, kind=0),
+                               advertisement(UPLINK, US6, FAR, FAR6), ping6(UPLINK, US6, FAR, FAR6, message=ICMPv6EchoReply)])
+    case.send("uplink", [priority_tagged(arp_request(FAR, FAR4, US4), vlan=5)])
+    case.drop("uplink", "outer_not_ip", 1)
+
+
+@golden
+def gateway_answers_priority_tagged(case):
+    """A gateway takes what is sent to it with a priority tag, and routes it."""
+    bridge(case, "docker1")
+    bridge(case, "docker2", name="br1", address="02:00:00:00:03:04")
+    case.setup(f"""addr add 172.18.10.1/24 dev br0
+        addr add 172.18.11.1/24 dev br1
+        neigh add 172.18.11.2 lladdr {C2} dev br1
+        fdb append {C2} dev docker2 master static""")
+    case.send("docker1", [priority_tagged(arp_request(C1, "172.18.10.2", "172.18.10.1")),
+                          priority_tagged(ping(C1, "172.18.10.2", GATEWAY, "172.18.10.1"))])
+    case.expect("docker1", [arp_reply(GATEWAY, "172.18.10.1", C1, "172.18.10.2"),
+                            ping(GATEWAY, "172.18.10.1", C1, "172.18.10.2", kind=0)])
+    case.send("docker1", [priority_tagged(udp(C1, GATEWAY, src="172.18.10.2", dst="172.18.11.2"))])
+    case.expect("docker2", [udp("02:00:00:00:03:04", C2, src="172.18.10.2", dst="172.18.11.2", ttl=63)])
+
+
 def underlay_answers_ipv6(case):
     """Neighbor Discovery and ping for the underlay port's IPv6 address."""
     bridged(case, family=6)

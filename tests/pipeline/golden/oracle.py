@@ -96,6 +96,16 @@ def vlan(source, destination, tag=5, ether_type=0x8100):
     return Ether(dst=destination, src=source, type=ether_type) / Dot1Q(vlan=tag, type=0x88b5) / Raw(payload(42))
 
 
+def priority_tagged(frame, *types, vlan=0, priority=5):
+    """With tags behind the MACs, 802.1Q's or of those types; VLAN 0 says a priority and no VLAN."""
+    frame = bytes(frame)
+    tags = b"".join(struct.pack("!HH", ether_type, priority << 13 | vlan) for ether_type in types or (0x8100,))
+    return frame[:12] + tags + frame[12:]
+
+
+PRIORITY_TAGS = [(0x8100,), (0x88a8,), (0x8100, 0x8100), (0x88a8, 0x8100), (0x8100, 0x88a8, 0x8100, 0x8100)]
+
+
 # ---- the hash of a flow ----------------------------------------------------------------------------------------
 
 def crc32c(state, data):
