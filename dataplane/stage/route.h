@@ -257,7 +257,8 @@ inline void hash_routed(Context& context) noexcept
 {
     for (std::size_t i = 0; i < context.routed_count; ++i) {
         Packet& packet = *context.routed[i].packet;
-        packet.flow_hash = parse_inner(head_of(packet.mbuf)).flow_hash;
+        const Bytes head = head_of(packet.mbuf);
+        packet.flow_hash = is_plain(head) ? parse_plain(head).flow_hash : parse_inner(head).flow_hash;
     }
 }
 
