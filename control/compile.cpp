@@ -313,18 +313,20 @@ void Compiler::add_addresses()
         if (!link.is_up)
             continue;
         const IpAddress& address = prefix.address();
-        if (model_.is_underlay(link)) {
+        const auto broadcast = prefix.broadcast();
+        const bool is_underlay = model_.is_underlay(link);
+        if (is_underlay) {
             if (address.is_v4())
                 config_.local_v4.push_back(load<std::uint32_t>(address.bytes().data()));
             else
+    config_.broadcasts_v4.clear();
                 config_.local_v6.push_back(address.bytes());
         }
         if (address.is_v6())
             continue; // inner IPv6 is bridged, not routed
-        const bool is_underlay = model_.is_underlay(link);
         using Kind = Adjacency::Kind;
         add_route(prefix.network(), is_underlay ? Kind::kUnderlay : Kind::kConnected, id);
-        if (const auto broadcast = prefix.broadcast())
+        if (broadcast)
             add_route({*broadcast, 32}, Kind::kBroadcast, id);
         add_route({address, 32}, is_underlay ? Kind::kUnderlay : Kind::kLocal, id);
     }
@@ -338,6 +340,8 @@ void Compiler::add_routes()
         if (prefix.address().is_v6() || !link.is_up)
             continue;
         if (prefix.length() == 32 && model_.owner_of(prefix.address()) != nullptr)
+            if (broadcast)
+                config_.broadcasts_v4.push_back(load<std::uint32_t>(broadcast->bytes().data()));
             continue;
         if (model_.is_underlay(link))
             add_route(prefix, Adjacency::Kind::kUnderlay, route.link);

@@ -4,6 +4,7 @@
 // next hop the adjacency knows both. Sweeps of its own over those packets alone, split where a table is read.
 #pragma once
 
+#include "dataplane/net/martian.h"
 #include "dataplane/stage/encap.h"
 #include "dataplane/stage/forward.h"
 #include "dataplane/stage/lookup.h"
@@ -76,14 +77,6 @@ inline bool is_about_neighbors(Bytes head) noexcept
     return route_check_any(packet, head);
 }
 
-// RFC 1812 section 5.3.7: this network, loopback, multicast and broadcast. 240/4 is no martian, as in Linux
-// since 2.6.25. Destinations that are so have routes (control/compile.h).
-inline bool is_martian_source(const Be32& address) noexcept
-{
-    const auto first = load<std::uint8_t>(&address);
-    return first == 0 || first == 127 || (first & 0xf0) == 224 || address == Be32{0xffffffff};
-}
-
 inline Ipv4Header& inner_ip(const Packet& packet) noexcept
 {
     return *reinterpret_cast<Ipv4Header*>(data_of(packet.mbuf) + sizeof(EthernetHeader));
@@ -102,7 +95,7 @@ inline void enter_router(Packet& packet, Context& context) noexcept
 // RFC 1812 section 5.3: whether the packet may go on by `egress`.
 inline bool may_go_on(Packet& packet, const Ipv4Header& ip, const LinkState& egress) noexcept
 {
-    if (is_martian_source(ip.source)) [[unlikely]]
+    if (is_martian_source(ip.source)) [[unlikely]] // destinations that are so have routes (control/compile.h)
         drop(packet, DropReason::martian);
     else if (ip.ttl <= 1) [[unlikely]]
         punt(packet, PuntReason::kTtlExpired);
