@@ -63,7 +63,7 @@ inline bool is_about_neighbors(Bytes head) noexcept
 [[gnu::always_inline]] inline bool route_check(Packet& packet, Bytes head, const Context& context) noexcept
 {
     constexpr std::size_t l3 = sizeof(EthernetHeader);
-    if (!context.config.bridge(packet.bridge()).answers) [[unlikely]] {
+    if (!context.config.bridge(packet.bridge()).routes) [[unlikely]] {
         drop(packet, DropReason::local_unserved);
         return false;
     }
