@@ -62,6 +62,13 @@ bool Compiler::concerns_routing(const ModelDiff& before) const
     });
 }
 
+// An L3 VNI (RFC 9136 section 4.4.1) has no address: it routes because routes lead out by it. A bridge that has neither
+// is a network of its own, and stays so though others have routes.
+bool Compiler::is_router(LinkId interface) const
+{
+    return model_.has_address(interface) || model_.has_route(interface);
+}
+
 void Compiler::note(const ModelDiff& before)
 {
     is_all_stale_ = is_all_stale_ || concerns_underlay(before);
@@ -91,6 +98,18 @@ void Compiler::note(const ModelDiff& before)
     }
     for (const auto& [key, was_there] : before.addresses)
         stale_links_.insert(key.first); // its role, and whether it answers
+    const auto note_router = [&](LinkId id) {
+        const Link* link = model_.find(id);
+        if (link != nullptr && link->own_bridge.value < config_.bridges.size() &&
+            config_.bridges[link->own_bridge.value].routes != is_router(id))
+            stale_links_.insert(id);
+    };
+    for (const auto& [prefix, old] : before.routes) {
+        if (old)
+            note_router(old->link);
+        if (const auto now = model_.routes().find(prefix); now != model_.routes().end())
+            note_router(now->second.link);
+    }
     for (const auto& [key, mac] : before.neighbors)
         note(key);
 }
@@ -188,6 +207,7 @@ void Compiler::compile_domain(const Link& interface)
         return;
     bridge.interface = interface.id;
     bridge.answers = model_.has_address(interface.id);
+    bridge.routes = is_router(interface.id);
     std::vector<LinkId> ports;
     std::vector<VtepId> flood;
     std::vector<LinkId> tunnels;
@@ -302,6 +322,7 @@ void Compiler::compile_routing()
 {
     config_.local_v4.clear();
     config_.local_v6.clear();
+    config_.broadcasts_v4.clear();
     adjacencies_.clear();
     routes_.clear();
     add_martians();
@@ -318,18 +339,21 @@ void Compiler::add_addresses()
         if (!link.is_up)
             continue;
         const IpAddress& address = prefix.address();
-        if (model_.is_underlay(link)) {
+        const auto broadcast = prefix.broadcast();
+        const bool is_underlay = model_.is_underlay(link);
+        if (is_underlay) {
             if (address.is_v4())
                 config_.local_v4.push_back(load<std::uint32_t>(address.bytes().data()));
             else
                 config_.local_v6.push_back(address.bytes());
+            if (broadcast)
+                config_.broadcasts_v4.push_back(load<std::uint32_t>(broadcast->bytes().data()));
         }
         if (address.is_v6())
             continue; // inner IPv6 is bridged, not routed
-        const bool is_underlay = model_.is_underlay(link);
         using Kind = Adjacency::Kind;
         add_route(prefix.network(), is_underlay ? Kind::kUnderlay : Kind::kConnected, id);
-        if (const auto broadcast = prefix.broadcast())
+        if (broadcast)
             add_route({*broadcast, 32}, Kind::kBroadcast, id);
         add_route({address, 32}, is_underlay ? Kind::kUnderlay : Kind::kLocal, id);
     }

@@ -59,6 +59,7 @@ private:
     void compare_next_hops();
     bool concerns_underlay(const ModelDiff& before) const;
     bool concerns_routing(const ModelDiff& before) const;
+    bool is_router(LinkId interface) const;
 
     using Listener = std::pair<std::uint16_t, Vni>; // UDP port and VNI
 

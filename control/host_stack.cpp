@@ -86,7 +86,7 @@ std::optional<DropReason> HostStack::receive(const Punted& packet, std::int64_t 
     case ether_type::kArp:
         return receive_arp(*interface, frame, now_ms);
     case ether_type::kIpv4:
-        return receive_ipv4(*interface, frame);
+        return receive_ipv4(*interface, frame, now_ms);
     case ether_type::kIpv6:
         return receive_ipv6(*interface, frame, now_ms);
     default:
@@ -124,7 +124,7 @@ HostStack::Verdict HostStack::receive_arp(const Link& interface, Bytes frame, st
 
 // ---- ICMP ------------------------------------------------------------------------------------------------------
 
-HostStack::Verdict HostStack::receive_ipv4(const Link& interface, Bytes frame)
+HostStack::Verdict HostStack::receive_ipv4(const Link& interface, Bytes frame, std::int64_t now_ms)
 {
     const auto packet = parse_ipv4(frame);
     if (!packet)
@@ -136,11 +136,13 @@ HostStack::Verdict HostStack::receive_ipv4(const Link& interface, Bytes frame)
         !is_peer(peer))
         return DropReason::local_unserved;
     if (packet->header.protocol != ip_protocol::kIcmp || packet->header.is_fragment() ||
-        packet->payload.size() < sizeof(IcmpHeader))
+        packet->payload.size() < sizeof(IcmpHeader) ||
+        !checksum_is_right(checksum_add(0, packet->payload.data(), packet->payload.size())))
         return DropReason::local_unserved;
     const auto& icmp = header_at<IcmpHeader>(packet->payload, 0);
-    if (icmp.type != IcmpHeader::kEchoRequest || icmp.code != 0 ||
-        !checksum_is_right(checksum_add(0, packet->payload.data(), packet->payload.size())))
+    if (const auto error = model_.is_underlay(interface) ? tunnel_error(model_, packet->payload, peer) : std::nullopt)
+        return tunnel_errors_.note(*error, now_ms);
+    if (icmp.type != IcmpHeader::kEchoRequest || icmp.code != 0)
         return DropReason::local_unserved;
     std::vector<std::byte> message(packet->payload.begin(), packet->payload.end());
     message[0] = std::byte{IcmpHeader::kEchoReply};
@@ -215,6 +217,9 @@ HostStack::Verdict HostStack::receive_ipv6(const Link& interface, Bytes frame, s
         return receive_advertisement(interface, *packet, now_ms);
     const IpAddress peer = address_of(packet->header.source);
     const auto code = std::to_integer<std::uint8_t>(packet->message[1]);
+    if (model_.is_underlay(interface) && !own.is_multicast() && is_peer(peer))
+        if (const auto error = tunnel_error(model_, packet->message, peer))
+            return tunnel_errors_.note(*error, now_ms);
     if (packet->type() != IcmpHeader::kEchoRequest6 || code != 0 || own.is_multicast() ||
         ethernet.destination.is_group() || !is_peer(peer))
         return not_for_us(frame, DropReason::local_unserved);

@@ -5,12 +5,14 @@
 //
 // ARP and ND are answered for the addresses of the interface that the question came in by, and for no others: Linux's
 // arp_ignore=1, not its default, as an underlay and its overlays are different networks. Ping is answered for every
-// own address of the same side (underlay or overlay), whichever interface it came in by.
+// own address of the same side (underlay or overlay), whichever interface it came in by. What the fabric's ICMP says of
+// our tunnels' packets is counted and logged.
 #pragma once
 
 #include "control/frames.h"
 #include "control/model.h"
 #include "control/resolver.h"
+#include "control/tunnel_error.h"
 #include "dataplane/net/drop_reason.h"
 #include "dataplane/state/punt.h"
 
@@ -48,7 +50,7 @@ private:
 
     using Verdict = std::optional<DropReason>;
     Verdict receive_arp(const Link& interface, Bytes frame, std::int64_t now_ms);
-    Verdict receive_ipv4(const Link& interface, Bytes frame);
+    Verdict receive_ipv4(const Link& interface, Bytes frame, std::int64_t now_ms);
     Verdict receive_ipv6(const Link& interface, Bytes frame, std::int64_t now_ms);
     Verdict receive_solicitation(const Link& interface, Bytes frame, const Icmp6Packet& packet, std::int64_t now_ms);
     Verdict receive_advertisement(const Link& interface, const Icmp6Packet& packet, std::int64_t now_ms);
@@ -67,6 +69,7 @@ private:
     const Model& model_;
     Resolver& resolver_;
     Send send_;
+    TunnelErrors tunnel_errors_;
     std::int64_t icmp_window_ms_ = 0;
     unsigned icmp_in_window_ = 0;
 };

@@ -60,7 +60,10 @@ void Controller::learn(Transaction& transaction, const LearnEvent& event)
         return;
     const IpAddress vtep = event.vtep_family == 4 ? IpAddress::v4_from_wire(event.vtep.data())
                                                   : IpAddress::v6_from_wire(event.vtep.data());
-    if (!vtep.is_unicast() || model_.owner_of(vtep) != nullptr || vtep.family() != vxlan->local.family())
+    const bool is_broadcast =
+        std::ranges::any_of(model_.broadcasters(vtep), [&](LinkId id) { return model_.is_underlay(*model_.find(id)); });
+    if (!vtep.is_unicast() || is_broadcast || model_.owner_of(vtep) != nullptr ||
+        vtep.family() != vxlan->local.family())
         return; // nobody who could be answered from this device's address
     const Remote remote{vtep, vxlan->udp_port, vxlan->vni};
     if (!vteps_.has_room_for({link->id, remote}, VtepRegistry::kMaxForLearned)) {

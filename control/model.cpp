@@ -214,6 +214,7 @@ void Model::index(const Link& link)
     if (const VxlanSettings* vxlan = link.vxlan()) {
         by_vni_.emplace(vni_key(vxlan->udp_port, vxlan->vni), &link);
         ++vxlan_locals_[vxlan->local];
+        ++vxlan_ports_[vxlan->udp_port];
     }
 }
 
@@ -229,6 +230,7 @@ void Model::unindex(const Link& link)
     if (const VxlanSettings* vxlan = link.vxlan()) {
         by_vni_.erase(vni_key(vxlan->udp_port, vxlan->vni));
         count_down(vxlan_locals_, vxlan->local);
+        count_down(vxlan_ports_, vxlan->udp_port);
     }
 }
 

@@ -131,6 +131,8 @@ public:
     const std::multiset<LinkId>& broadcasters(const IpAddress& address) const;
     // Whether VXLAN devices send from this address.
     bool is_vxlan_local(const IpAddress& address) const { return vxlan_locals_.contains(address); }
+    // Whether one of them has this UDP port.
+    bool is_vxlan_port(std::uint16_t udp_port) const { return vxlan_ports_.contains(udp_port); }
     // Whether it is in the subnet of an address of the link.
     bool is_on_link(LinkId link, const IpAddress& address) const;
     // The address whose subnet it is in, of those of `device` if one is given, else of any link that is up; the longest
@@ -201,6 +203,7 @@ private:
     std::map<LinkId, std::set<LinkId>> members_;
     std::vector<bool> taken_bridges_ = std::vector<bool>(std::size_t{1} << 16);
     std::unordered_map<IpAddress, std::uint32_t> vxlan_locals_;              // devices
+    std::unordered_map<std::uint16_t, std::uint32_t> vxlan_ports_;           // likewise
     std::unordered_map<IpAddress, std::pair<LinkId, std::uint32_t>> owners_; // and how many prefixes it has there
     std::unordered_map<IpAddress, std::multiset<LinkId>> broadcasts_;
     std::map<IpPrefix, std::set<AddressKey>> subnets_;

@@ -283,7 +283,8 @@ std::vector<WorkerTotals> Dataplane::worker_totals() const
         const WorkerCounters& counters = worker->counters();
         all.push_back({worker->cpu(), counters.packets.read(), counters.busy_ticks.read(), counters.idle_ticks.read(),
                        counters.sleeps.read(), counters.learn_lost.read(), read_all(counters.bursts_by_packets),
-                       read_all(counters.turns_by_log2_ticks)});
+                       read_all(counters.turns_by_log2_ticks), counters.full_turn_packets.read(),
+                       counters.full_turn_ticks.read()});
     }
     return all;
 }

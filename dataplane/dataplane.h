@@ -54,6 +54,7 @@ struct WorkerTotals {
     // As WorkerCounters has them.
     std::array<std::uint64_t, WorkerCounters::kSizes> bursts_by_packets{};
     std::array<std::uint64_t, WorkerCounters::kDurations> turns_by_log2_ticks{};
+    std::uint64_t full_turn_packets = 0, full_turn_ticks = 0;
 
     std::uint64_t bursts() const;
 };

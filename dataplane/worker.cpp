@@ -166,6 +166,10 @@ void Worker::run()
         if (packets != 0) {
             counters_.busy_ticks.add(now - then);
             counters_.turns_by_log2_ticks[log2_of(now - then)].add(1);
+            if (packets >= kBurst) {
+                counters_.full_turn_packets.add(packets);
+                counters_.full_turn_ticks.add(now - then);
+            }
             last_busy = now;
         } else {
             counters_.idle_ticks.add(now - then);

@@ -7,6 +7,7 @@
 #include "control/commands/show.h"
 #include "control/turn_watch.h"
 
+#include <algorithm>
 #include <array>
 #include <iterator>
 #include <vector>
@@ -82,16 +83,22 @@ std::string drops_text(const std::vector<Row>& rows)
            text;
 }
 
+// What a packet costs is told by turns that had many: one that comes alone pays for waking, polling and flushing too,
+// as at more load it would not. The load is what all packets cost at that price.
 std::string workers_text(const std::vector<WorkerTotals>& workers)
 {
     std::string text = fmt::format("{:<6} {:>4} {:>14} {:>14} {:>13} {:>13} {:>7} {:>12}\n", "worker", "cpu", "packets",
-                                   "bursts", "packets/burst", "ticks/packet", "busy", "sleeps");
+                                   "bursts", "packets/burst", "ticks/packet", "load", "sleeps");
     for (std::size_t index = 0; index < workers.size(); ++index) {
         const WorkerTotals& worker = workers[index];
-        text += fmt::format("{:<6} {:>4} {:>14} {:>14} {:>13.1f} {:>13.0f} {:>6.1f}% {:>12}\n", index, worker.cpu,
+        const double cost = ratio(worker.full_turn_ticks, worker.full_turn_packets);
+        const auto busy = static_cast<double>(worker.busy_ticks);
+        const double work = cost == 0 ? busy : std::min(busy, cost * static_cast<double>(worker.packets));
+        const auto time = static_cast<double>(worker.busy_ticks + worker.idle_ticks);
+        text += fmt::format("{:<6} {:>4} {:>14} {:>14} {:>13.1f} {:>13} {:>6.1f}% {:>12}\n", index, worker.cpu,
                             worker.packets, worker.bursts(), ratio(worker.packets, worker.bursts()),
-                            ratio(worker.busy_ticks, worker.packets),
-                            100 * ratio(worker.busy_ticks, worker.busy_ticks + worker.idle_ticks), worker.sleeps);
+                            cost == 0 ? "-" : fmt::format("{:.0f}", cost), time == 0 ? 0 : 100 * work / time,
+                            worker.sleeps);
     }
     return text;
 }
@@ -139,7 +146,9 @@ nlohmann::ordered_json workers_json(const std::vector<WorkerTotals>& workers, st
                         {"learn_lost", worker.learn_lost},
                         {"turns_too_long", turns_too_long(worker, tsc_hz)},
                         {"bursts_by_packets", worker.bursts_by_packets},
-                        {"turns_by_log2_ticks", worker.turns_by_log2_ticks}});
+                        {"turns_by_log2_ticks", worker.turns_by_log2_ticks},
+                        {"full_turn_packets", worker.full_turn_packets},
+                        {"full_turn_ticks", worker.full_turn_ticks}});
     }
     return json;
 }

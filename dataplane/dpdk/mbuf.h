@@ -10,7 +10,9 @@
 #include <rte_mbuf.h>
 #include <rte_mbuf_dyn.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 namespace vx
 {
@@ -100,6 +102,24 @@ inline void shrink_front(rte_mbuf* mbuf, std::size_t size) noexcept
 {
     mbuf->data_off = static_cast<std::uint16_t>(mbuf->data_off + size);
     store(&mbuf->pkt_len, load<std::uint64_t>(&mbuf->pkt_len) - size * 0x1'0000'0001ULL);
+}
+
+// Takes priority tags out of a frame, and returns how much shorter it is. What is noted of it keeps its place.
+// Precondition: the first segment holds an Ethernet header.
+[[gnu::noinline]] inline std::size_t take_out_priority_tags(rte_mbuf* mbuf) noexcept
+{
+    const std::size_t size = priority_tags_size(head_of(mbuf));
+    if (size == 0) [[likely]]
+        return 0;
+    std::memmove(data_of(mbuf) + size, data_of(mbuf), offsetof(EthernetHeader, type));
+    shrink_front(mbuf, size);
+    if (has_partial_checksum(mbuf)) {
+        MbufNote& note = note_of(mbuf);
+        note.checksum_start =
+            note.checksum_start < size ? MbufNote::kNowhere : static_cast<std::uint16_t>(note.checksum_start - size);
+        note.outer_size = static_cast<std::uint8_t>(note.outer_size - std::min<std::size_t>(note.outer_size, size));
+    }
+    return size;
 }
 
 // Sum of `size` bytes from `offset`, over all segments. Precondition: offset + size <= pkt_len.

@@ -9,16 +9,29 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace vx
 {
+
+using Bytes = std::span<const std::byte>;
+
+template <typename Header>
+inline const Header& header_at(Bytes head, std::size_t offset) noexcept
+{
+    return *reinterpret_cast<const Header*>(head.data() + offset);
+}
 
 namespace ether_type
 {
 constexpr std::uint16_t kIpv4 = 0x0800;
 constexpr std::uint16_t kArp = 0x0806;
+constexpr std::uint16_t kBridged = 0x6558; // an Ethernet frame in GRE
 constexpr std::uint16_t kVlan = 0x8100;
 constexpr std::uint16_t kIpv6 = 0x86dd;
+constexpr std::uint16_t kMpls = 0x8847;
+constexpr std::uint16_t kMplsMulticast = 0x8848;
+constexpr std::uint16_t kPppoeSession = 0x8864;
 constexpr std::uint16_t kServiceVlan = 0x88a8;
 } // namespace ether_type
 
@@ -26,12 +39,20 @@ namespace ip_protocol
 {
 constexpr std::uint8_t kHopByHop = 0;
 constexpr std::uint8_t kIcmp = 1;
+constexpr std::uint8_t kIpInIp = 4;
 constexpr std::uint8_t kTcp = 6;
 constexpr std::uint8_t kUdp = 17;
+constexpr std::uint8_t kDccp = 33;
+constexpr std::uint8_t kIpv6InIp = 41;
 constexpr std::uint8_t kRouting = 43;
 constexpr std::uint8_t kFragment = 44;
+constexpr std::uint8_t kGre = 47;
+constexpr std::uint8_t kEsp = 50;
+constexpr std::uint8_t kAuthentication = 51;
 constexpr std::uint8_t kIcmp6 = 58;
 constexpr std::uint8_t kDestinationOptions = 60;
+constexpr std::uint8_t kSctp = 132;
+constexpr std::uint8_t kUdpLite = 136;
 } // namespace ip_protocol
 
 constexpr std::uint16_t kVxlanPort = 4789;           // RFC 7348 section 5, IANA

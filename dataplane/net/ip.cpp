@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/net/ip.h"
 
-#include "dataplane/net/byteorder.h"
+#include "dataplane/net/martian.h"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -80,7 +80,7 @@ bool IpAddress::is_limited_broadcast() const
 
 bool IpAddress::is_unicast() const
 {
-    return !is_unspecified() && !is_multicast() && !is_loopback() && !is_limited_broadcast();
+    return is_v4() ? !is_martian_source(Be32{v4_host()}) : !is_martian_source(bytes_);
 }
 
 std::string IpAddress::to_string() const

@@ -36,7 +36,7 @@ public:
     bool is_multicast() const;         // 224.0.0.0/4, ff00::/8
     bool is_loopback() const;          // 127.0.0.0/8, ::1
     bool is_limited_broadcast() const; // 255.255.255.255
-    bool is_unicast() const;           // none of these: what a host can have and be sent to
+    bool is_unicast() const;           // what a host can have and be sent to: no martian (martian.h)
     bool is_link_local() const;        // 169.254.0.0/16, fe80::/10
     std::string to_string() const;
 

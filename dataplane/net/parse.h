@@ -5,24 +5,14 @@
 
 #include "dataplane/net/checksum.h"
 #include "dataplane/net/drop_reason.h"
-#include "dataplane/net/flow_hash.h"
-#include "dataplane/net/headers.h"
+#include "dataplane/net/inner_flow.h"
 
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 
 namespace vx
 {
-
-using Bytes = std::span<const std::byte>;
-
-template <typename Header>
-inline const Header& header_at(Bytes head, std::size_t offset) noexcept
-{
-    return *reinterpret_cast<const Header*>(head.data() + offset);
-}
 
 // ---- inner frame -----------------------------------------------------------------------------------------------
 
@@ -33,30 +23,6 @@ struct InnerFrame {
     std::uint8_t tag_size = 0; // 4 if the EtherType is that of a VLAN tag
     bool is_ip = false;
 };
-
-// RFC 8200 extension headers in front of the ports; what lies deeper is hashed without its ports.
-struct Ipv6Payload {
-    std::size_t offset;    // of the upper layer, from the start of the frame
-    std::uint8_t protocol; // of the upper layer, or of the header where the walk ended
-    bool has_ports;
-};
-
-[[gnu::noinline]] inline Ipv6Payload skip_ipv6_extensions(Bytes head, std::size_t offset,
-                                                          std::uint8_t protocol) noexcept
-{
-    for (int depth = 0; depth < 4; ++depth) {
-        if (protocol != ip_protocol::kHopByHop && protocol != ip_protocol::kRouting &&
-            protocol != ip_protocol::kDestinationOptions)
-            break;
-        if (offset + 8 > head.size())
-            return {offset, protocol, false};
-        protocol = std::to_integer<std::uint8_t>(head[offset]);
-        offset += (std::to_integer<std::size_t>(head[offset + 1]) + 1) * 8;
-    }
-    const bool has_ports =
-        (protocol == ip_protocol::kTcp || protocol == ip_protocol::kUdp) && offset + 4 <= head.size();
-    return {offset, protocol, has_ports};
-}
 
 // Most frames: IPv4 without options, whole, TCP or UDP. Few loads and compares tell.
 inline bool is_plain(Bytes head) noexcept
@@ -87,7 +53,7 @@ inline InnerFrame parse_plain(Bytes head) noexcept
 }
 
 // Any frame. Precondition: head holds an Ethernet header. A malformed IP header is no error here, a bridge forwards it
-// all the same; it is hashed by its MACs.
+// all the same; it is hashed as what is not IP.
 inline InnerFrame parse_inner(Bytes head) noexcept
 {
     const auto& ethernet = header_at<EthernetHeader>(head, 0);
@@ -97,10 +63,7 @@ inline InnerFrame parse_inner(Bytes head) noexcept
     if (frame.ether_type == ether_type::kIpv4 && head.size() >= l3 + sizeof(Ipv4Header)) [[likely]] {
         const auto& ip = header_at<Ipv4Header>(head, l3);
         if (ip.has_sound_version_and_size()) [[likely]] {
-            const std::size_t l4 = l3 + ip.size();
-            const bool has_ports = (ip.protocol == ip_protocol::kTcp || ip.protocol == ip_protocol::kUdp) &&
-                                   !ip.is_fragment() && l4 + 4 <= head.size();
-            frame.flow_hash = flow_hash_v4(ip, has_ports ? load<std::uint32_t>(head.data() + l4) : 0);
+            frame.flow_hash = flow_hash_of_ipv4(head, l3, Depth::kOuter);
             frame.ecn = ip.tos & 3;
             frame.is_ip = true;
             return frame;
@@ -109,9 +72,7 @@ inline InnerFrame parse_inner(Bytes head) noexcept
     if (frame.ether_type == ether_type::kIpv6 && head.size() >= l3 + sizeof(Ipv6Header)) {
         const auto& ip = header_at<Ipv6Header>(head, l3);
         if (ip.version() == 6) {
-            const Ipv6Payload payload = skip_ipv6_extensions(head, l3 + sizeof(Ipv6Header), ip.next_header);
-            frame.flow_hash = flow_hash_v6(ip, payload.protocol,
-                                           payload.has_ports ? load<std::uint32_t>(head.data() + payload.offset) : 0);
+            frame.flow_hash = flow_hash_of_ipv6(head, l3, Depth::kOuter);
             frame.ecn = ip.traffic_class() & 3;
             frame.is_ip = true;
             return frame;
@@ -119,8 +80,34 @@ inline InnerFrame parse_inner(Bytes head) noexcept
     }
     if (frame.ether_type == ether_type::kVlan || frame.ether_type == ether_type::kServiceVlan)
         frame.tag_size = 4;
-    frame.flow_hash = flow_hash_l2(ethernet);
+    frame.flow_hash = flow_hash_of_other(head);
     return frame;
+}
+
+// ---- priority tags ---------------------------------------------------------------------------------------------
+
+// Whether the tag control information names no VLAN: a priority tag, IEEE 802.1Q table 9-2.
+inline bool is_priority_tag(std::uint16_t control) noexcept
+{
+    return (control & 0x0fff) == 0;
+}
+
+// Bytes of priority tags between the MACs and the EtherType, of 802.1Q or 802.1ad. Such a frame is in no VLAN, and as
+// Linux does we take it as if it had no tag. More than a few are for nobody.
+[[gnu::noinline]] inline std::size_t priority_tags_size(Bytes head) noexcept
+{
+    constexpr std::size_t kTag = 4;
+    constexpr std::size_t kMost = 4 * kTag;
+    std::size_t size = 0;
+    while (size < kMost && head.size() >= sizeof(EthernetHeader) + size + kTag) {
+        const std::byte* const tag = head.data() + offsetof(EthernetHeader, type) + size;
+        const auto type = load_big<std::uint16_t>(tag);
+        if ((type != ether_type::kVlan && type != ether_type::kServiceVlan) ||
+            !is_priority_tag(load_big<std::uint16_t>(tag + 2)))
+            break;
+        size += kTag;
+    }
+    return size;
 }
 
 // ---- outer headers ---------------------------------------------------------------------------------------------

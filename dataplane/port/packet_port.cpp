@@ -246,7 +246,7 @@ bool PacketPort::take(PacketRing::Slot slot, std::optional<SpareBuffers>& spares
     }
     if (frame == nullptr)
         return true;
-    if (slot.has_tag()) {
+    if (slot.has_tag() && !is_priority_tag(slot.tag())) { // the stages would take that out again
         if (!insert_tag(frame, slot)) {
             rte_pktmbuf_free(frame);
             frame = nullptr;

@@ -137,6 +137,8 @@ inline bool is_plain_v6(const rte_mbuf* mbuf, const Ingress& expected) noexcept
 [[gnu::noinline]] inline void decap_any(Packet& packet, Context& context) noexcept
 {
     rte_mbuf* mbuf = packet.mbuf;
+    if (head_of(mbuf).size() >= sizeof(EthernetHeader))
+        take_out_priority_tags(mbuf);
     const Bytes head = head_of(mbuf);
     const OuterHeaders outer = parse_outer(head, rte_pktmbuf_pkt_len(mbuf));
     if (outer.kind == OuterHeaders::Kind::kDrop) [[unlikely]]

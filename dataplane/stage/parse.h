@@ -59,11 +59,14 @@ template <From Side>
 template <From Side>
 [[gnu::noinline]] inline void parse_any(Packet& packet, FdbKey domain, Context& context) noexcept
 {
-    const Bytes head = head_of(packet.mbuf);
-    if (head.size() < sizeof(EthernetHeader))
+    if (head_of(packet.mbuf).size() < sizeof(EthernetHeader))
         return drop(packet, DropReason::inner_truncated);
     if (domain.bridge().is_none())
         return drop(packet, DropReason::no_bridge);
+    const std::size_t tags_size = take_out_priority_tags(packet.mbuf);
+    if (Side == From::kTunnel)
+        packet.outer_size = static_cast<std::uint8_t>(packet.outer_size + tags_size); // outer_source() counts from here
+    const Bytes head = head_of(packet.mbuf);
     const FdbKey source = FdbKey::source_of(domain, header_at<EthernetHeader>(head, 0));
     if (!source.is_unicast())
         return drop(packet, DropReason::source_mac_invalid);

@@ -4,6 +4,7 @@
 // next hop the adjacency knows both. Sweeps of its own over those packets alone, split where a table is read.
 #pragma once
 
+#include "dataplane/net/martian.h"
 #include "dataplane/stage/encap.h"
 #include "dataplane/stage/forward.h"
 #include "dataplane/stage/lookup.h"
@@ -62,7 +63,7 @@ inline bool is_about_neighbors(Bytes head) noexcept
 [[gnu::always_inline]] inline bool route_check(Packet& packet, Bytes head, const Context& context) noexcept
 {
     constexpr std::size_t l3 = sizeof(EthernetHeader);
-    if (!context.config.bridge(packet.bridge()).answers) [[unlikely]] {
+    if (!context.config.bridge(packet.bridge()).routes) [[unlikely]] {
         drop(packet, DropReason::local_unserved);
         return false;
     }
@@ -74,14 +75,6 @@ inline bool is_about_neighbors(Bytes head) noexcept
         ipv4_plain_checksum_is_right(ip)) [[likely]]
         return true;
     return route_check_any(packet, head);
-}
-
-// RFC 1812 section 5.3.7: this network, loopback, multicast and broadcast. 240/4 is no martian, as in Linux
-// since 2.6.25. Destinations that are so have routes (control/compile.h).
-inline bool is_martian_source(const Be32& address) noexcept
-{
-    const auto first = load<std::uint8_t>(&address);
-    return first == 0 || first == 127 || (first & 0xf0) == 224 || address == Be32{0xffffffff};
 }
 
 inline Ipv4Header& inner_ip(const Packet& packet) noexcept
@@ -102,7 +95,7 @@ inline void enter_router(Packet& packet, Context& context) noexcept
 // RFC 1812 section 5.3: whether the packet may go on by `egress`.
 inline bool may_go_on(Packet& packet, const Ipv4Header& ip, const LinkState& egress) noexcept
 {
-    if (is_martian_source(ip.source)) [[unlikely]]
+    if (is_martian_source(ip.source)) [[unlikely]] // destinations that are so have routes (control/compile.h)
         drop(packet, DropReason::martian);
     else if (ip.ttl <= 1) [[unlikely]]
         punt(packet, PuntReason::kTtlExpired);
@@ -257,7 +250,8 @@ inline void hash_routed(Context& context) noexcept
 {
     for (std::size_t i = 0; i < context.routed_count; ++i) {
         Packet& packet = *context.routed[i].packet;
-        packet.flow_hash = parse_inner(head_of(packet.mbuf)).flow_hash;
+        const Bytes head = head_of(packet.mbuf);
+        packet.flow_hash = is_plain(head) ? parse_plain(head).flow_hash : parse_inner(head).flow_hash;
     }
 }
 

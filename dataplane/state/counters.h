@@ -45,6 +45,9 @@ struct alignas(64) WorkerCounters {
     Counter sleeps;
     Counter learn_lost; // learn events for which the ring had no room
     std::array<Counter, kSizes> bursts_by_packets;
+    // Of turns that found a whole burst or more: there waking, polling and flushing are shared by many.
+    Counter full_turn_packets;
+    Counter full_turn_ticks;
     // Of turns that found packets, [n] those of 2^n ticks to twice that: no packet that was forwarded
     // stayed longer than its turn.
     std::array<Counter, kDurations> turns_by_log2_ticks;

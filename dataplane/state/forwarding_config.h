@@ -48,6 +48,7 @@ static_assert(sizeof(LinkState) == 32);
 struct BridgeState {
     LinkId interface;           // what routes for it: the bridge itself, or the VXLAN device that stands alone
     bool answers = false;       // has an address: ARP and ND that are flooded are also read here
+    bool routes = false;        // has an address, or routes lead out by it: what is sent to its MAC is routed
     SharedList<LinkId> ports;   // flood: local ports
     SharedList<VtepId> vteps;   // flood: head-end replication, the all-zero FDB entries
     SharedList<LinkId> tunnels; // the VXLAN devices that have those
@@ -76,6 +77,7 @@ struct ForwardingConfig {
     std::vector<VxlanListener> listeners;
     std::vector<std::uint32_t> local_v4; // own underlay addresses, as they lie on the wire
     std::vector<std::array<std::uint8_t, 16>> local_v6;
+    std::vector<std::uint32_t> broadcasts_v4; // of their subnets
     std::shared_ptr<const RouteTable> routes;
     SharedArray<Adjacency> adjacencies{1};
     const BucketTable* fdb = nullptr;           // FdbKey -> Dest

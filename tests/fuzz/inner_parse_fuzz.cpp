@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// parse_inner() and skip_ipv6_extensions() over any frame, and the changes that are made to inner headers in place:
-// set_ecn() and decrement_ttl(). An input is three bytes and the frame: how many bytes of it lie beyond the head, the
-// new ECN bits, and where the walk over extension headers begins.
+// parse_inner(), skip_ipv6_extensions() and priority_tags_size() over any frame, and the changes that are made to inner
+// headers in place: set_ecn() and decrement_ttl(). An input is three bytes and the frame: how many bytes of it lie
+// beyond the head, the new ECN bits, and where the walk over extension headers begins.
 #include "dataplane/net/ecn.h"
 #include "dataplane/net/parse.h"
 #include "tests/fuzz/target.h"
@@ -23,9 +23,15 @@ void check_extensions(Bytes head, std::size_t offset, std::uint8_t protocol)
     require((payload.offset - offset) % 8 == 0, "extension headers come in eights");
     if (payload.has_ports) {
         require(payload.offset + 4 <= head.size(), "ports lie in the head");
-        require(payload.protocol == ip_protocol::kTcp || payload.protocol == ip_protocol::kUdp,
-                "ports are TCP's or UDP's");
+        require(begins_with_ports(payload.protocol), "ports are of a protocol that has them");
     }
+}
+
+void check_priority_tags(Bytes head)
+{
+    const std::size_t size = priority_tags_size(head);
+    require(size % 4 == 0 && size <= 16, "a few tags are looked at");
+    require(size + kL3 <= head.size(), "an EtherType is behind the tags");
 }
 
 bool is_same(const InnerFrame& a, const InnerFrame& b)
@@ -85,6 +91,7 @@ void inner_parse(Input input)
     if (head.view().size() < kL3)
         return; // parse() drops it before
 
+    check_priority_tags(head.view());
     const InnerFrame inner = parse_inner(head.view());
     require(inner.ether_type == header_at<EthernetHeader>(head.view(), 0).type.host(), "the EtherType is the frame's");
     const std::uint16_t port = source_port(inner.flow_hash);

@@ -9,8 +9,12 @@ import shutil
 import struct
 import sys
 
-from scapy.all import (ARP, ICMP, IP, TCP, UDP, Dot1Q, Ether, ICMPv6EchoRequest, ICMPv6ND_NA, ICMPv6ND_NS, IPv6,
+from scapy.all import (ARP, ICMP, IP, TCP, UDP, Dot1Q, Ether, ICMPv6EchoRequest, ICMPv6ND_NA, ICMPv6ND_NS,
+                       ICMPv6PacketTooBig, IPv6,
                        IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, PadN, Raw)
+from scapy.contrib.mpls import MPLS
+from scapy.layers.l2 import GRE
+from scapy.layers.ppp import PPPoE
 from scapy.layers.vxlan import VXLAN
 
 CORPUS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
@@ -44,6 +48,17 @@ def inner_frames():
         "arp-reply": ether() / ARP(op=2, psrc="192.0.2.2", pdst="192.0.2.1"),
         "vlan": ether() / Dot1Q(vlan=5) / IP(**V4) / UDP() / data,
         "service-vlan": ether() / Dot1Q(type=0x88a8) / Dot1Q(vlan=5) / data,
+        "priority-tags": ether() / Dot1Q(vlan=0, prio=5) / Dot1Q(vlan=0) / IP(**V4) / UDP() / data,
+        "mpls4": Ether(dst=OURS, src=THEIRS, type=0x8847) / MPLS(label=100, s=0) / MPLS(label=200, s=1) / IP(**V4) / UDP(),
+        "mpls6": Ether(dst=OURS, src=THEIRS, type=0x8848) / MPLS(label=100, s=1) / IPv6(**V6) / UDP(),
+        "mpls-entropy": Ether(dst=OURS, src=THEIRS, type=0x8847) / MPLS(label=7, s=0) / MPLS(label=99, s=1) / data,
+        "gre4": ether() / IP(**V4) / GRE(key_present=1, key=7, seqnum_present=1, chksum_present=1) / IP(**V4) / TCP(),
+        "gre6-bridged": ether() / IPv6(**V6) / GRE(proto=0x6558) / ether() / IPv6(**V6) / UDP(),
+        "ip-in-ip": ether() / IP(**V4) / IP(**V4) / UDP() / data,
+        "ip6-in-ip": ether() / IP(**V4) / IPv6(**V6) / UDP() / data,
+        "pppoe": Ether(dst=OURS, src=THEIRS, type=0x8864) / PPPoE(sessionid=5) / Raw(b"\0\x21") / IP(**V4) / UDP() / data,
+        "sctp": ether() / IP(**V4, proto=132) / data,
+        "ah": ether() / IP(**V4, proto=51) / data,
         "lldp": Ether(dst="01:80:c2:00:00:0e", src=THEIRS, type=0x88cc) / data,
     }
 
@@ -209,6 +224,11 @@ def frame_seeds(frames, cuts):
                 yield name + suffix, bytes((0, 2, 1)) + part
 
 
+def with_tags(frame, count=2):
+    """With priority tags behind its MACs."""
+    return bytes(frame)[:12] + b"\x81\x00\xa0\x00" * count + bytes(frame)[12:]
+
+
 def pipeline_seeds():
     """Frames behind port (modulo 3: underlay, c1, c2), shape, two bytes for it, and size; pipeline_fuzz.cpp has the
     addresses."""
@@ -244,6 +264,14 @@ def pipeline_seeds():
         "ping-gateway6": record(1, Ether(dst="33:33:ff:00:00:01", src=THEIRS)
                                 / IPv6(src="fd00::5", dst="ff02::1:ff00:1", hlim=255) / ICMPv6ND_NS(tgt="fd00::1"))
         + record(1, to_router / IPv6(**host6) / ICMPv6EchoRequest(data=b"abc")),
+        "priority-tagged": record(0, with_tags(tunnels["4"])) + record(1, with_tags(tunnels["4"][VXLAN].payload))
+        + record(0, with_tags(tunnels["6"]), 4, 80) + record(1, with_tags(tcp), 8, 38, 16),
+        "martian": record(0, ether() / IP(src="192.0.2.255", dst=V4["dst"]) / tunnels["4"][UDP])
+        + record(0, ether() / IPv6(src="::ffff:192.0.2.2", dst=V6["dst"]) / tunnels["6"][UDP]),
+        "path-mtu": record(0, ether() / IP(**V4) / ICMP(type=3, code=4, nexthopmtu=1400) / IP(src=V4["dst"], dst="192.0.2.9")
+                           / UDP(sport=50000, dport=4789))
+        + record(0, ether() / IPv6(**V6) / ICMPv6PacketTooBig(mtu=1280) / IPv6(src=V6["dst"], dst="2001:db8::9")
+                 / UDP(sport=50000, dport=4789)),
         "ping-underlay": record(0, ether() / IP(**V4) / ICMP()) + record(0, ether() / IPv6(**V6) / ICMPv6EchoRequest()),
     }
     return seeds.items()

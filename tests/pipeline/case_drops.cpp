@@ -24,6 +24,8 @@ constexpr Excuse kNotExplained[] = {
     {DropReason::offload_invalid, "offloads are beside the frame, which has none when it is explained"},
     {DropReason::ttl_expired, "the control thread drops it, after it has told the sender"},
     {DropReason::neighbor_unresolved, "the control thread drops it, when nobody has answered"},
+    {DropReason::vtep_path_mtu, "the control thread drops it, when it has read what ICMP quotes"},
+    {DropReason::vtep_unreachable, "the control thread drops it, when it has read what ICMP quotes"},
     {DropReason::no_mbuf, "how many buffers will be left is not known"},
     {DropReason::flood_limit,
      "what stands for many segments is not one of explain's frames, and what waits is not known"},

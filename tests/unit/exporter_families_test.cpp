@@ -90,6 +90,8 @@ TEST_CASE("ticks are seconds, and a worker's bursts and turns are histograms")
     const std::string page = page_of(snapshot_of({}));
     CHECK(has(page, R"(vxd_worker_info{cpu="3",worker="0"} 1)"));
     CHECK(has(page, R"(vxd_worker_busy_seconds_total{worker="0"} 1.5)"));
+    CHECK(has(page, R"(vxd_worker_full_turn_packets_total{worker="0"} 640)"));
+    CHECK(has(page, R"(vxd_worker_full_turn_seconds_total{worker="0"} 0.2)"));
     CHECK(has(page, R"(vxd_worker_burst_packets_count{worker="0"} 32)"));
     CHECK(has(page, R"(vxd_worker_burst_packets_sum{worker="0"} 528)"));
     CHECK(has(page, R"(vxd_worker_burst_packets_bucket{worker="0",le="1"} 1)"));

@@ -38,6 +38,8 @@ inline Json worker_json(std::uint64_t busy_ticks)
             {"bursts", 32},
             {"busy_ticks", busy_ticks},
             {"idle_ticks", 0},
+            {"full_turn_packets", 640},
+            {"full_turn_ticks", 400'000'000},
             {"sleeps", 5},
             {"learn_lost", 1},
             {"bursts_by_packets", bursts},

@@ -148,9 +148,11 @@ TEST_CASE("kinds of addresses are told apart")
     CHECK(ip("127.8.9.1").is_loopback());
     CHECK(ip("::1").is_loopback());
     CHECK_FALSE(ip("::2").is_loopback());
-    for (const char* text : {"0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", "::", "::1", "ff02::1"})
+    for (const char* text : {"0.0.0.0", "0.255.255.255", "127.0.0.1", "224.0.0.1", "255.255.255.255", "::", "::1",
+                             "ff02::1", "::ffff:192.0.2.1"})
         CHECK_FALSE(ip(text).is_unicast());
-    for (const char* text : {"192.0.2.1", "169.254.0.1", "2001:db8::1", "fe80::1"})
+    for (const char* text : {"192.0.2.1", "1.0.0.0", "169.254.0.1", "240.0.0.1", "255.255.255.254", "2001:db8::1",
+                             "fe80::1", "::2", "64:ff9b::c000:201"})
         CHECK(ip(text).is_unicast());
     CHECK(ip("255.255.255.255").is_limited_broadcast());
     CHECK(ip("::").is_unspecified());

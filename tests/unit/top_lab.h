@@ -59,6 +59,8 @@ public:
                                      {"bursts", 0},
                                      {"busy_ticks", 0},
                                      {"idle_ticks", 0},
+                                     {"full_turn_packets", 0},
+                                     {"full_turn_ticks", 0},
                                      {"sleeps", 0},
                                      {"bursts_by_packets", std::vector<int>(33)},
                                      {"turns_by_log2_ticks", std::vector<int>(48)}});

@@ -145,7 +145,8 @@ TEST_CASE("a new device, and one that got another's index, count from zero; one 
     CHECK(rates.devices[1].rx.packets == Approx(50));
 }
 
-TEST_CASE("a worker's load is the time of its busy turns by the clock, for what it slept it counts only when it wakes")
+TEST_CASE(
+    "without a full turn a worker's load is the time of its busy turns, by the clock and not by what it says it slept")
 {
     FakeVxd vxd;
     vxd.add_worker(3);
@@ -166,11 +167,41 @@ TEST_CASE("a worker's load is the time of its busy turns by the clock, for what 
     CHECK(rate.packets == Approx(48'000));
     CHECK(rate.packets_a_burst.value() == Approx(24));
     CHECK(rate.full_bursts.value() == Approx(0.25));
-    CHECK(rate.ticks_a_packet.value() == Approx(1e9 / 96'000));
+    CHECK_FALSE(rate.ticks_a_packet);
     CHECK(rate.sleeps == Approx(5));
     CHECK(rate.turn_p50.value() == Approx(std::exp2(12.5) / 2e9));
     CHECK(rate.turn_p99.value() == Approx(std::exp2(12.99) / 2e9));
     CHECK(rates.load() == Approx(0.25));
+}
+
+TEST_CASE(
+    "packets that come one by one make no worker look slow: full turns say what one costs, and so how much load is")
+{
+    FakeVxd vxd;
+    vxd.add_worker(3);
+    Json& worker = vxd.worker(0);
+    worker["full_turn_packets"] = 64'000;
+    worker["full_turn_ticks"] = 32'000'000; // 500 each, in the past
+    const Sample before = vxd.sample(0);
+    worker["packets"] = 5000; // each waking somebody, 136 us long
+    worker["busy_ticks"] = 1'360'000'000;
+    const Rates few = rates_of(before, vxd.sample(1));
+    CHECK(few.workers[0].ticks_a_packet.value() == Approx(500));
+    CHECK(few.workers[0].load == Approx(5000 * 500 / 2e9));
+
+    const Sample between = vxd.sample(1);
+    worker["packets"] = 2'005'000;
+    worker["busy_ticks"] = 2'960'000'000;
+    worker["full_turn_packets"] = 1'064'000;
+    worker["full_turn_ticks"] = 832'000'000; // 800 each now
+    const Rates many = rates_of(between, vxd.sample(2));
+    CHECK(many.workers[0].ticks_a_packet.value() == Approx(800));
+    CHECK(many.workers[0].load == Approx(0.8));
+
+    const Sample last = vxd.sample(2);
+    worker["packets"] = 2'205'000; // cheaper than in full turns: no more than what was spent
+    worker["busy_ticks"] = 3'060'000'000;
+    CHECK(rates_of(last, vxd.sample(3)).workers[0].load == Approx(0.05));
 }
 
 TEST_CASE("what a worker without packets, or a vxd that does not tell, has no figure for is no figure")

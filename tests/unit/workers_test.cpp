@@ -7,6 +7,8 @@
 #include <chrono>
 #include <cstdlib>
 #include <random>
+#include <sstream>
+#include <string>
 #include <unistd.h>
 
 using namespace vx;
@@ -88,6 +90,22 @@ TEST_CASE("a worker counts every burst by its size, and every turn with packets 
     CHECK(turns <= bursts);
     CHECK(worker["busy_ticks"] >= least);
     CHECK(worker["busy_ticks"] < 2 * least);
+    CHECK((worker["full_turn_packets"] == 0) == (worker["full_turn_ticks"] == 0));
+    CHECK(worker["full_turn_packets"] >= 32 * worker["bursts_by_packets"][32].get<std::uint64_t>());
+    CHECK(worker["full_turn_packets"] <= packets);
+    CHECK(worker["full_turn_ticks"] <= worker["busy_ticks"]);
+}
+
+TEST_CASE("of a worker that never had many packets at once stats does not say what one costs")
+{
+    Daemon vxd{{0}, 8191};
+    const std::string text = vxd("stats show worker");
+    INFO(text);
+    std::istringstream lines{text.substr(text.find("\n0 ") + 1)};
+    std::string index, cpu, packets, bursts, a_burst, cost, load;
+    lines >> index >> cpu >> packets >> bursts >> a_burst >> cost >> load;
+    CHECK(cost == "-");
+    CHECK(load == "0.0%");
 }
 
 // More questions than can be answered, with a copy of each to many VTEPs, while next hops are looked for.

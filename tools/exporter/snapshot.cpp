@@ -53,6 +53,8 @@ Worker worker_from(const Json& json)
     json.at("bursts").get_to(worker.bursts);
     json.at("busy_ticks").get_to(worker.busy_ticks);
     json.at("idle_ticks").get_to(worker.idle_ticks);
+    json.at("full_turn_packets").get_to(worker.full_turn_packets);
+    json.at("full_turn_ticks").get_to(worker.full_turn_ticks);
     json.at("sleeps").get_to(worker.sleeps);
     json.at("learn_lost").get_to(worker.learn_lost);
     json.at("bursts_by_packets").get_to(worker.bursts_by_packets);

@@ -45,6 +45,7 @@ struct Worker {
 
     unsigned cpu = 0;
     std::uint64_t packets = 0, bursts = 0, busy_ticks = 0, idle_ticks = 0, sleeps = 0, learn_lost = 0;
+    std::uint64_t full_turn_packets = 0, full_turn_ticks = 0; // of turns that found 32 packets or more
     std::array<std::uint64_t, kBurstSizes> bursts_by_packets{};
     std::array<std::uint64_t, kTurnSizes> turns_by_log2_ticks{};
 };

@@ -131,10 +131,36 @@ def vlan_tags(case):
     case.send("docker1", local)
     case.expect("docker2", local)
     case.drop("vxlan100", "inner_vlan", 3)
-    case.send("docker1", [vlan(C1, F1), vlan(C1, F1, tag=0), vlan(C1, F1, ether_type=0x88a8)])
+    case.send("docker1", [vlan(C1, F1), vlan(C1, F1, tag=4095), vlan(C1, F1, ether_type=0x88a8)])
     case.drop("docker1", "inner_vlan", 3)
     case.send("uplink", [received(frame) for frame in (vlan(F1, C1), vlan(F1, BROADCAST), vlan(F1, C1, ether_type=0x88a8))])
     case.drop("vxlan100", "inner_vlan", 3)
+
+
+@golden
+def priority_tags(case):
+    """A priority tag (VLAN 0) names no VLAN: what a container, a virtual machine or a far host sends so goes on as if it
+    had none, alone or flooded, to ports and tunnels, and has its flow's source port. Behind it, a tag of a VLAN is one.
+    What is owed to such a frame keeps its place."""
+    bridged(case, ports=PORTS[:2], flood=[FAR4])
+    frames = [udp(C1, F1), udp6(C1, F1), raw_frame(C1, F1), udp(C1, F1, 1422)]  # the last as large as may be
+    for tags in PRIORITY_TAGS:
+        case.send("docker1", [priority_tagged(frame, *tags) for frame in frames])
+        case.expect("uplink", [encapsulated(frame) for frame in frames])
+    case.send("docker1", [priority_tagged(udp(C1, BROADCAST))])
+    case.expect("uplink", [encapsulated(udp(C1, BROADCAST))])
+    case.expect("docker2", [udp(C1, BROADCAST)])
+    back = [udp(F1, C1), udp6(F1, C1), raw_frame(F1, C1), udp(F1, BROADCAST)]
+    for tags in PRIORITY_TAGS:
+        case.send("uplink", [received(priority_tagged(frame, *tags)) for frame in back])
+        case.expect("docker1", back)
+        case.expect("docker2", back[3:])
+    case.send("docker1", [priority_tagged(priority_tagged(udp(C1, F1), vlan=5))])
+    case.drop("docker1", "inner_vlan", 1)
+    case.send("uplink", [received(priority_tagged(priority_tagged(udp(F1, C1), vlan=5)))])
+    case.drop("vxlan100", "inner_vlan", 1)
+    case.send("docker1", [priority_tagged(udp(C1, F1))] * 2, "partial", [(2, 6), (38 + 50, 6)])
+    case.drop("docker1", "offload_invalid", 2)
 
 
 @golden

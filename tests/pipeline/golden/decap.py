@@ -266,3 +266,48 @@ def decap_at_several_ports(case):
     case.send("docker1", out)
     case.expect("uplink", [encapsulated(out[0])])
     case.expect("uplink2", [outer(out[1], US4, "198.51.100.2", src_mac="02:00:00:00:01:21", dst_mac=FAR2)])
+
+
+@golden_each(**FAMILIES)
+def decap_priority_tags(case, far):
+    """A frame of the fabric with priority tags (VLAN 0) is in no VLAN: it is taken as if it had none, whatever else is to
+    be done about it. Behind such a tag, one of a VLAN is one."""
+    network(case, far)
+    for tags in PRIORITY_TAGS:
+        case.send("uplink", [priority_tagged(received(inner, far, checksum=True), *tags) for inner in INNER])
+        case.expect("docker1", INNER)
+    padded = bytes(received(INNER[0], far)) + bytes(7)
+    case.send("uplink", [priority_tagged(padded)], "split128")
+    case.expect("docker1", [INNER[0]])
+    others = [priority_tagged(received(INNER[0], far), vlan=vlan) for vlan in (1, 5, 4095)]
+    others.append(priority_tagged(priority_tagged(received(INNER[0], far), vlan=5)))
+    others += [priority_tagged(received(INNER[0], far), 0x8100, 0x8100, 0x8100, 0x8100, 0x8100)]
+    others += [priority_tagged(received(INNER[0], far))[:size] for size in (14, 15, 16, 17)]
+    case.send("uplink", others)
+    case.drop("uplink", "outer_not_ip", len(others))
+    case.send("uplink", [priority_tagged(received(INNER[0], far))[:size] for size in (18, 19, 40)])
+    case.drop("uplink", "outer_truncated", 3)
+
+
+@golden_each(**FAMILIES)
+def decap_priority_tags_partial_checksum(case, far):
+    """What a sender on this machine left to us keeps its place: the outer checksum goes away with its header, the inner
+    one is completed, and a frame that stands for many is cut."""
+    network(case, far)
+    case.setup(f"fdb append {C1} dev docker1 master static")
+    headers = 50 if far == FAR4 else 70
+    inner = udp(F1, C1, 33)
+    case.send("uplink", [priority_tagged(patched(received(inner, far, checksum=True), headers - 10, b"\x12\x34"))],
+              "partial", [(headers + 4 - 16, 6)])
+    unfinished = patched(inner, 40, pseudo_sum(inner))
+    case.send("uplink", [priority_tagged(received(unfinished, far), 0x88a8, 0x8100),
+                         received(priority_tagged(unfinished), far)], "partial", [(headers + 8 + 34, 6), (headers + 4 + 34, 6)])
+    case.expect("docker1", [inner] * 3)
+    large = Ether(dst=C1, src=F1) / IP(src="10.0.0.2", dst="10.0.0.1", id=3) / TCP(sport=1, dport=2, seq=5, flags="A") \
+        / Raw(large_payload(3500))
+    large = Ether(bytes(large))
+    tunnelled = received(patched(large, 50, pseudo_sum(large)), far, checksum=far == FAR6)
+    case.send("uplink", [priority_tagged(tunnelled)], "partial", [(headers + 4 + 34, 16, 1, 1000, headers + 4)])
+    case.expect("docker1", segments(large, 1000))
+    case.send("uplink", [priority_tagged(received(INNER[0], far))] * 2, "partial", [(2, 6), (0, 0)])
+    case.drop("vxlan100", "offload_invalid", 2)  # the checksum's place was in the tags

@@ -74,7 +74,7 @@ def truncated_ipv4_options(case):
 
 @golden
 def outer_not_ip(case):
-    """Neither IPv4 nor IPv6 nor ARP; a VLAN tag is not taken off either."""
+    """Neither IPv4 nor IPv6 nor ARP; the tag of a VLAN is not taken off either."""
     network(case)
     frames = [raw_frame(FAR, UPLINK), vlan(FAR, UPLINK), Ether(dst=UPLINK, src=FAR, type=0x0027) / Raw(payload(46)),
               Ether(dst="01:80:c2:00:00:0e", src=FAR, type=0x88cc) / Raw(payload(46))]

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """From a container into the tunnel: RFC 7348 sections 4.1 and 5, and RFC 6040 section 4.1."""
 
+import struct
+
 from scapy.layers.inet6 import IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, PadN
+from scapy.layers.l2 import GRE
+from scapy.layers.ppp import PPPoE
 
 from .case import golden, golden_each
 from .oracle import *
@@ -101,6 +105,98 @@ def encap_flow_hash(case):
     frames = same + others + fragments + options + extended
     case.send("docker1", frames)
     case.expect("uplink", [encapsulated(frame) for frame in frames])
+
+
+def cut_anywhere(frame):
+    """It, and what is left of it at each byte behind the MACs and the EtherType."""
+    frame = bytes(frame)
+    return [frame[:size] for size in range(14, len(frame) + 1)]
+
+
+@golden
+def encap_flow_hash_mpls(case):
+    """Flows behind one label have source ports of their own, for the IP packet behind the labels tells them apart, IPv4 by
+    a right checksum; with an entropy label that alone does. Labels that are reserved, TTL and class do not count."""
+    bridged(case, "nolearning udpcsum")
+
+    def mpls(inner, *labels, ether_type=0x8847, ttl=64):
+        stack = b"".join(struct.pack("!I", label << 12 | (0x100 if at == len(labels) - 1 else 0) | ttl)
+                         for at, label in enumerate(labels))
+        return Ether(dst=F1, src=C1, type=ether_type) / Raw(stack + bytes(inner))
+
+    flows = [bytes(udp(C1, F1, sport=sport))[14:] for sport in range(10)]
+    flows6 = [bytes(udp6(C1, F1, sport=sport))[14:] for sport in range(10)]
+    spread = [[mpls(flow, 100) for flow in flows], [mpls(flow, 100) for flow in flows6],
+              [mpls(flow, 100, 200, 300, ether_type=0x8848) for flow in flows], [mpls(flow, 0) for flow in flows],
+              [mpls(payload(60), 100 + number) for number in range(10)],
+              [mpls(flows[0], 100, 7, 1000 + number) for number in range(10)]]
+    wrong = bytes([flows[0][0], flows[0][1] ^ 4]) + flows[0][2:]  # whatever it is, it is no IPv4 packet
+    same = [[mpls(flow, 100, 7, 1000) for flow in flows], [mpls(flows[0], 100, ttl=ttl) for ttl in (1, 64, 255)],
+            [mpls(flows[0], 100), mpls(flows[0], 100, 1), mpls(flows[0], 13, 100)],
+            [mpls(wrong[:at] + bytes([number]) + wrong[at + 1:], 100) for number, at in enumerate((12, 16, 20, 22))],
+            [mpls(flow, *[100] * 9) for flow in flows]]
+    assert all(len({source_port(frame) for frame in frames}) == 10 for frames in spread)
+    assert all(len({source_port(frame) for frame in frames}) == 1 for frames in same)
+    frames = sum(spread + same, [])
+    for frame in (mpls(flows[0], 100, 200), mpls(flows6[0], 100), mpls(flows[0], 100, 7, 1000),
+                  mpls(bytes(Ether(dst=F1, src=C1) / IP(options=[b"\x01" * 8]) / UDP())[14:], 100)):
+        frames += cut_anywhere(frame)
+    case.send("docker1", frames)
+    case.expect("uplink", [encapsulated(frame, checksum=True) for frame in frames])
+
+
+@golden
+def encap_flow_hash_tunnels(case):
+    """Flows in a container's own tunnel have source ports of their own: in GRE, with and without key, of IP and of
+    Ethernet; IP in IP; PPPoE. And those of protocols with ports other than TCP and UDP, or with an SPI. A sequence number
+    is none of a flow's, and what is a fragment outside is hashed by its addresses."""
+    bridged(case, "nolearning udpcsum")
+    head, sixth = Ether(dst=F1, src=C1) / IP(src="10.0.0.1", dst="10.0.0.2"), Ether(dst=F1, src=C1) / IPv6(src="fd00::1",
+                                                                                                          dst="fd00::2")
+    flows = [IP(src="172.16.0.1", dst="172.16.0.2") / UDP(sport=sport, dport=9) / Raw(payload(9)) for sport in range(10)]
+    flows6 = [IPv6(src="fd01::1", dst="fd01::2") / TCP(sport=sport, dport=9) for sport in range(10)]
+
+    def ported(protocol):
+        frames = [Ether(dst=F1, src=C1) / IP(src="10.0.0.1", dst="10.0.0.2", proto=protocol)
+                  / Raw(struct.pack("!HHI", port, 9, 7) + payload(20)) for port in range(10)]
+        return frames + [Ether(dst=F1, src=C1) / IPv6(src="fd00::1", dst="fd00::2", nh=protocol)
+                         / Raw(struct.pack("!HHI", port, 9, 7) + payload(20)) for port in range(10)]
+
+    def gre(inner, proto=0x0800, outside=head, **options):
+        return outside / GRE(proto=proto, **options) / inner
+
+    def pppoe(inner, session=5, proto=0x21):
+        return Ether(dst=F1, src=C1, type=0x8864) / PPPoE(sessionid=session) / Raw(struct.pack("!H", proto)) / inner
+
+    spread = [[gre(flow) for flow in flows], [gre(flow, 0x86dd) for flow in flows6],
+              [gre(flow, outside=sixth) for flow in flows],
+              [gre(Ether(dst=F2, src=C2) / flow, 0x6558, key_present=1, key=77) for flow in flows],
+              [gre(flows[0], key_present=1, key=key) for key in range(10)],
+              [gre(flow, chksum_present=1, seqnum_present=1, seqence_number=9) for flow in flows],
+              [head / flow for flow in flows], [head / flow for flow in flows6], [sixth / flow for flow in flows],
+              [sixth / flow for flow in flows6], [pppoe(flow) for flow in flows], [pppoe(flow, proto=0x57) for flow in flows6],
+              [pppoe(Raw(payload(30)), session, 0xc021) for session in range(10)]]
+    for protocol in (33, 50, 132, 136):
+        frames = ported(protocol)
+        spread += [frames[:10], frames[10:]]
+    spread.append([Ether(dst=F1, src=C1) / IP(src="10.0.0.1", dst="10.0.0.2", proto=51)
+                   / Raw(struct.pack("!BBHII", 6, 4, 0, spi, 1) + payload(20)) for spi in range(10)])
+    same = [[gre(flows[0], seqnum_present=1, seqence_number=number) for number in range(3)],
+            [gre(flow, version=1) for flow in flows], [gre(head / flow) for flow in flows],  # two deep
+            [Ether(bytes(head / GRE() / flow)) for flow in flows]]
+    for frame in same[3]:
+        frame[IP].flags = "MF"
+        frame[IP].chksum = None
+    assert all(len({source_port(frame) for frame in frames}) == 10 for frames in spread), \
+        [len({source_port(frame) for frame in frames}) for frames in spread]
+    assert all(len({source_port(frame) for frame in frames}) == 1 for frames in (same[0], same[1], same[3]))
+    frames = sum(spread + same, [])
+    for frame in (gre(flows[0], key_present=1, key=7, chksum_present=1, seqnum_present=1),
+                  gre(Ether(dst=F2, src=C2) / flows6[0], 0x6558), head / flows6[0], pppoe(flows[0]),
+                  pppoe(flows6[0], proto=0x57), spread[-1][0]):
+        frames += cut_anywhere(frame)
+    case.send("docker1", frames)
+    case.expect("uplink", [encapsulated(frame, checksum=True) for frame in frames])
 
 
 @golden_each(ipv4=dict(far=FAR4), ipv6=dict(far=FAR6))

@@ -3,7 +3,8 @@
 
 import ipaddress
 
-from scapy.layers.inet6 import (ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6NDOptDstLLAddr,
+from scapy.layers.inet6 import (ICMPv6DestUnreach, ICMPv6PacketTooBig, ICMPv6ParamProblem, ICMPv6TimeExceeded,
+                                ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6NDOptDstLLAddr,
                                 ICMPv6NDOptSrcLLAddr)
 
 from .case import golden, golden_each
@@ -115,6 +116,38 @@ def underlay_answers(case):
 
 
 @golden
+def underlay_answers_priority_tagged(case):
+    """ARP, Neighbor Discovery and ping with priority tags (VLAN 0), as some switches and cards send all that they send."""
+    bridged(case)
+    case.setup(f"addr add {US6}/64 dev uplink")
+    for tags in PRIORITY_TAGS:
+        asked = [arp_request(FAR, FAR4, US4), ping(FAR, FAR4, UPLINK, US4), solicitation(FAR, FAR6, US6),
+                 ping6(FAR, FAR6, UPLINK, US6)]
+        case.send("uplink", [priority_tagged(frame, *tags) for frame in asked])
+        case.expect("uplink", [arp_reply(UPLINK, US4, FAR, FAR4), ping(UPLINK, US4, FAR, FAR4, kind=0),
+                               advertisement(UPLINK, US6, FAR, FAR6), ping6(UPLINK, US6, FAR, FAR6, message=ICMPv6EchoReply)])
+    case.send("uplink", [priority_tagged(arp_request(FAR, FAR4, US4), vlan=5)])
+    case.drop("uplink", "outer_not_ip", 1)
+
+
+@golden
+def gateway_answers_priority_tagged(case):
+    """A gateway takes what is sent to it with a priority tag, and routes it."""
+    bridge(case, "docker1")
+    bridge(case, "docker2", name="br1", address="02:00:00:00:03:04")
+    case.setup(f"""addr add 172.18.10.1/24 dev br0
+        addr add 172.18.11.1/24 dev br1
+        neigh add 172.18.11.2 lladdr {C2} dev br1
+        fdb append {C2} dev docker2 master static""")
+    case.send("docker1", [priority_tagged(arp_request(C1, "172.18.10.2", "172.18.10.1")),
+                          priority_tagged(ping(C1, "172.18.10.2", GATEWAY, "172.18.10.1"))])
+    case.expect("docker1", [arp_reply(GATEWAY, "172.18.10.1", C1, "172.18.10.2"),
+                            ping(GATEWAY, "172.18.10.1", C1, "172.18.10.2", kind=0)])
+    case.send("docker1", [priority_tagged(udp(C1, GATEWAY, src="172.18.10.2", dst="172.18.11.2"))])
+    case.expect("docker2", [udp("02:00:00:00:03:04", C2, src="172.18.10.2", dst="172.18.11.2", ttl=63)])
+
+
+@golden
 def underlay_answers_ipv6(case):
     """Neighbor Discovery and ping for the underlay port's IPv6 address."""
     bridged(case, family=6)
@@ -173,6 +206,71 @@ def next_hop_resolved_by_neighbor_discovery(case):
     case.send("uplink", [advertisement(FAR, FAR6, UPLINK, US6)])
     case.send("docker1", [udp(C1, F1)])
     case.expect("uplink", [encapsulated(udp(C1, F1), FAR6)])
+
+
+def icmp_about(sent, router_mac, router, kind, **message):
+    """A router's ICMP about a packet of ours: its IP header and 8 bytes more, or with ICMPv6 all of it."""
+    if IP in sent:
+        return Ether(dst=UPLINK, src=router_mac) / IP(src=router, dst=US4) / ICMP(type=kind, **message) \
+            / Raw(bytes(sent[IP])[:28])
+    return Ether(dst=UPLINK, src=router_mac) / IPv6(src=router, dst=US6) / message.pop("layer")(**message) \
+        / Raw(bytes(sent[IPv6])[:1232])
+
+
+@golden
+def vtep_path_mtu(case):
+    """A router says that a tunnel packet of ours is too big for its way: it is no packet for a service of ours, and has a
+    name of its own. What is about other packets has not."""
+    bridged(case)
+    case.setup(f"addr add {US6}/64 dev uplink")
+    sent, sixth = encapsulated(udp(C1, F1, 1400)), encapsulated(udp(C1, F1, 1400), FAR6)
+    frames = [icmp_about(sent, ROUTER, "192.0.2.254", 3, code=4, nexthopmtu=mtu) for mtu in (1400, 0)]
+    frames.append(icmp_about(sixth, ROUTER, "2001:db8::fe", None, layer=ICMPv6PacketTooBig, mtu=1280))
+    frames.append(priority_tagged(frames[0]))
+    case.send("uplink", frames[:2] + frames[3:])
+    case.drop("uplink", "vtep_path_mtu", 3)
+    others = [outer(udp(C1, F1), "192.0.2.9", FAR4, src_mac=UPLINK, dst_mac=FAR),
+              outer(udp(C1, F1), US4, FAR4, src_mac=UPLINK, dst_mac=FAR, port=53),
+              Ether(dst=FAR, src=UPLINK) / IP(src=US4, dst=FAR4) / TCP()]
+    case.send("uplink", [icmp_about(other, ROUTER, "192.0.2.254", 3, code=4, nexthopmtu=1400) for other in others])
+    case.send("uplink", frames[2:3])  # of that family no device is here
+    wrong = bytearray(bytes(frames[0]))
+    wrong[-1] ^= 1
+    short = Ether(dst=UPLINK, src=ROUTER) / IP(src="192.0.2.254", dst=US4) / ICMP(type=3, code=4) / Raw(bytes(sent[IP])[:27])
+    case.send("uplink", [wrong, short])
+    case.drop("uplink", "local_unserved", 6)
+
+
+@golden
+def vtep_path_mtu_ipv6(case):
+    """The same by ICMPv6."""
+    bridged(case, family=6)
+    sent = encapsulated(udp(C1, F1, 1400), FAR6)
+    case.send("uplink", [icmp_about(sent, ROUTER, "2001:db8::fe", None, layer=ICMPv6PacketTooBig, mtu=1280)])
+    case.drop("uplink", "vtep_path_mtu", 1)
+
+
+@golden
+def vtep_unreachable(case):
+    """A router or the far host says that a tunnel packet of ours did not arrive."""
+    bridged(case)
+    sent = encapsulated(udp(C1, F1))
+    said = [dict(kind=3, code=code) for code in (0, 1, 2, 3, 9, 10, 13, 15)] + [dict(kind=11, code=0), dict(kind=12, code=0)]
+    case.send("uplink", [icmp_about(sent, FAR, FAR4, **message) for message in said])
+    case.drop("uplink", "vtep_unreachable", len(said))
+    case.send("uplink", [icmp_about(sent, ROUTER, "192.0.2.254", 5, code=1, gw=FAR4)])  # a redirect: it has arrived
+    case.drop("uplink", "local_unserved", 1)
+
+
+@golden
+def vtep_unreachable_ipv6(case):
+    """The same by ICMPv6."""
+    bridged(case, family=6)
+    sent = encapsulated(udp(C1, F1), FAR6)
+    said = [dict(layer=ICMPv6DestUnreach, code=code) for code in range(6)] + [dict(layer=ICMPv6TimeExceeded),
+                                                                              dict(layer=ICMPv6ParamProblem)]
+    case.send("uplink", [icmp_about(sent, FAR, FAR6, None, **message) for message in said])
+    case.drop("uplink", "vtep_unreachable", len(said))
 
 
 @golden

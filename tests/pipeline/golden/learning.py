@@ -59,6 +59,71 @@ def learn_behind_ipv4_options(case):
     case.expect("uplink", [encapsulated(udp(C1, F1), FAR2_4)])
 
 
+@golden_each(
+    ipv4=dict(family=4, martians=("192.0.2.255", "198.51.100.127", "255.255.255.255", "0.0.0.0", "0.1.2.3", "127.0.0.1",
+                                  "127.255.255.255", "224.0.0.1", "239.255.255.255", US4, "192.0.2.77")),
+    ipv6=dict(family=6, martians=("::", "::1", "ff02::1", "ff0e::7", "::ffff:192.0.2.2", "::ffff:0:1", US6,
+                                  "2001:db8::77")))
+def outer_martian(case, family, martians):
+    """Nobody is behind a forged outer source that no host has: a subnet's broadcast address, the limited broadcast,
+    multicast, loopback, this network, or an address of our own. Such a frame teaches nothing, is given to nobody and is
+    counted, also with nolearning and with a source that is known to be elsewhere. The same addresses behind one that is
+    a host's are nobody's business."""
+    us, far = (US4, FAR4) if family == 4 else (US6, FAR6)
+    bridged(case, "learning udpcsum", family=family, fdb=[])
+    case.setup("addr add 192.0.2.77/24 dev uplink\naddr add 198.51.100.1/25 dev uplink" if family == 4 else
+               "addr add 2001:db8::77/64 dev uplink")
+
+    def forged(source, inner=None):
+        return outer(inner or udp(F1, C1), source, us, src_mac=FAR, dst_mac=UPLINK, sport=55555, checksum=True)
+
+    case.send("uplink", [forged(source) for source in martians])
+    case.drop("vxlan100", "outer_martian", len(martians))
+    case.send("docker1", [udp(C1, F1)])  # nobody was learned: there is nowhere to flood it
+    case.drop("docker1", "no_destination", 1)
+    case.send("uplink", [received(udp(F1, C1), far, checksum=True)])  # learned here, it cannot be moved either
+    case.expect("docker1", [udp(F1, C1)])
+    case.send("uplink", [forged(source) for source in martians])
+    case.drop("vxlan100", "outer_martian", len(martians))
+    case.send("docker1", [udp(C1, F1)])
+    case.expect("uplink", [encapsulated(udp(C1, F1), far, checksum=True)])
+    case.commands("link set vxlan100 type vxlan nolearning")
+    case.send("uplink", [forged(source, udp(F2, C1)) for source in martians])
+    case.drop("vxlan100", "outer_martian", len(martians))
+
+
+@golden
+def learn_from_lowest_address(case):
+    """A subnet's lowest address is a host's, and so is 240/4, as on Linux since 5.14 and 2.6.25; and what is another
+    subnet's broadcast address may be one in ours."""
+    bridged(case, "learning noudpcsum", fdb=[])
+    case.setup(f"neigh add 192.0.2.0 lladdr {FAR} dev uplink\nneigh add 192.0.2.127 lladdr {FAR} dev uplink")
+    sources = ["192.0.2.0", "192.0.2.127", "240.0.0.1"]
+    for number, source in enumerate(sources):
+        mac = f"02:00:00:00:02:1{number}"
+        frame = udp(mac, C1)
+        case.send("uplink", [outer(frame, source, US4, src_mac=FAR, dst_mac=UPLINK, sport=55555)])
+        case.expect("docker1", [frame])
+    learned = "\n".join(f"02:00:00:00:02:1{number} dev vxlan100 dst {source} self" for number, source in enumerate(sources))
+    case.expect_fdb(f"""
+        02:00:00:00:03:01 dev br0 master br0 permanent
+        02:00:00:00:03:02 dev br0 master br0 permanent
+        {learned}""")
+
+
+@golden
+def learn_behind_priority_tags(case):
+    """The outer source address is found though tags were taken out of the inner frame, or of the outer one, whose header
+    may have options."""
+    bridged(case, "learning noudpcsum", ports=PORTS[:1], fdb=[])
+    frames = [received(priority_tagged(udp(F1, C1), *PRIORITY_TAGS[-1]), FAR2_4, options=[b"\x01" * 40]),
+              priority_tagged(received(priority_tagged(udp(F2, C1)), FAR4), *PRIORITY_TAGS[-1])]
+    case.send("uplink", frames)
+    case.expect("docker1", [udp(F1, C1), udp(F2, C1)])
+    case.send("docker1", [udp(C1, F1), udp(C1, F2)])
+    case.expect("uplink", [encapsulated(udp(C1, F1), FAR2_4), encapsulated(udp(C1, F2), FAR4)])
+
+
 @golden
 def nolearning(case):
     """With nolearning a decapsulated frame teaches nothing; containers do all the same."""

@@ -96,6 +96,16 @@ def vlan(source, destination, tag=5, ether_type=0x8100):
     return Ether(dst=destination, src=source, type=ether_type) / Dot1Q(vlan=tag, type=0x88b5) / Raw(payload(42))
 
 
+def priority_tagged(frame, *types, vlan=0, priority=5):
+    """With tags behind the MACs, 802.1Q's or of those types; VLAN 0 says a priority and no VLAN."""
+    frame = bytes(frame)
+    tags = b"".join(struct.pack("!HH", ether_type, priority << 13 | vlan) for ether_type in types or (0x8100,))
+    return frame[:12] + tags + frame[12:]
+
+
+PRIORITY_TAGS = [(0x8100,), (0x88a8,), (0x8100, 0x8100), (0x88a8, 0x8100), (0x8100, 0x88a8, 0x8100, 0x8100)]
+
+
 # ---- the hash of a flow ----------------------------------------------------------------------------------------
 
 def crc32c(state, data):
@@ -107,30 +117,136 @@ def crc32c(state, data):
     return state
 
 
+def mixed(state, word):
+    return crc32c(state, word.to_bytes(4, "little"))
+
+
+WITH_PORTS = {6, 17, 33, 50, 132, 136}  # TCP, UDP, DCCP, ESP (its SPI), SCTP, UDP-Lite
+IPV4, IPV6, BRIDGED = 0x0800, 0x86dd, 0x6558
+
+
+def flow_hash_ipv4(data, at, outermost):
+    """None: it is no such packet."""
+    ip = data[at:]
+    if len(ip) < 20 or ip[0] >> 4 != 4 or ip[0] & 15 < 5:
+        return None
+    size = (ip[0] & 15) * 4
+    is_fragment = int.from_bytes(ip[6:8], "big") & 0x3fff != 0
+    has_ports = ip[9] in WITH_PORTS and not is_fragment and len(ip) >= size + 4
+    ports = ip[size:size + 4] if has_ports else bytes(4)
+    state = crc32c(0xffffffff, ip[12:20] + ports + bytes([ip[9], 0, 0, 0]))
+    return flow_hash_carried(data, at + size, ip[9], state) if outermost and not is_fragment else state
+
+
+def flow_hash_ipv6(data, at, outermost):
+    ip = data[at:]
+    if len(ip) < 40 or ip[0] >> 4 != 6:
+        return None
+    protocol, upper = ip[6], 40
+    is_whole = True
+    for _ in range(4):
+        if protocol not in (0, 43, 60):
+            break
+        if upper + 8 > len(ip):
+            is_whole = False
+            break
+        protocol, upper = ip[upper], upper + (ip[upper + 1] + 1) * 8
+    has_ports = is_whole and protocol in WITH_PORTS and upper + 4 <= len(ip)
+    ports = ip[upper:upper + 4] if has_ports else bytes(4)
+    state = crc32c(0xffffffff, ip[8:40] + ports + bytes([protocol, 0, 0, 0]))
+    return flow_hash_carried(data, at + upper, protocol, state) if outermost else state
+
+
+def flow_hash_within(data, at, ether_type, state):
+    read = {IPV4: flow_hash_ipv4, IPV6: flow_hash_ipv6}.get(ether_type)
+    inner = read(data, at, False) if read else None
+    return state if inner is None else mixed(state, inner)
+
+
+def flow_hash_gre(data, at, state):
+    if at + 4 > len(data):
+        return state
+    flags, ether_type = struct.unpack_from("!HH", data, at)
+    at += 4
+    if flags & 0x4007:  # with routing, or of another version
+        return state
+    at += 4 if flags & 0x8000 else 0
+    if flags & 0x2000:
+        if at + 4 > len(data):
+            return state
+        state = crc32c(state, data[at:at + 4])
+        at += 4
+    at += 4 if flags & 0x1000 else 0
+    if ether_type != BRIDGED:
+        return flow_hash_within(data, at, ether_type, state)
+    if at + 14 > len(data):
+        return state
+    return flow_hash_within(data, at + 14, int.from_bytes(data[at + 12:at + 14], "big"),
+                            mixed(state, crc32c(0xffffffff, data[at:at + 14])))
+
+
+def flow_hash_carried(data, at, protocol, state):
+    """What an IP packet carries: IP in IP, GRE, or behind an authentication header's SPI nothing more."""
+    if protocol == 4:
+        return flow_hash_within(data, at, IPV4, state)
+    if protocol == 41:
+        return flow_hash_within(data, at, IPV6, state)
+    if protocol == 47:
+        return flow_hash_gre(data, at, state)
+    if protocol == 51 and at + 8 <= len(data):
+        return crc32c(state, data[at + 4:at + 8])
+    return state
+
+
+def flow_hash_mpls(data, at, state):
+    is_entropy = False
+    for _ in range(8):
+        if at + 4 > len(data):
+            return state
+        entry = int.from_bytes(data[at:at + 4], "big")
+        label = entry >> 12
+        at += 4
+        if label >= 16 or is_entropy:
+            state = mixed(state, label)
+        if is_entropy:
+            return state
+        is_entropy = label == 7
+        if entry & 0x100:
+            break
+    else:
+        return state
+    ip = data[at:]
+    if len(ip) >= 20 and 0x45 <= ip[0] <= 0x4f:
+        size = (ip[0] & 15) * 4
+        total = sum(int.from_bytes(ip[place:place + 2], "big") for place in range(0, size, 2))
+        is_right = len(ip) >= size and total % 0xffff == 0
+        return flow_hash_within(data, at, IPV4, state) if is_right else state
+    is_known = len(ip) >= 40 and ip[6] in WITH_PORTS | {58, 0, 43, 44, 60}
+    return flow_hash_within(data, at, IPV6, state) if is_known else state
+
+
+def flow_hash_pppoe(data, at, state):
+    if at + 8 > len(data):
+        return state
+    state = crc32c(state, data[at + 2:at + 4] + bytes(2))
+    ether_type = {0x0021: IPV4, 0x0057: IPV6}.get(int.from_bytes(data[at + 6:at + 8], "big"))
+    return flow_hash_within(data, at + 8, ether_type, state)
+
+
 def flow_hash(frame):
     frame = bytes(frame)
     ether_type = int.from_bytes(frame[12:14], "big")
-    ip = frame[14:]
-    if ether_type == 0x0800 and len(ip) >= 20 and ip[0] >> 4 == 4 and ip[0] & 15 >= 5:
-        size = (ip[0] & 15) * 4
-        is_fragment = int.from_bytes(ip[6:8], "big") & 0x3fff != 0
-        has_ports = ip[9] in (6, 17) and not is_fragment and len(ip) >= size + 4
-        ports = ip[size:size + 4] if has_ports else bytes(4)
-        return crc32c(0xffffffff, ip[12:20] + ports + bytes([ip[9], 0, 0, 0]))
-    if ether_type == 0x86dd and len(ip) >= 40 and ip[0] >> 4 == 6:
-        protocol, at = ip[6], 40
-        is_whole = True
-        for _ in range(4):
-            if protocol not in (0, 43, 60):
-                break
-            if at + 8 > len(ip):
-                is_whole = False
-                break
-            protocol, at = ip[at], at + (ip[at + 1] + 1) * 8
-        has_ports = is_whole and protocol in (6, 17) and at + 4 <= len(ip)
-        ports = ip[at:at + 4] if has_ports else bytes(4)
-        return crc32c(0xffffffff, ip[8:40] + ports + bytes([protocol, 0, 0, 0]))
-    return crc32c(0xffffffff, frame[:14])
+    state = None
+    if ether_type == IPV4:
+        state = flow_hash_ipv4(frame, 14, True)
+    elif ether_type == IPV6:
+        state = flow_hash_ipv6(frame, 14, True)
+    if state is not None:
+        return state
+    state = crc32c(0xffffffff, frame[:14])
+    if ether_type in (0x8847, 0x8848):
+        return flow_hash_mpls(frame, 14, state)
+    return flow_hash_pppoe(frame, 14, state) if ether_type == 0x8864 else state
 
 
 def source_port(frame):

@@ -342,7 +342,8 @@ def routed_partial_checksum(case):
 
 @golden
 def local_unserved(case):
-    """To an address of ours where nothing listens, and to the MAC of a bridge that has no address."""
+    """To an address of ours where nothing listens, and to the MAC of a bridge that has neither an address nor a
+    route, though others have: it is a network of its own."""
     routed(case)
     frames = [udp(C1, GATEWAY, src=HERE, dst="172.18.10.1"), tcp(C1, GATEWAY, src=HERE, dst="172.18.10.0"),
               Ether(dst=GATEWAY, src=C1) / IP(src=HERE, dst="172.18.10.1") / ICMP(type=13, ts_ori=0, ts_rx=0, ts_tx=0)]
@@ -351,6 +352,55 @@ def local_unserved(case):
     bridge(case, "docker3", name="br9", address="02:00:00:00:03:99")
     case.send("docker3", [udp(C3, "02:00:00:00:03:99")])
     case.drop("docker3", "local_unserved", 1)
+
+
+L3VNI = "02:00:00:00:03:05"
+
+
+@golden
+def routes_without_an_address(case):
+    """An L3 VNI's device has no address, alone or in a bridge: as routes lead out by it, what comes back for its MAC is
+    routed, and what is for nobody has no route. With its last route it stops, and with a new one it starts again."""
+    underlay(case)
+    bridge(case, "docker1")
+    bridge(case, name="br9", address=L3VNI)
+    vxlan(case, vni=100, master=None, fdb=[(FAR_ROUTER, FAR4)])
+    vxlan(case, vni=900, master="br9", fdb=[(F1, FAR2_4)])
+    case.setup(f"""
+        addr add 172.18.10.1/24 dev br0
+        route add 172.18.20.0/24 via 172.18.20.0 dev vxlan100 onlink
+        neigh add 172.18.20.0 lladdr {FAR_ROUTER} dev vxlan100
+        route add 172.18.30.0/24 via 172.18.30.0 dev br9 onlink
+        neigh add 172.18.30.0 lladdr {F1} dev br9
+        neigh add {HERE} lladdr {C1} dev br0
+        fdb append {C1} dev docker1 master static""")
+    out = there(), udp(C1, GATEWAY, src=HERE, dst="172.18.30.2")
+    back = udp(FAR_ROUTER, OURS, src=THERE, dst=HERE), udp(F1, L3VNI, src="172.18.30.2", dst=HERE)
+    tunnelled = received(back[0]), received(back[1], FAR2_4, vni=900)
+    case.send("docker1", out)
+    case.expect("uplink", [encapsulated(hop(out[0], OURS, FAR_ROUTER)), encapsulated(hop(out[1], L3VNI, F1), FAR2_4, vni=900)])
+
+    def comes_back():
+        case.send("uplink", tunnelled)
+        case.expect("docker1", [hop(frame, GATEWAY, C1) for frame in back])
+
+    comes_back()
+    case.send("uplink", [received(udp(FAR_ROUTER, OURS, src=THERE, dst="203.0.113.9")),
+                         received(Ether(dst=OURS, src=FAR_ROUTER) / ARP(op=1, hwsrc=FAR_ROUTER, psrc="172.18.20.0",
+                                                                       pdst="172.18.10.0"))])
+    case.drop("vxlan100", "no_route", 1)
+    case.drop("vxlan100", "local_unserved", 1)
+    case.commands("route del 172.18.20.0/24\nroute del 172.18.30.0/24")
+    case.send("uplink", tunnelled)
+    case.drop("vxlan100", "local_unserved", 1)
+    case.drop("vxlan900", "local_unserved", 1)
+    case.commands("route add 172.18.20.0/24 via 172.18.20.0 dev vxlan100 onlink\n"
+                  "route add 172.18.30.0/24 via 172.18.30.0 dev br9 onlink")
+    comes_back()
+    case.commands("route replace 172.18.30.0/24 via 172.18.20.0 dev vxlan100 onlink")  # another device's now
+    case.send("uplink", tunnelled)
+    case.expect("docker1", [hop(back[0], GATEWAY, C1)])
+    case.drop("vxlan900", "local_unserved", 1)
 
 
 @golden

@@ -79,21 +79,34 @@ std::vector<VtepRates> vtep_rates(const std::vector<VtepSample>& before, const s
     return rates;
 }
 
+// What a packet costs where many come at once. Of one that comes alone the time says nothing: it pays for waking,
+// polling and flushing, as at more load it would not. So few of them in this time count with those before.
+std::optional<double> ticks_a_packet(const WorkerSample& before, const WorkerSample& now)
+{
+    constexpr std::uint64_t kEnough = 10'000;
+    const std::uint64_t packets = since(now.full_turn_packets, before.full_turn_packets);
+    if (packets >= kEnough)
+        return ratio(since(now.full_turn_ticks, before.full_turn_ticks), packets);
+    return ratio(now.full_turn_ticks, now.full_turn_packets);
+}
+
 WorkerRates worker_rates(std::size_t index, const WorkerSample& before, const WorkerSample& now, double tsc_hz,
                          double seconds)
 {
     const std::uint64_t packets = since(now.packets, before.packets);
     const std::uint64_t bursts = since(now.bursts, before.bursts);
-    const std::uint64_t busy = since(now.busy_ticks, before.busy_ticks);
     WorkerRates worker;
     worker.index = index;
     worker.cpu = now.cpu;
     // The ticks that a worker slept it counts when it wakes, which may be much later: time is taken from the clock.
-    worker.load = tsc_hz <= 0 ? 0 : std::min(1.0, static_cast<double>(busy) / (tsc_hz * seconds));
+    worker.ticks_a_packet = ticks_a_packet(before, now);
+    const auto busy = static_cast<double>(since(now.busy_ticks, before.busy_ticks));
+    const double work =
+        worker.ticks_a_packet ? std::min(busy, *worker.ticks_a_packet * static_cast<double>(packets)) : busy;
+    worker.load = tsc_hz <= 0 ? 0 : std::min(1.0, work / (tsc_hz * seconds));
     worker.packets = static_cast<double>(packets) / seconds;
     worker.sleeps = static_cast<double>(since(now.sleeps, before.sleeps)) / seconds;
     worker.packets_a_burst = ratio(packets, bursts);
-    worker.ticks_a_packet = ratio(busy, packets);
     if (const auto sizes = since(now.bursts_by_packets, before.bursts_by_packets); !sizes.empty())
         worker.full_bursts = ratio(sizes.back(), bursts);
     const auto turns = since(now.turns_by_log2_ticks, before.turns_by_log2_ticks);

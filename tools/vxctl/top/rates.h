@@ -29,14 +29,14 @@ struct DeviceRates {
 struct WorkerRates {
     std::size_t index = 0;
     std::uint64_t cpu = 0;
-    double load = 0;    // part of the time that turns took which found packets
+    double load = 0;    // part of the time that its packets take at what one costs
     double packets = 0; // a second
     double sleeps = 0;  // a second
     // Nothing where there was no packet, or vxd does not tell.
     std::optional<double> packets_a_burst;
-    std::optional<double> full_bursts; // part of the bursts: as many packets as one can have
-    std::optional<double> ticks_a_packet;
-    std::optional<double> turn_p50; // seconds that a turn took which found packets
+    std::optional<double> full_bursts;    // part of the bursts: as many packets as one can have
+    std::optional<double> ticks_a_packet; // in turns that had a whole burst or more
+    std::optional<double> turn_p50;       // seconds that a turn took which found packets
     std::optional<double> turn_p99;
 };
 

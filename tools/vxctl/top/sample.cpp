@@ -78,6 +78,8 @@ WorkerSample read_worker(const Json& json)
     worker.packets = json.at("packets").get<std::uint64_t>();
     worker.bursts = json.at("bursts").get<std::uint64_t>();
     worker.busy_ticks = json.at("busy_ticks").get<std::uint64_t>();
+    worker.full_turn_packets = json.value("full_turn_packets", std::uint64_t{0});
+    worker.full_turn_ticks = json.value("full_turn_ticks", std::uint64_t{0});
     worker.sleeps = json.at("sleeps").get<std::uint64_t>();
     worker.bursts_by_packets = json.value("bursts_by_packets", std::vector<std::uint64_t>{});
     worker.turns_by_log2_ticks = json.value("turns_by_log2_ticks", std::vector<std::uint64_t>{});

@@ -47,6 +47,8 @@ struct WorkerSample {
     std::uint64_t packets = 0;
     std::uint64_t bursts = 0;
     std::uint64_t busy_ticks = 0;
+    std::uint64_t full_turn_packets = 0; // of turns that had a whole burst or more; 0 too: vxd does not tell
+    std::uint64_t full_turn_ticks = 0;
     std::uint64_t sleeps = 0;
     std::vector<std::uint64_t> bursts_by_packets;   // empty: vxd does not tell
     std::vector<std::uint64_t> turns_by_log2_ticks; // of turns that found packets; empty: vxd does not tell
