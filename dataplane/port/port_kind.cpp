@@ -18,8 +18,6 @@ namespace
 
 using Type = PortOption::Type;
 
-constexpr std::uint32_t kMaxQueues = 64;
-
 constexpr PortOption kTapOptions[] = {
     {.name = "netns", .type = Type::kNetns, .expected = "NAME|PID|PATH"},
     {.name = "ifname", .type = Type::kInterface, .expected = "NAME"},

@@ -25,6 +25,7 @@ bool has_memif_server(const PortSpec& spec); // who does not notice the question
 
 // What the kinds have in common.
 std::uint32_t count_of(const PortSpec& spec, std::string_view option, std::uint32_t otherwise);
+inline constexpr std::uint32_t kMaxQueues = 64;
 EthSetup eth_setup(const PortSpec& spec, const PortContext& context, std::string devargs);
 Result<OpenedPort> open_eth(EthSetup setup, const PortContext& context, std::string warning = {});
 // DPDK's name for a link's device: "net_null_NAME", what could be read as more than a name written as %XX.

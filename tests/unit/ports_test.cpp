@@ -145,6 +145,28 @@ TEST_CASE("af_xdp carries frames both ways, wakes a sleeper, and can be opened a
             CHECK(send(*opened->port, experimental_frame(size), 1));
             CHECK(far.receive() == experimental_frame(size));
         }
+TEST_CASE("queues that af_xdp does not open, and that receive, are warned of; more than there are is refused by number")
+{
+    if (cannot_make_namespaces())
+        return;
+    packet_pool();
+    const PrivateNetns ours;
+    run("ip link add va numrxqueues 4 numtxqueues 4 type veth peer name vb numrxqueues 4 numtxqueues 4 && "
+        "ip link set va up && ip link set vb up && ethtool -K vb tx off >/dev/null");
+    CHECK(
+        error_of({"af_xdp", {{"dev", "va"}, {"queues", "4"}}}) ==
+        "queues 4: interface \"va\" has 4 receive and 4 transmit queues and no combined ones; expected 1 at most, what "
+        "DPDK's driver opens (ethtool -l va)");
+    if (auto opened = open_on_va("af_xdp"); opened)
+        CHECK_THAT(opened->warning,
+                   Catch::Contains("interface \"va\" receives by 4 queues, and 1 of them is opened: what comes by the "
+                                   "others is lost; ethtool -L PEER rx 1 tx 1 at its other end, and ethtool -L va rx 1 "
+                                   "tx 1"));
+    run("ethtool -L vb rx 1 tx 1 && ethtool -L va rx 1 tx 1");
+    if (auto opened = open_on_va("af_xdp"); opened)
+        CHECK_THAT(opened->warning, !Catch::Contains("queues"));
+}
+
     }
 }
 
@@ -355,7 +377,7 @@ TEST_CASE("a DPDK device is taken once, and its name can be used again")
 
 TEST_CASE("no packet buffer is lost by ports that came and went")
 {
-    constexpr unsigned kXdpPorts = 6;
+    constexpr unsigned kXdpPorts = 8;
     constexpr unsigned kFillRing = 2048; // which net_af_xdp keeps, and a few frames under way, each time
     CHECK(packet_pool().in_use_count() <= kXdpPorts * (kFillRing + 8));
 }
