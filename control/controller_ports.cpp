@@ -3,22 +3,33 @@
 #include "control/controller.h"
 #include "control/log.h"
 
+#include <set>
+
 namespace vx
 {
 
 // Once a second. The links stay as they were configured.
 void Controller::check_ports()
 {
-    for (const LinkId id : dataplane_.close_gone_ports())
+    std::set<LinkId> failed;
+    for (const auto& [id, has_lost_memory] : dataplane_.close_gone_ports())
         if (const Link* link = model_.find(id)) {
             tell_port(*link, "gone");
+            if (has_lost_memory) {
+                failed.insert(id);
+                log_warning(
+                    "{}: its other end has taken away memory that both share (it has made the file shorter); it "
+                    "is closed, and opened again in a second",
+                    link->name);
+                continue;
+            }
             const std::string_view lost = find_port_kind(link->port()->kind)->attaches_to;
             log_warning("{}: its {} is gone; {}", link->name, lost.empty() ? "interface" : lost,
                         lost.empty() ? "link del removes what is left, link add makes a new one"
                                      : "it is opened again when there is one at the same place");
         }
     for (const auto& [id, link] : model_.links())
-        if (link.port() != nullptr && !dataplane_.has_port(id) && can_attach(*link.port()) &&
+        if (link.port() != nullptr && !dataplane_.has_port(id) && !failed.contains(id) && can_attach(*link.port()) &&
             !dataplane_.port_on(std::string{link.port()->option("dev")}))
             reopen(link);
     for (const auto& [id, mtu] : dataplane_.follow_mtus())

@@ -78,9 +78,13 @@ public:
     // Makes an open port that of another link, which no config names yet: what workers do with it goes on until the
     // next config. Fails if what it was attached to is gone.
     Result<AddedPort> hand_over_port(LinkId from, LinkId to);
-    // Closes the ports whose interface the kernel has removed, and returns their links. What is sent there is dropped
-    // as link_down from then on; add_port() may open them again.
-    std::vector<LinkId> close_gone_ports();
+    struct GonePort {
+        LinkId link;
+        bool has_lost_memory = false; // the other end took away what both share
+    };
+    // Closes the ports whose interface the kernel has removed, or whose other end has left for good. What is sent there
+    // is dropped as link_down from then on; add_port() may open them again.
+    std::vector<GonePort> close_gone_ports();
     struct ChangedMtu {
         LinkId link;
         std::uint16_t mtu = 0;

@@ -64,21 +64,21 @@ void Dataplane::State::unwatch(const PortRecord& record)
             workers[record.worker_of_queue[queue]]->unwatch(fd);
 }
 
-std::vector<LinkId> Dataplane::close_gone_ports()
+std::vector<Dataplane::GonePort> Dataplane::close_gone_ports()
 {
-    std::vector<LinkId> gone;
+    std::vector<GonePort> gone;
     std::vector<PortRecord> closing;
     for (auto& [link, record] : state_->ports)
         if (record.port->is_gone())
-            gone.push_back(link);
+            gone.push_back({link, record.port->has_lost_memory()});
     if (gone.empty())
         return gone;
-    for (const LinkId link : gone) {
+    for (const auto& [link, has_lost_memory] : gone) {
         closing.push_back(std::move(state_->ports.extract(link).mapped()));
         state_->past_losses[link] += closing.back().port->losses();
     }
     auto config = std::make_unique<ForwardingConfig>(state_->config.read());
-    for (const LinkId link : gone)
+    for (const auto& [link, has_lost_memory] : gone)
         if (link.value < config->links.size())
             config->links.edit(link.value).port = nullptr;
     publish(std::move(config));

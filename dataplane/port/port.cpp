@@ -42,6 +42,12 @@ bool Port::is_gone() const
     return std::visit([](const auto& port) { return port.is_gone(); }, port_);
 }
 
+bool Port::has_lost_memory() const
+{
+    const auto* eth = std::get_if<EthPort>(&port_);
+    return eth != nullptr && eth->has_lost_memory();
+}
+
 bool Port::is_on(unsigned ifindex) const
 {
     if (const auto* eth = std::get_if<EthPort>(&port_))

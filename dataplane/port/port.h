@@ -65,6 +65,7 @@ public:
     std::uint16_t mtu() const;          // largest payload behind the Ethernet header, bytes
     bool is_up() const;                 // false when the other end is gone or has no carrier
     bool is_gone() const;               // the kernel's interface behind it was removed; the port will never work again
+    bool has_lost_memory() const;       // its other end took away what both share, and it is gone for that
     bool is_on(unsigned ifindex) const; // of vxd's own network namespace; never of a TAP
     PortLosses losses();                // since it was opened; control thread
     Result<> set_mtu(std::uint16_t mtu);
