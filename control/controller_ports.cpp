@@ -32,18 +32,57 @@ void Controller::check_ports()
         if (link.port() != nullptr && !dataplane_.has_port(id) && !failed.contains(id) && can_attach(*link.port()) &&
             !dataplane_.port_on(std::string{link.port()->option("dev")}))
             reopen(link);
-    for (const auto& [id, mtu] : dataplane_.follow_mtus())
-        if (Link* link = model_.edit(id)) {
-            ModelDiff before;
-            before.links[id] = *link;
-            link->mtu = mtu;
-            compiler_.note(before);
-            needs_publish_ = true;
-            log_notice("{}: its interface has another MTU now, {}", link->name, mtu);
-            tell_changes(before);
-        }
-    publish_if_needed();
+    follow_interfaces();
+    check_carriers();
     std::erase_if(reopen_errors_, [this](const auto& entry) { return model_.find(entry.first) == nullptr; });
+}
+
+// What somebody else gave the interface is the port's.
+void Controller::follow_interfaces()
+{
+    ModelDiff before;
+    for (const auto& [id, mtu, mac] : dataplane_.follow_interfaces()) {
+        Link* link = model_.edit(id);
+        if (link == nullptr)
+            continue;
+        before.links[id] = *link;
+        if (mtu) {
+            link->mtu = *mtu;
+            log_notice("{}: its interface has another MTU now, {}", link->name, *mtu);
+        }
+        if (mac) {
+            link->mac = *mac;
+            log_notice("{}: its interface has another MAC address now, {}", link->name, mac->to_string());
+        }
+    }
+    if (before.links.empty())
+        return;
+    compiler_.note(before);
+    publish();
+    announce_addresses(before); // of those whose MAC is another, the neighbours have to hear
+    tell_changes(before);
+}
+
+// Of every port there is one who watches, of an underlay's the log too: a tenant's comes and goes as often as he likes.
+void Controller::check_carriers()
+{
+    const bool is_watched = monitors_.is_wanted(MonitorTopic::kLink);
+    std::map<LinkId, bool> carriers;
+    for (const auto& [id, link] : model_.links()) {
+        const bool is_underlay = link.port() != nullptr && model_.is_underlay(link);
+        if (link.port() == nullptr || !dataplane_.has_port(id) || !(is_watched || is_underlay))
+            continue;
+        const bool has_carrier = carriers[id] = dataplane_.is_up(id);
+        const auto known = carriers_.find(id);
+        if (known == carriers_.end() || known->second == has_carrier)
+            continue;
+        if (is_underlay && has_carrier)
+            log_notice("{}: its carrier is back", link.name);
+        else if (is_underlay)
+            log_warning("{}: it has lost its carrier", link.name);
+        tell_link(link);
+    }
+    carriers_ = std::move(carriers);
 }
 
 void Controller::reopen(const Link& link)

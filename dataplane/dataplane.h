@@ -21,6 +21,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -85,13 +86,14 @@ public:
     // Closes the ports whose interface the kernel has removed, or whose other end has left for good. What is sent there
     // is dropped as link_down from then on; add_port() may open them again.
     std::vector<GonePort> close_gone_ports();
-    struct ChangedMtu {
+    struct ChangedPort {
         LinkId link;
-        std::uint16_t mtu = 0;
+        std::optional<std::uint16_t> mtu;
+        std::optional<Mac> mac;
     };
-    // The ports whose interface somebody else has given another MTU, which is theirs from now on. Not those of TAPs,
-    // which are the containers': one that could lower its bridge's MTU would lower its neighbours'.
-    std::vector<ChangedMtu> follow_mtus();
+    // The ports whose interface somebody else has given another MTU or MAC, which is theirs from now on. Not those of
+    // TAPs, which are the containers': one that could lower its bridge's MTU would lower its neighbours'.
+    std::vector<ChangedPort> follow_interfaces();
     bool has_port(LinkId link) const;
     // The link whose port has taken this interface of vxd's network namespace, by whatever name it was then.
     std::optional<LinkId> port_on(const std::string& interface) const;

@@ -87,12 +87,18 @@ std::vector<Dataplane::GonePort> Dataplane::close_gone_ports()
     return gone;
 }
 
-std::vector<Dataplane::ChangedMtu> Dataplane::follow_mtus()
+std::vector<Dataplane::ChangedPort> Dataplane::follow_interfaces()
 {
-    std::vector<ChangedMtu> changed;
-    for (auto& [link, record] : state_->ports)
+    std::vector<ChangedPort> changed;
+    for (auto& [link, record] : state_->ports) {
+        ChangedPort port{link, std::nullopt, std::nullopt};
         if (record.port->follow_mtu())
-            changed.push_back({link, record.port->mtu()});
+            port.mtu = record.port->mtu();
+        if (record.port->follow_mac())
+            port.mac = record.port->mac();
+        if (port.mtu || port.mac)
+            changed.push_back(port);
+    }
     return changed;
 }
 

@@ -25,7 +25,7 @@ nlohmann::ordered_json link_json(const Transaction& transaction, const Link& lin
 // The same two columns that `ip -br` begins a line with, and as JSON.
 std::string brief_text(const Transaction& transaction, const Link& link);
 nlohmann::ordered_json brief_json(const Transaction& transaction, const Link& link);
-std::vector<std::string_view> flags_of(const Transaction& transaction, const Link& link);
+std::vector<std::string_view> flags_of(const Dataplane& dataplane, const Link& link);
 
 // The lines that -s adds, and "stats64".
 std::string statistics_text(const LinkTotals& totals);

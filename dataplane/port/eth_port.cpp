@@ -231,6 +231,15 @@ bool EthPort::follow_mtu()
     return true;
 }
 
+bool EthPort::follow_mac()
+{
+    const auto now = interface_ ? interface_->mac() : Result<Mac>{mac_};
+    if (!now || *now == mac_)
+        return false;
+    mac_ = *now;
+    return true;
+}
+
 Result<> EthPort::set_mac(const Mac& mac)
 {
     rte_ether_addr address;

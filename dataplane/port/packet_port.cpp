@@ -134,6 +134,15 @@ bool PacketPort::follow_mtu()
     return true;
 }
 
+bool PacketPort::follow_mac()
+{
+    const auto now = interface_.mac();
+    if (!now || *now == mac_)
+        return false;
+    mac_ = *now;
+    return true;
+}
+
 Result<> PacketPort::set_mac(const Mac& mac)
 {
     auto set = interface_.set_mac(mac);

@@ -54,6 +54,7 @@ public:
     PortLosses losses();
     Result<> set_mtu(std::uint16_t mtu);
     bool follow_mtu();
+    bool follow_mac();
     Result<> set_mac(const Mac& mac);
 
 private:

@@ -74,6 +74,14 @@ bool Port::follow_mtu()
     return packet != nullptr && packet->follow_mtu();
 }
 
+bool Port::follow_mac()
+{
+    if (auto* eth = std::get_if<EthPort>(&port_))
+        return eth->follow_mac();
+    auto* packet = std::get_if<PacketPort>(&port_);
+    return packet != nullptr && packet->follow_mac();
+}
+
 Result<> Port::set_mac(const Mac& mac)
 {
     return std::visit([&mac](auto& port) { return port.set_mac(mac); }, port_);

@@ -69,9 +69,10 @@ public:
     bool is_on(unsigned ifindex) const; // of vxd's own network namespace; never of a TAP
     PortLosses losses();                // since it was opened; control thread
     Result<> set_mtu(std::uint16_t mtu);
-    // Takes over the MTU that somebody else gave an interface of vxd's own network namespace, as far as the driver's
-    // rings take such frames; whether there was one.
+    // Takes over what somebody else gave an interface of vxd's own network namespace, the MTU as far as the driver's
+    // rings take such frames; whether there was something new.
     bool follow_mtu();
+    bool follow_mac();
     Result<> set_mac(const Mac& mac);
 
 private:
