@@ -20,6 +20,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -89,6 +90,7 @@ private:
     std::string link_name(LinkId id) const; // also of one that goes with the present commit
     void check_ports();
     void follow_interfaces();
+    void note_shared_addresses();
     void check_carriers();
     void reopen(const Link& link);
     std::uint32_t now_seconds() const;
@@ -119,6 +121,7 @@ private:
     std::size_t aged_parts_ = 0;                  // of the table, in this round
     std::int64_t checked_ms_ = 0;                 // when interfaces were looked for
     std::map<LinkId, bool> carriers_;             // of ports, when it was last looked
+    std::set<AddressKey> shared_addresses_;       // with the kernel, when it was last looked
     std::map<LinkId, std::string> reopen_errors_; // that were logged
 };
 

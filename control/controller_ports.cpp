@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Ports whose interface in the kernel comes and goes without a command: a container ends, a driver is loaded anew.
+#include "control/commands/show.h"
 #include "control/controller.h"
 #include "control/log.h"
 
@@ -55,12 +56,28 @@ void Controller::follow_interfaces()
             log_notice("{}: its interface has another MAC address now, {}", link->name, mac->to_string());
         }
     }
+    note_shared_addresses();
     if (before.links.empty())
         return;
     compiler_.note(before);
     publish();
     announce_addresses(before); // of those whose MAC is another, the neighbours have to hear
     tell_changes(before);
+}
+
+// Whoever added the address was warned, if the kernel had it then.
+void Controller::note_shared_addresses()
+{
+    std::set<AddressKey> shared;
+    for (const auto& [id, link] : model_.links()) {
+        if (link.port() == nullptr || !model_.is_underlay(link))
+            continue;
+        for (const AddressKey& key : model_.addresses_of(id))
+            if (dataplane_.kernel_has(id, key.second.address()) && shared.insert(key).second &&
+                !shared_addresses_.contains(key))
+                log_warning("{}: {}", link.name, shared_address_text(link, key.second));
+    }
+    shared_addresses_ = std::move(shared);
 }
 
 // Of every port there is one who watches, of an underlay's the log too: a tenant's comes and goes as often as he likes.

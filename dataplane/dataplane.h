@@ -98,6 +98,9 @@ public:
     // The link whose port has taken this interface of vxd's network namespace, by whatever name it was then.
     std::optional<LinkId> port_on(const std::string& interface) const;
     bool is_up(LinkId link) const;
+    // Whether the kernel has this address on the interface of an af_packet port: then it answers ARP, ND and ping, and
+    // vxd leaves them to it.
+    bool kernel_has(LinkId link, const IpAddress& address) const;
     Result<> set_mtu(LinkId link, std::uint16_t mtu);
     Result<> set_mac(LinkId link, const Mac& mac);
 

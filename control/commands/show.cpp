@@ -122,6 +122,14 @@ nlohmann::ordered_json statistics_json(const LinkTotals& totals)
               {"collisions", 0}}}};
 }
 
+std::string shared_address_text(const Link& port, const IpPrefix& prefix)
+{
+    const std::string_view interface = port.port()->option("dev");
+    return fmt::format("the kernel has {} too, on {}: it answers ARP, ND and ping in vxd's place, and what comes for a "
+                       "tunnel with \"port unreachable\"; ip addr del {} dev {}",
+                       prefix.address().to_string(), interface, prefix.to_string(), interface);
+}
+
 std::string name_of(const Model& model, LinkId id)
 {
     const Link* link = model.find(id);

@@ -31,6 +31,9 @@ std::vector<std::string_view> flags_of(const Dataplane& dataplane, const Link& l
 std::string statistics_text(const LinkTotals& totals);
 nlohmann::ordered_json statistics_json(const LinkTotals& totals);
 
+// What it means that the kernel has the address too, on the interface of an af_packet port.
+std::string shared_address_text(const Link& port, const IpPrefix& prefix);
+
 // The name of the link, for messages and tables.
 std::string name_of(const Model& model, LinkId id);
 

@@ -12,6 +12,24 @@ void Port::set_use(PortUse use)
         packet->set_use(use);
 }
 
+void Port::serve(const ServedTraffic& served)
+{
+    if (auto* packet = std::get_if<PacketPort>(&port_))
+        packet->serve(served);
+}
+
+void Port::follow_addresses()
+{
+    if (auto* packet = std::get_if<PacketPort>(&port_))
+        packet->follow_addresses();
+}
+
+bool Port::kernel_has(const IpAddress& address) const
+{
+    const auto* packet = std::get_if<PacketPort>(&port_);
+    return packet != nullptr && packet->kernel_has(address);
+}
+
 std::uint16_t Port::rx_queue_count() const
 {
     return std::visit([](const auto& port) { return port.rx_queue_count(); }, port_);

@@ -58,6 +58,11 @@ public:
     // Whether its frames have outer headers; control thread.
     void set_use(PortUse use);
 
+    // Of an underlay's, where the kernel keeps the rest; control thread.
+    void serve(const ServedTraffic& served);
+    void follow_addresses();
+    bool kernel_has(const IpAddress& address) const; // and serves it, for the frames reach it too
+
     std::uint16_t rx_queue_count() const;
     // A descriptor that epoll reports readable when a frame waits, or -1: the queue has to be polled.
     int wake_fd(std::uint16_t queue) const;
