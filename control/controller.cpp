@@ -29,7 +29,9 @@ Controller::Controller(Dataplane& dataplane, Options options)
                   dataplane_.count_drop(held.in, DropReason::neighbor_unresolved, held.frame, held.tag);
               },
       }),
-      host_stack_(model_, resolver_, [this](LinkId link, const std::vector<std::byte>& frame) { send(link, frame); }),
+      host_stack_(
+          model_, resolver_, [this](LinkId link, const std::vector<std::byte>& frame) { send(link, frame); },
+          [this](LinkId link, const IpAddress& address) { return dataplane_.kernel_has(link, address); }),
       adjacencies_(dataplane_.neighbors(), dataplane_.fdb()),
       compiler_(model_, vteps_, adjacencies_, [this](const NeighborKey& key) { return known_mac(key); }),
       captures_(dataplane_, model_), monitors_([this] { dataplane_.notify(); }),

@@ -21,6 +21,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -83,11 +84,15 @@ private:
     void tell_changes(const ModelDiff& before);
     void tell_neighbor(const NeighborKey& key, const std::optional<Mac>& mac, std::string_view state);
     void tell_fdb(FdbKey key, Dest old, Dest now);
+    void tell_link(const Link& link);                        // its carrier is another
     void tell_port(const Link& link, std::string_view what); // its interface is "gone", or "back"
     void tell_miss(LinkId in, Bytes frame);
     std::string place_of(Dest dest, nlohmann::ordered_json& json) const;
     std::string link_name(LinkId id) const; // also of one that goes with the present commit
     void check_ports();
+    void follow_interfaces();
+    void note_shared_addresses();
+    void check_carriers();
     void reopen(const Link& link);
     std::uint32_t now_seconds() const;
 
@@ -117,6 +122,8 @@ private:
     std::int64_t aged_ms_ = 0;                    // until when it was due
     std::size_t aged_parts_ = 0;                  // of the table, in this round
     std::int64_t checked_ms_ = 0;                 // when interfaces were looked for
+    std::map<LinkId, bool> carriers_;             // of ports, when it was last looked
+    std::set<AddressKey> shared_addresses_;       // with the kernel, when it was last looked
     std::map<LinkId, std::string> reopen_errors_; // that were logged
 };
 

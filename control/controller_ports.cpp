@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Ports whose interface in the kernel comes and goes without a command: a container ends, a driver is loaded anew.
+#include "control/commands/show.h"
 #include "control/controller.h"
 #include "control/log.h"
+
+#include <set>
 
 namespace vx
 {
@@ -9,30 +12,94 @@ namespace vx
 // Once a second. The links stay as they were configured.
 void Controller::check_ports()
 {
-    for (const LinkId id : dataplane_.close_gone_ports())
+    std::set<LinkId> failed;
+    for (const auto& [id, has_lost_memory] : dataplane_.close_gone_ports())
         if (const Link* link = model_.find(id)) {
             tell_port(*link, "gone");
+            if (has_lost_memory) {
+                failed.insert(id);
+                log_warning(
+                    "{}: its other end has taken away memory that both share (it has made the file shorter); it "
+                    "is closed, and opened again in a second",
+                    link->name);
+                continue;
+            }
             const std::string_view lost = find_port_kind(link->port()->kind)->attaches_to;
             log_warning("{}: its {} is gone; {}", link->name, lost.empty() ? "interface" : lost,
                         lost.empty() ? "link del removes what is left, link add makes a new one"
                                      : "it is opened again when there is one at the same place");
         }
     for (const auto& [id, link] : model_.links())
-        if (link.port() != nullptr && !dataplane_.has_port(id) && can_attach(*link.port()) &&
+        if (link.port() != nullptr && !dataplane_.has_port(id) && !failed.contains(id) && can_attach(*link.port()) &&
             !dataplane_.port_on(std::string{link.port()->option("dev")}))
             reopen(link);
-    for (const auto& [id, mtu] : dataplane_.follow_mtus())
-        if (Link* link = model_.edit(id)) {
-            ModelDiff before;
-            before.links[id] = *link;
-            link->mtu = mtu;
-            compiler_.note(before);
-            needs_publish_ = true;
-            log_notice("{}: its interface has another MTU now, {}", link->name, mtu);
-            tell_changes(before);
-        }
-    publish_if_needed();
+    follow_interfaces();
+    check_carriers();
     std::erase_if(reopen_errors_, [this](const auto& entry) { return model_.find(entry.first) == nullptr; });
+}
+
+// What somebody else gave the interface is the port's.
+void Controller::follow_interfaces()
+{
+    ModelDiff before;
+    for (const auto& [id, mtu, mac] : dataplane_.follow_interfaces()) {
+        Link* link = model_.edit(id);
+        if (link == nullptr)
+            continue;
+        before.links[id] = *link;
+        if (mtu) {
+            link->mtu = *mtu;
+            log_notice("{}: its interface has another MTU now, {}", link->name, *mtu);
+        }
+        if (mac) {
+            link->mac = *mac;
+            log_notice("{}: its interface has another MAC address now, {}", link->name, mac->to_string());
+        }
+    }
+    note_shared_addresses();
+    if (before.links.empty())
+        return;
+    compiler_.note(before);
+    publish();
+    announce_addresses(before); // of those whose MAC is another, the neighbours have to hear
+    tell_changes(before);
+}
+
+// Whoever added the address was warned, if the kernel had it then.
+void Controller::note_shared_addresses()
+{
+    std::set<AddressKey> shared;
+    for (const auto& [id, link] : model_.links()) {
+        if (link.port() == nullptr || !model_.is_underlay(link))
+            continue;
+        for (const AddressKey& key : model_.addresses_of(id))
+            if (dataplane_.kernel_has(id, key.second.address()) && shared.insert(key).second &&
+                !shared_addresses_.contains(key))
+                log_warning("{}: {}", link.name, shared_address_text(link, key.second));
+    }
+    shared_addresses_ = std::move(shared);
+}
+
+// Of every port there is one who watches, of an underlay's the log too: a tenant's comes and goes as often as he likes.
+void Controller::check_carriers()
+{
+    const bool is_watched = monitors_.is_wanted(MonitorTopic::kLink);
+    std::map<LinkId, bool> carriers;
+    for (const auto& [id, link] : model_.links()) {
+        const bool is_underlay = link.port() != nullptr && model_.is_underlay(link);
+        if (link.port() == nullptr || !dataplane_.has_port(id) || !(is_watched || is_underlay))
+            continue;
+        const bool has_carrier = carriers[id] = dataplane_.is_up(id);
+        const auto known = carriers_.find(id);
+        if (known == carriers_.end() || known->second == has_carrier)
+            continue;
+        if (is_underlay && has_carrier)
+            log_notice("{}: its carrier is back", link.name);
+        else if (is_underlay)
+            log_warning("{}: it has lost its carrier", link.name);
+        tell_link(link);
+    }
+    carriers_ = std::move(carriers);
 }
 
 void Controller::reopen(const Link& link)

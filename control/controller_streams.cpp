@@ -18,16 +18,18 @@ constexpr std::string_view action_of(bool was_there, bool is_there)
     return !is_there ? "del" : was_there ? "change" : "add";
 }
 
-MonitorEvent link_event(const Model& model, std::string_view action, const Link& link)
+MonitorEvent link_event(const Model& model, const Dataplane& dataplane, std::string_view action, const Link& link)
 {
+    const std::vector<std::string_view> flags = flags_of(dataplane, link);
     const std::string master = link.master.is_none() ? "" : name_of(model, link.master);
     const std::string_view state = link.is_up ? "up" : "down";
     MonitorEvent event{Topic::kLink, action,
-                       fmt::format("{}: {}: type {} mtu {} link/ether {}{} {}", link.id.value, link.name,
-                                   link.kind_name(), model.mtu_of(link), link.mac.to_string(),
+                       fmt::format("{}: {}: <{}> type {} mtu {} link/ether {}{} {}", link.id.value, link.name,
+                                   fmt::join(flags, ","), link.kind_name(), model.mtu_of(link), link.mac.to_string(),
                                    master.empty() ? "" : fmt::format(" master {}", master), state),
                        Json{{"ifindex", link.id.value},
                             {"ifname", link.name},
+                            {"flags", flags},
                             {"kind", link.kind_name()},
                             {"mtu", model.mtu_of(link)},
                             {"address", link.mac.to_string()}}};
@@ -86,7 +88,8 @@ void Controller::tell_changes(const ModelDiff& before)
         const Link* link = model_.find(id);
         if ((link != nullptr || old) && !(link != nullptr && old && is_the_same(*link, *old)) &&
             monitors_.wants(Topic::kLink))
-            monitors_.tell(link_event(model_, action_of(old.has_value(), link != nullptr), link ? *link : *old));
+            monitors_.tell(
+                link_event(model_, dataplane_, action_of(old.has_value(), link != nullptr), link ? *link : *old));
     }
     const auto device = [&](LinkId id) {
         const auto gone = before.links.find(id);
@@ -131,11 +134,17 @@ void Controller::tell_neighbor(const NeighborKey& key, const std::optional<Mac>&
     monitors_.tell(event);
 }
 
+void Controller::tell_link(const Link& link)
+{
+    if (monitors_.wants(Topic::kLink))
+        monitors_.tell(link_event(model_, dataplane_, "change", link));
+}
+
 void Controller::tell_port(const Link& link, std::string_view what)
 {
     if (!monitors_.wants(Topic::kLink))
         return;
-    MonitorEvent event = link_event(model_, "change", link);
+    MonitorEvent event = link_event(model_, dataplane_, "change", link);
     event.text += fmt::format(" interface {}", what);
     event.json["interface"] = what;
     monitors_.tell(event);

@@ -108,7 +108,7 @@ HostStack::Verdict HostStack::receive_arp(const Link& interface, Bytes frame, st
     if (sender.mac == interface.mac || (!is_probe && !is_peer(sender.address)))
         return not_for_us(frame, DropReason::local_unserved); // our own echo, a conflict with us, or nonsense
     const bool is_for_us = has(interface, target);
-    if (is_for_us && is_request)
+    if (is_for_us && is_request && !is_kernels_(interface.id, target))
         send_(interface.id, arp_frame(sender.mac, ArpPacket::kReply, {interface.mac, target}, sender));
     if (is_probe)
         return is_for_us ? std::nullopt : not_for_us(frame, DropReason::local_unserved);
@@ -144,6 +144,8 @@ HostStack::Verdict HostStack::receive_ipv4(const Link& interface, Bytes frame, s
         return tunnel_errors_.note(*error, now_ms);
     if (icmp.type != IcmpHeader::kEchoRequest || icmp.code != 0)
         return DropReason::local_unserved;
+    if (is_kernels_(interface.id, own))
+        return std::nullopt;
     std::vector<std::byte> message(packet->payload.begin(), packet->payload.end());
     message[0] = std::byte{IcmpHeader::kEchoReply};
     const auto tos = static_cast<std::uint8_t>(packet->header.tos & kDscp);
@@ -223,6 +225,8 @@ HostStack::Verdict HostStack::receive_ipv6(const Link& interface, Bytes frame, s
     if (packet->type() != IcmpHeader::kEchoRequest6 || code != 0 || own.is_multicast() ||
         ethernet.destination.is_group() || !is_peer(peer))
         return not_for_us(frame, DropReason::local_unserved);
+    if (is_kernels_(interface.id, own))
+        return std::nullopt;
     std::vector<std::byte> message(packet->message.begin(), packet->message.end());
     message[0] = std::byte{IcmpHeader::kEchoReply6};
     constexpr std::uint8_t kHopLimit = 64;
@@ -246,17 +250,21 @@ HostStack::Verdict HostStack::receive_solicitation(const Link& interface, Bytes 
     if (ethernet.source == interface.mac || !has(interface, target) || (!is_to_group && !has(interface, destination)))
         return not_for_us(frame, DropReason::local_unserved);
     const Station own{interface.mac, target};
+    const bool is_kernels = is_kernels_(interface.id, target);
     if (peer.is_unspecified()) { // duplicate address detection: the address is taken
         if (!is_to_group || solicitation->mac)
             return not_for_us(frame, DropReason::local_unserved);
+        if (is_kernels)
+            return std::nullopt;
         send_(interface.id,
               neighbor_advertisement(own, {group_mac(all_nodes()), all_nodes()}, NeighborMessage::kOverride));
         return std::nullopt;
     }
     if (!is_peer(peer))
         return not_for_us(frame, DropReason::local_unserved);
-    send_(interface.id, neighbor_advertisement(own, {ethernet.source, peer},
-                                               NeighborMessage::kSolicited | NeighborMessage::kOverride));
+    if (!is_kernels)
+        send_(interface.id, neighbor_advertisement(own, {ethernet.source, peer},
+                                                   NeighborMessage::kSolicited | NeighborMessage::kOverride));
     if (solicitation->mac && *solicitation->mac != interface.mac)
         resolver_.heard({interface.id, peer}, *solicitation->mac,
                         may_introduce(interface, peer) ? Resolver::Claim::kIntroduction : Resolver::Claim::kNotice,

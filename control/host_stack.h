@@ -30,8 +30,13 @@ public:
     // `send(link, frame)` is Dataplane::inject: from an underlay port as it is, from a bridge or VXLAN device as its
     // own interface.
     using Send = std::function<void(LinkId link, const std::vector<std::byte>& frame)>;
-    HostStack(const Model& model, Resolver& resolver, Send send)
-        : model_(model), resolver_(resolver), send_(std::move(send))
+    // `is_kernels(link, address)`: the kernel has one of our addresses on the underlay port's interface, gets its
+    // frames too, and answers for it.
+    using IsKernels = std::function<bool(LinkId link, const IpAddress& address)>;
+    HostStack(
+        const Model& model, Resolver& resolver, Send send,
+        IsKernels is_kernels = [](LinkId, const IpAddress&) { return false; })
+        : model_(model), resolver_(resolver), send_(std::move(send)), is_kernels_(std::move(is_kernels))
     {
     }
 
@@ -69,6 +74,7 @@ private:
     const Model& model_;
     Resolver& resolver_;
     Send send_;
+    IsKernels is_kernels_;
     TunnelErrors tunnel_errors_;
     std::int64_t icmp_window_ms_ = 0;
     unsigned icmp_in_window_ = 0;

@@ -129,6 +129,12 @@ Result<StreamTaker> Monitors::start(const MonitorSpec& spec)
     }};
 }
 
+bool Monitors::is_wanted(MonitorTopic topic) const
+{
+    return std::any_of(streams_.begin(), streams_.end(),
+                       [topic](const auto& stream) { return stream->spec().has(topic); });
+}
+
 bool Monitors::wants(MonitorTopic topic)
 {
     ready_.clear();

@@ -82,6 +82,7 @@ public:
     explicit Monitors(std::function<void()> ended) : ended_(std::move(ended)) {}
 
     Result<StreamTaker> start(const MonitorSpec& spec);
+    bool is_wanted(MonitorTopic topic) const; // by somebody, who may have no room
     // Whether an event of this topic is worth making: somebody wants it and has room for it. Who has none, loses it.
     bool wants(MonitorTopic topic);
     void tell(const MonitorEvent& event); // behind wants()

@@ -21,6 +21,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -79,20 +80,28 @@ public:
     // Makes an open port that of another link, which no config names yet: what workers do with it goes on until the
     // next config. Fails if what it was attached to is gone.
     Result<AddedPort> hand_over_port(LinkId from, LinkId to);
-    // Closes the ports whose interface the kernel has removed, and returns their links. What is sent there is dropped
-    // as link_down from then on; add_port() may open them again.
-    std::vector<LinkId> close_gone_ports();
-    struct ChangedMtu {
+    struct GonePort {
         LinkId link;
-        std::uint16_t mtu = 0;
+        bool has_lost_memory = false; // the other end took away what both share
     };
-    // The ports whose interface somebody else has given another MTU, which is theirs from now on. Not those of TAPs,
-    // which are the containers': one that could lower its bridge's MTU would lower its neighbours'.
-    std::vector<ChangedMtu> follow_mtus();
+    // Closes the ports whose interface the kernel has removed, or whose other end has left for good. What is sent there
+    // is dropped as link_down from then on; add_port() may open them again.
+    std::vector<GonePort> close_gone_ports();
+    struct ChangedPort {
+        LinkId link;
+        std::optional<std::uint16_t> mtu;
+        std::optional<Mac> mac;
+    };
+    // The ports whose interface somebody else has given another MTU or MAC, which is theirs from now on. Not those of
+    // TAPs, which are the containers': one that could lower its bridge's MTU would lower its neighbours'.
+    std::vector<ChangedPort> follow_interfaces();
     bool has_port(LinkId link) const;
     // The link whose port has taken this interface of vxd's network namespace, by whatever name it was then.
     std::optional<LinkId> port_on(const std::string& interface) const;
     bool is_up(LinkId link) const;
+    // Whether the kernel has this address on the interface of an af_packet port: then it answers ARP, ND and ping, and
+    // vxd leaves them to it.
+    bool kernel_has(LinkId link, const IpAddress& address) const;
     Result<> set_mtu(LinkId link, std::uint16_t mtu);
     Result<> set_mac(LinkId link, const Mac& mac);
 

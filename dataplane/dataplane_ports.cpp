@@ -64,21 +64,21 @@ void Dataplane::State::unwatch(const PortRecord& record)
             workers[record.worker_of_queue[queue]]->unwatch(fd);
 }
 
-std::vector<LinkId> Dataplane::close_gone_ports()
+std::vector<Dataplane::GonePort> Dataplane::close_gone_ports()
 {
-    std::vector<LinkId> gone;
+    std::vector<GonePort> gone;
     std::vector<PortRecord> closing;
     for (auto& [link, record] : state_->ports)
         if (record.port->is_gone())
-            gone.push_back(link);
+            gone.push_back({link, record.port->has_lost_memory()});
     if (gone.empty())
         return gone;
-    for (const LinkId link : gone) {
+    for (const auto& [link, has_lost_memory] : gone) {
         closing.push_back(std::move(state_->ports.extract(link).mapped()));
         state_->past_losses[link] += closing.back().port->losses();
     }
     auto config = std::make_unique<ForwardingConfig>(state_->config.read());
-    for (const LinkId link : gone)
+    for (const auto& [link, has_lost_memory] : gone)
         if (link.value < config->links.size())
             config->links.edit(link.value).port = nullptr;
     publish(std::move(config));
@@ -87,12 +87,19 @@ std::vector<LinkId> Dataplane::close_gone_ports()
     return gone;
 }
 
-std::vector<Dataplane::ChangedMtu> Dataplane::follow_mtus()
+std::vector<Dataplane::ChangedPort> Dataplane::follow_interfaces()
 {
-    std::vector<ChangedMtu> changed;
-    for (auto& [link, record] : state_->ports)
+    std::vector<ChangedPort> changed;
+    for (auto& [link, record] : state_->ports) {
+        ChangedPort port{link, std::nullopt, std::nullopt};
+        record.port->follow_addresses();
         if (record.port->follow_mtu())
-            changed.push_back({link, record.port->mtu()});
+            port.mtu = record.port->mtu();
+        if (record.port->follow_mac())
+            port.mac = record.port->mac();
+        if (port.mtu || port.mac)
+            changed.push_back(port);
+    }
     return changed;
 }
 
@@ -138,6 +145,12 @@ bool Dataplane::is_up(LinkId link) const
     return found != state_->ports.end() && found->second.port->is_up();
 }
 
+bool Dataplane::kernel_has(LinkId link, const IpAddress& address) const
+{
+    const auto found = state_->ports.find(link);
+    return found != state_->ports.end() && found->second.port->kernel_has(address);
+}
+
 static Result<> interface_gone()
 {
     return error("its interface is gone");
@@ -155,6 +168,18 @@ Result<> Dataplane::set_mac(LinkId link, const Mac& mac)
     return found == state_->ports.end() ? interface_gone() : found->second.port->set_mac(mac);
 }
 
+static ServedTraffic served_by(const ForwardingConfig& config)
+{
+    ServedTraffic served;
+    for (const std::uint32_t& address : config.local_v4)
+        served.addresses.push_back(IpAddress::v4_from_wire(&address));
+    for (const auto& address : config.local_v6)
+        served.addresses.push_back(IpAddress::v6_from_wire(address.data()));
+    for (const VxlanListener& listener : config.listeners)
+        served.udp_ports.push_back(listener.udp_port);
+    return served;
+}
+
 void Dataplane::publish(std::unique_ptr<ForwardingConfig> config)
 {
     if (config->routes == nullptr)
@@ -163,13 +188,17 @@ void Dataplane::publish(std::unique_ptr<ForwardingConfig> config)
     config->neighbors = &state_->neighbors.table();
     config->captures = state_->captures;
     config->polls.assign(state_->workers.size(), {});
+    const ServedTraffic served = served_by(*config);
     for (auto& [link, record] : state_->ports) {
         if (link.value >= config->links.size() || config->link(link).role == LinkState::Role::kNone)
             continue;
         LinkState& named = config->links.edit(link.value);
         named.port = record.port.get();
         named.slot = record.slot;
-        record.port->set_use(named.role == LinkState::Role::kUnderlay ? PortUse::kUnderlay : PortUse::kOverlay);
+        const bool is_underlay = named.role == LinkState::Role::kUnderlay;
+        record.port->set_use(is_underlay ? PortUse::kUnderlay : PortUse::kOverlay);
+        if (is_underlay)
+            record.port->serve(served);
         record.is_watched = record.is_watched || state_->watch(record);
         for (std::uint16_t queue = 0; queue < record.worker_of_queue.size(); ++queue) {
             const bool wakes = record.is_watched && record.port->wake_fd(queue) >= 0;

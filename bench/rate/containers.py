@@ -145,14 +145,15 @@ def sockperf_server(target):
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of traffic. `units`: which of its results are shown, in what unit."""
+    """A kind of traffic. `program` makes it; `units`: which of its results are shown, in what unit."""
     title: str
+    program: str
     measure: object
     units: dict
 
 
 KINDS = {
-    "tcp": Kind("one TCP stream", tcp, {"Gbit/s": "Gbit/s"}),
-    "udp": Kind("datagrams of 64 bytes", datagrams, {"thousand/s": "thousand/s"}),
-    "latency": Kind("there and back, 64 bytes", round_trips, {"p50": "us", "p99": "us"}),
+    "tcp": Kind("one TCP stream", "iperf3", tcp, {"Gbit/s": "Gbit/s"}),
+    "udp": Kind("datagrams of 64 bytes", "iperf3", datagrams, {"thousand/s": "thousand/s"}),
+    "latency": Kind("there and back, 64 bytes", "sockperf", round_trips, {"p50": "us", "p99": "us"}),
 }

@@ -70,7 +70,7 @@ nlohmann::ordered_json kind_json(const Link& link)
 void append(Reply& reply, const Transaction& transaction, const Link& link, const CommandOptions& options)
 {
     if (options.is_brief) {
-        const std::vector<std::string_view> flags = flags_of(transaction, link);
+        const std::vector<std::string_view> flags = flags_of(transaction.dataplane(), link);
         reply.text +=
             fmt::format("{}{} <{}> \n", brief_text(transaction, link), link.mac.to_string(), fmt::join(flags, ","));
         auto json = brief_json(transaction, link);

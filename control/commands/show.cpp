@@ -30,13 +30,13 @@ std::string statistics_lines(std::string_view direction, std::string_view last_c
 
 } // namespace
 
-std::vector<std::string_view> flags_of(const Transaction& transaction, const Link& link)
+std::vector<std::string_view> flags_of(const Dataplane& dataplane, const Link& link)
 {
     std::vector<std::string_view> flags;
-    const bool is_running = link.is_up && has_carrier(transaction, link);
+    const bool is_running = link.is_up && (link.port() == nullptr || dataplane.is_up(link.id));
     if (link.is_up && !is_running)
         flags.push_back("NO-CARRIER");
-    if (link.port() != nullptr && !transaction.dataplane().has_port(link.id))
+    if (link.port() != nullptr && !dataplane.has_port(link.id))
         flags.push_back("GONE"); // the kernel has removed its interface
     flags.insert(flags.end(), {"BROADCAST", "MULTICAST"});
     if (link.is_up)
@@ -62,7 +62,7 @@ std::string link_text(const Transaction& transaction, const Link& link)
 {
     const Model& model = transaction.model();
     std::string text = fmt::format("{}: {}: <{}> mtu {}", link.id.value, link.name,
-                                   fmt::join(flags_of(transaction, link), ","), model.mtu_of(link));
+                                   fmt::join(flags_of(transaction.dataplane(), link), ","), model.mtu_of(link));
     if (!link.master.is_none())
         text += fmt::format(" master {}", name_of(model, link.master));
     return text + fmt::format(" state {}\n    link/ether {} brd {}\n", operstate_of(transaction, link),
@@ -74,7 +74,7 @@ nlohmann::ordered_json link_json(const Transaction& transaction, const Link& lin
     const Model& model = transaction.model();
     nlohmann::ordered_json json{{"ifindex", link.id.value},
                                 {"ifname", link.name},
-                                {"flags", flags_of(transaction, link)},
+                                {"flags", flags_of(transaction.dataplane(), link)},
                                 {"mtu", model.mtu_of(link)}};
     if (!link.master.is_none())
         json["master"] = name_of(model, link.master);
@@ -120,6 +120,14 @@ nlohmann::ordered_json statistics_json(const LinkTotals& totals)
               {"dropped", sent_in_vain},
               {"carrier_errors", 0},
               {"collisions", 0}}}};
+}
+
+std::string shared_address_text(const Link& port, const IpPrefix& prefix)
+{
+    const std::string_view interface = port.port()->option("dev");
+    return fmt::format("the kernel has {} too, on {}: it answers ARP, ND and ping in vxd's place, and what comes for a "
+                       "tunnel with \"port unreachable\"; ip addr del {} dev {}",
+                       prefix.address().to_string(), interface, prefix.to_string(), interface);
 }
 
 std::string name_of(const Model& model, LinkId id)

@@ -25,11 +25,14 @@ nlohmann::ordered_json link_json(const Transaction& transaction, const Link& lin
 // The same two columns that `ip -br` begins a line with, and as JSON.
 std::string brief_text(const Transaction& transaction, const Link& link);
 nlohmann::ordered_json brief_json(const Transaction& transaction, const Link& link);
-std::vector<std::string_view> flags_of(const Transaction& transaction, const Link& link);
+std::vector<std::string_view> flags_of(const Dataplane& dataplane, const Link& link);
 
 // The lines that -s adds, and "stats64".
 std::string statistics_text(const LinkTotals& totals);
 nlohmann::ordered_json statistics_json(const LinkTotals& totals);
+
+// What it means that the kernel has the address too, on the interface of an af_packet port.
+std::string shared_address_text(const Link& port, const IpPrefix& prefix);
 
 // The name of the link, for messages and tables.
 std::string name_of(const Model& model, LinkId id);

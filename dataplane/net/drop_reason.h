@@ -39,8 +39,10 @@ inline constexpr DropReasonText kPortLosses[] = {
      "did not fit into the container's own queue",
      "`vxctl stats show worker` says how busy the workers are: give them more CPUs (`vxd --workers 1,2`) and the port "
      "more queues (`queues N`), or take a faster kind of port than af_packet; `vxctl link set DEV up`"},
-    {"rx_errors", "came to the port damaged, or larger than its buffers",
-     "a bad cable, card or switch; a sender with a larger MTU than the port's; or a card that merges what it receives",
+    {"rx_errors", "came to the port damaged, or larger than its buffers, or by memory that its other end took away",
+     "a bad cable, card or switch; a sender with a larger MTU than the port's; a card that merges what it receives; "
+     "or, "
+     "of vhost-user and memif, another end that shortens the file that its memory lies in, which the log says",
      "`ethtool -S eth1` says which; give the whole segment one MTU, and the interface before its port is opened (`ip "
      "link set eth1 mtu 9000`); `ethtool -K eth1 gro off lro off`, which `vxd-doctor` looks for"},
     {"rx_nombuf", "came to the port when no packet buffer was left",

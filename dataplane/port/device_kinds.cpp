@@ -77,7 +77,9 @@ Result<OpenedPort> open_vdev(const PortSpec& spec, const PortContext& context)
     const std::string args{spec.option("args")};
     if (auto checked = check_device_file(args); !checked)
         return std::move(checked).error();
-    return open_eth(eth_setup(spec, context, args), context);
+    EthSetup setup = eth_setup(spec, context, args);
+    setup.received = EthSetup::Received::kChecked;
+    return open_eth(std::move(setup), context);
 }
 
 } // namespace vx

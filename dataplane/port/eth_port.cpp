@@ -61,6 +61,8 @@ Result<EthPort> EthPort::start(EthSetup setup, MbufPool& pool)
     if (auto configured = port.configure(setup); !configured)
         return std::move(configured).error();
     port.interface_ = std::move(setup.interface);
+    if (!setup.socket.empty())
+        port.shared_memory_ = std::make_unique<SharedMemory>(std::move(setup.socket));
     if (setup.connection == EthSetup::Connection::kOnce)
         port.connected_at_ = std::chrono::steady_clock::now();
     return port;
@@ -88,6 +90,8 @@ Result<> EthPort::configure(const EthSetup& setup)
     if (tx_queue_count_ < setup.worker_count)
         shared_queues_ = std::make_unique<SharedQueueLock[]>(tx_queue_count_);
 
+    received_ = setup.received;
+    is_trusted_ = setup.received == EthSetup::Received::kSound && setup.guest == EthSetup::Guest::kNone;
     const rte_eth_conf conf =
         configuration(setup, info, rx_queue_count_, own_pool_ == nullptr ? MbufPool::room(pool_) : own_pool_->room());
     takes_chains_ =
@@ -152,6 +156,9 @@ EthPort::~EthPort()
     // Another port may still hold frames that were received here, and net_af_xdp does not return its own. Then the
     // pool stays until the process ends.
     guest_.reset();
+    std::optional<SharedMemory::Closing> closing;
+    if (shared_memory_ != nullptr)
+        closing.emplace();
     device_.remove();
     if (own_pool_ != nullptr && own_pool_->in_use_count() != 0)
         (void)own_pool_.release();
@@ -170,6 +177,8 @@ bool EthPort::is_up() const
 bool EthPort::is_gone() const
 {
     constexpr std::chrono::seconds kPatience{3}; // until both ends have agreed
+    if (has_lost_memory())
+        return true;
     if (interface_)
         return !interface_->is_there();
     return connected_at_ && std::chrono::steady_clock::now() - *connected_at_ > kPatience && !is_up();
@@ -181,6 +190,8 @@ PortLosses EthPort::losses()
     PortLosses losses;
     if (rte_eth_stats_get(device_.id(), &counted) == 0)
         losses = {counted.imissed, counted.ierrors, counted.rx_nombuf};
+    losses.rx_errors += limits_->unsound.load(std::memory_order_relaxed);
+    losses.rx_errors += shared_memory_ == nullptr ? 0 : shared_memory_->faults();
     for (const XdpSocket& socket : sockets_)
         losses.rx_missed += missed_frames(socket);
     return losses;
@@ -220,6 +231,15 @@ bool EthPort::follow_mtu()
     return true;
 }
 
+bool EthPort::follow_mac()
+{
+    const auto now = interface_ ? interface_->mac() : Result<Mac>{mac_};
+    if (!now || *now == mac_)
+        return false;
+    mac_ = *now;
+    return true;
+}
+
 Result<> EthPort::set_mac(const Mac& mac)
 {
     rte_ether_addr address;
@@ -236,6 +256,71 @@ Result<> EthPort::set_mac(const Mac& mac)
 }
 
 // ---- packet path -----------------------------------------------------------------------------------------------
+
+namespace
+{
+
+bool is_sound(const rte_mbuf* frame) noexcept
+{
+    constexpr std::uint32_t kMost = 0xffff + sizeof(EthernetHeader) + 4; // an IP packet, in a VLAN
+    std::uint32_t size = 0;
+    unsigned segments = 0;
+    for (const rte_mbuf* segment = frame; segment != nullptr; segment = segment->next, ++segments)
+        size += segment->data_len;
+    return size == frame->pkt_len && size <= kMost && segments == frame->nb_segs;
+}
+
+} // namespace
+
+std::uint16_t EthPort::rx_from_others(std::uint16_t queue, std::span<rte_mbuf*> out) noexcept
+{
+    std::uint16_t count = 0;
+    if (shared_memory_ == nullptr) {
+        count = rte_eth_rx_burst(device_.id(), queue, out.data(), static_cast<std::uint16_t>(out.size()));
+    } else if (!shared_memory_->is_lost()) {
+        const SharedMemory::Access access{*shared_memory_};
+        count = rte_eth_rx_burst(device_.id(), queue, out.data(), static_cast<std::uint16_t>(out.size()));
+        if (shared_memory_->is_lost()) [[unlikely]] { // and nobody knows from which byte on
+            rte_pktmbuf_free_bulk(out.data(), count);
+            limits_->unsound.fetch_add(count, std::memory_order_relaxed);
+            return 0;
+        }
+    }
+    if (received_ == EthSetup::Received::kChecked)
+        count = keep_sound(out.first(count));
+    if (guest_ != nullptr)
+        GuestOffloads::note(out.first(count));
+    return count;
+}
+
+std::uint16_t EthPort::tx_to_shared_memory(std::uint16_t queue, std::span<rte_mbuf*> frames) noexcept
+{
+    if (shared_memory_->is_lost())
+        return 0;
+    const auto send = [&] {
+        const SharedMemory::Access access{*shared_memory_};
+        return rte_eth_tx_burst(device_.id(), queue, frames.data(), static_cast<std::uint16_t>(frames.size()));
+    };
+    if (shared_queues_ == nullptr)
+        return send();
+    const SharedQueueLock::Guard guard{shared_queues_[queue]};
+    return send();
+}
+
+// Whoever reads a frame believes its lengths.
+std::uint16_t EthPort::keep_sound(std::span<rte_mbuf*> frames) noexcept
+{
+    std::size_t kept = 0;
+    for (rte_mbuf* const frame : frames) {
+        if (is_sound(frame)) [[likely]] {
+            frames[kept++] = frame;
+            continue;
+        }
+        rte_pktmbuf_free(frame); // goes along the chain, and by no length
+        limits_->unsound.fetch_add(1, std::memory_order_relaxed);
+    }
+    return static_cast<std::uint16_t>(kept);
+}
 
 // Almost always every frame can go as it is; one look at all of them tells.
 std::uint16_t EthPort::prepare(std::span<rte_mbuf*> frames) noexcept

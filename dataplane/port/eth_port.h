@@ -9,6 +9,7 @@
 #include "dataplane/port/guest_offloads.h"
 #include "dataplane/port/kernel_interface.h"
 #include "dataplane/port/port_losses.h"
+#include "dataplane/port/shared_memory.h"
 
 #include <rte_ethdev.h>
 #include <rte_spinlock.h>
@@ -52,6 +53,9 @@ struct EthSetup {
     // Whether the other end, of a net_vhost device, may leave checksums and segmentation undone, and take frames so.
     enum class Guest : std::uint8_t { kNone, kOffloads };
 
+    // Whether the driver's frames are what their buffers say. Those of some are as long as the other end, or a file,
+    // says, whatever lies in the buffers.
+    enum class Received : std::uint8_t { kSound, kChecked };
     // Whether the driver connects again when the other end has gone and come back.
     enum class Connection : std::uint8_t { kLasting, kOnce };
 
@@ -61,11 +65,13 @@ struct EthSetup {
     TxQueues tx_queues = TxQueues::kOnePerWorker;
     Chains chains = Chains::kIfOffered;
     Guest guest = Guest::kNone;
+    Received received = Received::kSound;
     Connection connection = Connection::kLasting;
     std::optional<Mac> mac;
     std::optional<std::uint16_t> mtu;
     std::uint32_t max_frame = 0xffff;         // bytes that the driver's rings take, whatever the MTU
     std::optional<KernelInterface> interface; // what the driver attaches to, if the kernel knows it
+    std::string socket;                       // by which the other end comes whose memory it shares; "": it shares none
     std::unique_ptr<MbufPool> own_pool;       // to receive into, where the common buffers are too small
 };
 
@@ -79,11 +85,9 @@ public:
 
     std::uint16_t rx(std::uint16_t queue, std::span<rte_mbuf*> out) noexcept
     {
-        const auto room = static_cast<std::uint16_t>(out.size());
-        const std::uint16_t count = rte_eth_rx_burst(device_.id(), queue, out.data(), room);
-        if (guest_ != nullptr)
-            GuestOffloads::note(out.first(count));
-        return count;
+        if (is_trusted_) [[likely]]
+            return rte_eth_rx_burst(device_.id(), queue, out.data(), static_cast<std::uint16_t>(out.size()));
+        return rx_from_others(queue, out);
     }
 
     // What was not taken lies at the end; it is otherwise in order.
@@ -91,6 +95,8 @@ public:
     {
         const std::uint16_t ready = prepare(frames);
         const auto queue = static_cast<std::uint16_t>(worker < tx_queue_count_ ? worker : worker % tx_queue_count_);
+        if (shared_memory_ != nullptr)
+            return tx_to_shared_memory(queue, frames.first(ready));
         if (shared_queues_ == nullptr)
             return rte_eth_tx_burst(device_.id(), queue, frames.data(), ready);
         const SharedQueueLock::Guard guard{shared_queues_[queue]};
@@ -105,16 +111,19 @@ public:
     std::uint16_t mtu() const { return mtu_; }
     bool is_up() const;
     bool is_gone() const;
+    bool has_lost_memory() const { return shared_memory_ != nullptr && shared_memory_->is_lost(); }
     bool is_on(unsigned ifindex) const { return interface_ && interface_->index() == ifindex && !is_gone(); }
     PortLosses losses();
     Result<> set_mtu(std::uint16_t mtu);
     bool follow_mtu();
+    bool follow_mac();
     Result<> set_mac(const Mac& mac);
 
 private:
     // Shared with workers, so it stays where it is when the port is moved.
     struct Limits {
         std::atomic<std::uint32_t> max_frame{0}; // bytes without a VLAN tag
+        std::atomic<std::uint64_t> unsound{0};   // frames that were received and are not what their buffers say
     };
 
     EthPort(EthDevice device, std::unique_ptr<MbufPool> own_pool, MbufPool& pool);
@@ -122,6 +131,9 @@ private:
     Result<> set_up_queues(const EthSetup& setup, const rte_eth_dev_info& info, const rte_eth_conf& conf);
     void apply_mtu(std::uint16_t mtu);
 
+    std::uint16_t rx_from_others(std::uint16_t queue, std::span<rte_mbuf*> out) noexcept;
+    std::uint16_t tx_to_shared_memory(std::uint16_t queue, std::span<rte_mbuf*> frames) noexcept;
+    std::uint16_t keep_sound(std::span<rte_mbuf*> frames) noexcept;
     std::uint16_t prepare(std::span<rte_mbuf*> frames) noexcept;
     std::uint16_t sort_out(std::span<rte_mbuf*> frames, std::uint32_t max_frame) noexcept;
     bool make_sendable(rte_mbuf*& frame, std::uint32_t max_frame) noexcept;
@@ -129,12 +141,15 @@ private:
     std::unique_ptr<MbufPool> own_pool_; // outlives the device
     EthDevice device_;
     std::unique_ptr<GuestOffloads> guest_; // goes before the device
+    std::unique_ptr<SharedMemory> shared_memory_;
     rte_mempool* pool_;
     std::unique_ptr<Limits> limits_ = std::make_unique<Limits>();
     std::unique_ptr<SharedQueueLock[]> shared_queues_; // none: every worker has a queue of its own
     std::uint16_t rx_queue_count_ = 0;
     std::uint16_t tx_queue_count_ = 0;
     bool takes_chains_ = false;
+    bool is_trusted_ = true; // all that the driver hands over
+    EthSetup::Received received_ = EthSetup::Received::kSound;
     std::uint16_t mtu_ = 1500;
     std::uint32_t ring_limit_ = 0;
     Mac mac_;

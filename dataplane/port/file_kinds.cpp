@@ -15,7 +15,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
+#include <limits>
 #include <memory>
 
 namespace vx
@@ -26,11 +28,12 @@ namespace vx
 namespace
 {
 
+// O_NONBLOCK: a FIFO that nobody has at its other end is refused, and not waited for.
 Result<> check_file(std::string_view option, const std::string& path, int flags)
 {
     if (auto checked = check_devargs_value(option, path); !checked)
         return checked;
-    const FileDescriptor file{open(path.c_str(), flags | O_CLOEXEC, 0666)};
+    const FileDescriptor file{open(path.c_str(), flags | O_NONBLOCK | O_CLOEXEC, 0666)};
     if (!file)
         return error("{} \"{}\": {}", option, path, std::strerror(errno));
     return Ok{};
@@ -41,51 +44,100 @@ struct PcapCloser {
 };
 using PcapFile = std::unique_ptr<pcap_t, PcapCloser>;
 
+// Pcap and pcapng, with times in micro- or nanoseconds.
 Result<PcapFile> open_capture(const std::string& path)
 {
+    if (struct stat status; stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
+        return error("rx \"{}\" is not a pcap file: it is no regular file", path);
     std::array<char, PCAP_ERRBUF_SIZE> why{};
     PcapFile file{pcap_open_offline(path.c_str(), why.data())};
     if (file == nullptr)
         return error("rx \"{}\" is not a pcap file: {}", path, why.data());
+    if (const int type = pcap_datalink(file.get()); type != DLT_EN10MB) {
+        const char* const name = pcap_datalink_val_to_name(type);
+        return error("rx \"{}\" holds no Ethernet frames: its link type is {} ({}); expected EN10MB", path,
+                     name == nullptr ? "unknown" : name, type);
+    }
     return file;
+}
+
+// What a frame of a file may have.
+struct FrameLimit {
+    std::uint32_t bytes;
+    std::string_view reason;
+};
+
+struct LookedAt {
+    std::uint64_t count = 0;
+    std::string cut_short; // why there were no more of them, if the file ends in the middle of one
+};
+
+// Looks at the file's frames, which the driver takes as they are. A file that ends in the middle of one is played up to
+// there. Of a very large file, only the beginning is looked at; what is too large later is rx_errors.
+Result<LookedAt> check_frames(const std::string& path, pcap_t* file, FrameLimit limit, std::uint64_t most)
+{
+    constexpr long kLookedAt = 256L << 20; // bytes, in some tenths of a second
+    pcap_pkthdr* header = nullptr;
+    const std::uint8_t* bytes = nullptr;
+    int outcome = 0;
+    LookedAt frames;
+    while (frames.count <= most && ftell(pcap_file(file)) < kLookedAt) {
+        if (outcome = pcap_next_ex(file, &header, &bytes); outcome != 1)
+            break;
+        ++frames.count;
+        if (header->caplen > limit.bytes)
+            return error("rx \"{}\": packet {} has {} bytes; {} at most, {}", path, frames.count, header->caplen,
+                         limit.bytes, limit.reason);
+    }
+    if (outcome != PCAP_ERROR)
+        return frames;
+    const std::string_view why = pcap_geterr(file);
+    frames.cut_short = fmt::format("rx \"{}\": after {} packets: {}", path, frames.count, why);
+    if (why.find("truncated") == std::string_view::npos)
+        return error("{}", frames.cut_short);
+    return frames;
 }
 
 // To repeat them, the driver keeps all frames, each in one buffer; where it cannot, it frees what it uses again later.
 Result<> check_loop(const std::string& path, pcap_t* file, const MbufPool& pool)
 {
     const std::uint32_t most = pool.size() / 2; // the rest is for traffic
-    pcap_pkthdr* header = nullptr;
-    const std::uint8_t* bytes = nullptr;
-    std::uint32_t count = 0;
-    int outcome = 0;
-    while ((outcome = pcap_next_ex(file, &header, &bytes)) == 1) {
-        if (++count > most)
-            return error("rx \"{}\": more than {} packets cannot be repeated, half of the {} packet buffers; "
-                         "--packet-buffers gives more",
-                         path, most, pool.size());
-        if (header->caplen > pool.room())
-            return error("rx \"{}\": packet {} has {} bytes; loop takes {} at most, what a packet buffer holds", path,
-                         count, header->caplen, pool.room());
-    }
-    if (outcome == PCAP_ERROR)
-        return error("rx \"{}\": after {} packets: {}", path, count, pcap_geterr(file));
-    if (count == 0)
+    const auto frames =
+        check_frames(path, file, {pool.room(), "what a packet buffer holds, where they are repeated"}, most);
+    if (!frames)
+        return frames.error();
+    if (!frames->cut_short.empty())
+        return error("{}", frames->cut_short);
+    if (frames->count > most)
+        return error("rx \"{}\": more than {} packets cannot be repeated, half of the {} packet buffers; "
+                     "--packet-buffers gives more",
+                     path, most, pool.size());
+    if (frames->count == 0)
         return error("rx \"{}\" has no packets to repeat", path);
-    if (const std::uint32_t free = pool.size() - pool.in_use_count(); count > free)
-        return error("rx \"{}\": {} packets are to be repeated, and only {} packet buffers are free", path, count,
-                     free);
+    if (const std::uint32_t free = pool.size() - pool.in_use_count(); frames->count > free)
+        return error("rx \"{}\": {} packets are to be repeated, and only {} packet buffers are free", path,
+                     frames->count, free);
     return Ok{};
 }
 
-Result<> check_capture(const PortSpec& spec, const MbufPool& pool)
+// The warning, if there is one.
+Result<std::string> check_capture(const PortSpec& spec, const MbufPool& pool)
 {
+    constexpr FrameLimit kOnce{0xffff, "what DPDK's driver counts to"};
     const std::string path{spec.option("rx")};
     if (auto checked = check_file("rx", path, O_RDONLY); !checked)
-        return checked;
+        return std::move(checked).error();
     auto file = open_capture(path);
     if (!file)
         return std::move(file).error();
-    return spec.has("loop") ? check_loop(path, file->get(), pool) : Ok{};
+    if (spec.has("loop")) {
+        auto checked = check_loop(path, file->get(), pool);
+        return checked ? Result<std::string>{std::string{}} : std::move(checked).error();
+    }
+    auto frames = check_frames(path, file->get(), kOnce, std::numeric_limits<std::uint64_t>::max());
+    if (!frames)
+        return std::move(frames).error();
+    return std::move(frames->cut_short);
 }
 
 } // namespace
@@ -103,9 +155,12 @@ Result<OpenedPort> open_pcap(const PortSpec& spec, const PortContext& context)
         return usage_error("rx and tx are the same file \"{}\"", rx);
 
     std::string devargs = device_name("net_pcap", spec.name);
+    std::string warning;
     if (spec.has("rx")) {
-        if (auto checked = check_capture(spec, context.pool); !checked)
+        auto checked = check_capture(spec, context.pool);
+        if (!checked)
             return std::move(checked).error();
+        warning = *std::move(checked);
         devargs += fmt::format(",rx_pcap={}{}", rx, spec.has("loop") ? ",infinite_rx=1" : "");
     }
     if (spec.has("tx")) {
@@ -117,7 +172,9 @@ Result<OpenedPort> open_pcap(const PortSpec& spec, const PortContext& context)
     setup.tx_queues = EthSetup::TxQueues::kOne;
     setup.chains = EthSetup::Chains::kTaken;
     setup.max_frame = 9728; // of a chain, the driver writes no more
-    return open_eth(std::move(setup), context);
+    if (!spec.has("loop")) // else the driver has read all of it by now, each into one buffer
+        setup.received = EthSetup::Received::kChecked;
+    return open_eth(std::move(setup), context, std::move(warning));
 }
 
 // ---- memif and vhost-user ----------------------------------------------------------------------------------------
@@ -162,6 +219,12 @@ Result<> make_room_for_server(const std::string& path)
     return Ok{};
 }
 
+bool has_room_for_server(const PortSpec& spec)
+{
+    const SocketFile there = look_at(std::string{spec.option("path")});
+    return there == SocketFile::kNone || there == SocketFile::kStale;
+}
+
 Result<> check_socket_path(const std::string& path)
 {
     if (auto checked = check_devargs_value("path", path); !checked)
@@ -177,12 +240,22 @@ Result<> check_socket_path(const std::string& path)
     return Ok{};
 }
 
-} // namespace
-
-// Of a client; a server waits for its own.
 bool has_memif_server(const PortSpec& spec)
 {
-    return spec.option("role") == "client" && look_at(std::string{spec.option("path")}) == SocketFile::kListened;
+    return look_at(std::string{spec.option("path")}) == SocketFile::kListened;
+}
+
+} // namespace
+
+bool can_attach_memif(const PortSpec& spec)
+{
+    return spec.option("role") == "client" ? has_memif_server(spec) : has_room_for_server(spec);
+}
+
+// DPDK's client connects by itself when there is somebody.
+bool can_attach_vhost_user(const PortSpec& spec)
+{
+    return spec.option("mode") == "client" || has_room_for_server(spec);
 }
 
 // One queue each way: the driver sends into a ring whether or not its peer has made it.
@@ -209,6 +282,8 @@ Result<OpenedPort> open_memif(const PortSpec& spec, const PortContext& context)
                                            is_client ? "client" : "server", count_of(spec, "rsize", 10), buffer));
     setup.tx_queues = EthSetup::TxQueues::kOne;
     setup.max_frame = buffer;
+    setup.received = EthSetup::Received::kChecked;
+    setup.socket = path;
     setup.connection = is_client ? EthSetup::Connection::kOnce : EthSetup::Connection::kLasting;
     return open_eth(std::move(setup), context);
 }
@@ -230,6 +305,7 @@ Result<OpenedPort> open_vhost_user(const PortSpec& spec, const PortContext& cont
                                            path, count_of(spec, "queues", 1), is_client ? 1 : 0));
     setup.tx_queues = EthSetup::TxQueues::kOne;
     setup.guest = EthSetup::Guest::kOffloads;
+    setup.socket = path;
     return open_eth(std::move(setup), context);
 }
 

@@ -4,6 +4,7 @@
 #include "dataplane/port/netns.h"
 
 #include <linux/ethtool.h>
+#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/if_packet.h>
 #include <linux/rtnetlink.h>
@@ -189,6 +190,17 @@ std::string KernelInterface::driver() const
     return request(SIOCETHTOOL, argument) ? info.driver : "";
 }
 
+KernelInterface::Queues KernelInterface::queues() const
+{
+    ethtool_channels channels{};
+    channels.cmd = ETHTOOL_GCHANNELS;
+    ifreq argument{};
+    argument.ifr_data = reinterpret_cast<char*>(&channels);
+    if (!request(SIOCETHTOOL, argument))
+        return {.combined = 1};
+    return {channels.combined_count, channels.rx_count, channels.tx_count};
+}
+
 Result<> KernelInterface::set_mtu(std::uint16_t mtu)
 {
     ifreq argument{};
@@ -276,6 +288,59 @@ Result<> KernelInterface::bring_up(const Netns& netns, const std::string& name)
     if (const int failure = carry_out(request); failure != 0)
         return error("interface \"{}\": bringing it up: {}", name, std::strerror(failure));
     return Ok{};
+}
+
+namespace
+{
+
+std::optional<IpAddress> address_of(const nlmsghdr& message, unsigned index)
+{
+    const auto* const about = static_cast<const ifaddrmsg*>(NLMSG_DATA(&message));
+    if (message.nlmsg_type != RTM_NEWADDR || about->ifa_index != index)
+        return std::nullopt;
+    const bool is_v4 = about->ifa_family == AF_INET;
+    std::optional<IpAddress> address;
+    auto left = static_cast<unsigned>(IFA_PAYLOAD(&message));
+    for (const rtattr* at = IFA_RTA(about); RTA_OK(at, left); at = RTA_NEXT(at, left)) {
+        // IPv4's IFA_ADDRESS is the peer's where there is one.
+        if (at->rta_type == IFA_LOCAL || (at->rta_type == IFA_ADDRESS && !address))
+            address = is_v4 ? IpAddress::v4_from_wire(RTA_DATA(at)) : IpAddress::v6_from_wire(RTA_DATA(at));
+    }
+    return address;
+}
+
+} // namespace
+
+std::vector<IpAddress> KernelInterface::addresses() const
+{
+    struct {
+        nlmsghdr header;
+        ifaddrmsg about;
+    } request{};
+    request.header.nlmsg_len = sizeof(request);
+    request.header.nlmsg_type = RTM_GETADDR;
+    request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+    request.about.ifa_index = index_;
+    std::vector<IpAddress> addresses;
+    const FileDescriptor socket = netlink_socket();
+    const int is_strict = 1; // else it tells of all interfaces
+    setsockopt(socket.get(), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &is_strict, sizeof(is_strict));
+    if (!socket || send(socket.get(), &request, sizeof(request), 0) < 0)
+        return addresses;
+    alignas(nlmsghdr) std::array<char, 32768> answer;
+    for (;;) {
+        const ssize_t size = recv(socket.get(), answer.data(), answer.size(), 0);
+        if (size <= 0)
+            return addresses;
+        auto left = static_cast<unsigned>(size);
+        for (const auto* at = reinterpret_cast<const nlmsghdr*>(answer.data()); NLMSG_OK(at, left);
+             at = NLMSG_NEXT(at, left)) {
+            if (at->nlmsg_type == NLMSG_DONE || at->nlmsg_type == NLMSG_ERROR)
+                return addresses;
+            if (const auto address = address_of(*at, index_))
+                addresses.push_back(*address);
+        }
+    }
 }
 
 Result<std::uint64_t> dropped_by(const std::string& name)

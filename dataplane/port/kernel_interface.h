@@ -4,6 +4,7 @@
 // namespace, so every thread may ask, and keeps that namespace alive.
 #pragma once
 
+#include "dataplane/net/ip.h"
 #include "dataplane/net/mac.h"
 #include "dataplane/net/result.h"
 #include "dataplane/port/file_descriptor.h"
@@ -12,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 struct ifreq;
 
@@ -43,6 +45,11 @@ public:
     bool is_promiscuous() const; // because somebody asked for it by the flag
     bool has_carrier() const;    // up, and somebody at the other end
     std::string driver() const;  // "veth"; empty if it does not say
+    struct Queues {
+        unsigned combined = 0, rx = 0, tx = 0; // in use; rx and tx are those besides the combined ones
+    };
+    std::vector<IpAddress> addresses() const; // that the kernel has on it
+    Queues queues() const;                    // one combined queue if it does not say
     Result<> set_mtu(std::uint16_t mtu);
     Result<> set_mac(const Mac& mac);
     // Moves it into the namespace, renames it and brings it up. This object is of no use after, if it moved.

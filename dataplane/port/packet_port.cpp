@@ -73,6 +73,7 @@ Result<PacketPort> PacketPort::open(KernelInterface interface, MbufPool& pool)
     PacketPort port{std::move(fd), std::move(*ring), std::move(interface), pool.raw()};
     port.offloads_ = {.checksum = true, .tso4 = true, .tso6 = true, .uso = kernel_has_uso()};
     port.mac_ = *mac;
+    port.kernels_ = port.interface_.addresses();
     port.apply_mtu(*mtu);
     return port;
 }
@@ -96,6 +97,45 @@ void PacketPort::set_use(PortUse use)
     // Refused where it is as wanted already, or where the interface is gone.
     set_option(socket_.get(), SOL_PACKET, use == PortUse::kOverlay ? PACKET_ADD_MEMBERSHIP : PACKET_DROP_MEMBERSHIP,
                request);
+    if (use == PortUse::kOverlay && !filter_.empty()) {
+        set_option(socket_.get(), SOL_SOCKET, SO_DETACH_FILTER, 0);
+        filter_.clear();
+    }
+}
+
+void PacketPort::serve(const ServedTraffic& served)
+{
+    if (!filter_.empty() && served == served_)
+        return;
+    served_ = served;
+    apply_filter();
+}
+
+void PacketPort::follow_addresses()
+{
+    kernels_ = interface_.addresses();
+    if (!filter_.empty())
+        apply_filter();
+}
+
+bool PacketPort::kernel_has(const IpAddress& address) const
+{
+    return std::find(kernels_.begin(), kernels_.end(), address) != kernels_.end();
+}
+
+// The kernel takes one for the other in one step. Refused for want of memory, the one before stays, and what it lets
+// through is dropped by name.
+void PacketPort::apply_filter()
+{
+    std::vector<sock_filter> wanted = underlay_filter(served_, kernels_);
+    const auto is_same = [](const sock_filter& a, const sock_filter& b) {
+        return a.code == b.code && a.jt == b.jt && a.jf == b.jf && a.k == b.k;
+    };
+    if (std::ranges::equal(wanted, filter_, is_same))
+        return;
+    const sock_fprog program{static_cast<unsigned short>(wanted.size()), wanted.data()};
+    if (set_option(socket_.get(), SOL_SOCKET, SO_ATTACH_FILTER, program))
+        filter_ = std::move(wanted);
 }
 
 PortLosses PacketPort::losses()
@@ -131,6 +171,15 @@ bool PacketPort::follow_mtu()
     if (!now || *now == mtu_)
         return false;
     apply_mtu(*now);
+    return true;
+}
+
+bool PacketPort::follow_mac()
+{
+    const auto now = interface_.mac();
+    if (!now || *now == mac_)
+        return false;
+    mac_ = *now;
     return true;
 }
 

@@ -14,12 +14,14 @@
 #include "dataplane/port/packet_ring.h"
 #include "dataplane/port/port_losses.h"
 #include "dataplane/port/port_use.h"
+#include "dataplane/port/underlay_filter.h"
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
 namespace vx
 {
@@ -51,9 +53,14 @@ public:
     // An overlay's gets frames for all MACs, as a port of a Linux bridge does. An underlay's hands over one by one the
     // datagrams that its kernel has in one (UDP GSO), and sends them so.
     void set_use(PortUse use);
+    // Of an underlay's: no other frames are received. What the kernel serves by addresses of the interface is its own.
+    void serve(const ServedTraffic& served);
+    void follow_addresses();                         // of the kernel's
+    bool kernel_has(const IpAddress& address) const; // when it was last followed
     PortLosses losses();
     Result<> set_mtu(std::uint16_t mtu);
     bool follow_mtu();
+    bool follow_mac();
     Result<> set_mac(const Mac& mac);
 
 private:
@@ -83,6 +90,7 @@ private:
     rte_mbuf* read_large(SpareBuffers& spares) noexcept;
     std::size_t cut(std::span<rte_mbuf*> out) noexcept;
     void apply_mtu(std::uint16_t mtu);
+    void apply_filter();
 
     FileDescriptor socket_;
     PacketRing ring_;
@@ -92,6 +100,9 @@ private:
     std::optional<Uncut> uncut_; // the receiving worker's
     Offloads offloads_;          // of an overlay
     std::optional<PortUse> use_;
+    ServedTraffic served_;            // of an underlay
+    std::vector<IpAddress> kernels_;  // addresses of the interface
+    std::vector<sock_filter> filter_; // that the socket has; empty: none
     std::uint16_t mtu_ = 0;
     std::uint64_t dropped_ = 0; // by the socket, until it was last asked
     Mac mac_;

@@ -12,6 +12,24 @@ void Port::set_use(PortUse use)
         packet->set_use(use);
 }
 
+void Port::serve(const ServedTraffic& served)
+{
+    if (auto* packet = std::get_if<PacketPort>(&port_))
+        packet->serve(served);
+}
+
+void Port::follow_addresses()
+{
+    if (auto* packet = std::get_if<PacketPort>(&port_))
+        packet->follow_addresses();
+}
+
+bool Port::kernel_has(const IpAddress& address) const
+{
+    const auto* packet = std::get_if<PacketPort>(&port_);
+    return packet != nullptr && packet->kernel_has(address);
+}
+
 std::uint16_t Port::rx_queue_count() const
 {
     return std::visit([](const auto& port) { return port.rx_queue_count(); }, port_);
@@ -42,6 +60,12 @@ bool Port::is_gone() const
     return std::visit([](const auto& port) { return port.is_gone(); }, port_);
 }
 
+bool Port::has_lost_memory() const
+{
+    const auto* eth = std::get_if<EthPort>(&port_);
+    return eth != nullptr && eth->has_lost_memory();
+}
+
 bool Port::is_on(unsigned ifindex) const
 {
     if (const auto* eth = std::get_if<EthPort>(&port_))
@@ -66,6 +90,14 @@ bool Port::follow_mtu()
         return eth->follow_mtu();
     auto* packet = std::get_if<PacketPort>(&port_);
     return packet != nullptr && packet->follow_mtu();
+}
+
+bool Port::follow_mac()
+{
+    if (auto* eth = std::get_if<EthPort>(&port_))
+        return eth->follow_mac();
+    auto* packet = std::get_if<PacketPort>(&port_);
+    return packet != nullptr && packet->follow_mac();
 }
 
 Result<> Port::set_mac(const Mac& mac)

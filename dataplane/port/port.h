@@ -58,6 +58,11 @@ public:
     // Whether its frames have outer headers; control thread.
     void set_use(PortUse use);
 
+    // Of an underlay's, where the kernel keeps the rest; control thread.
+    void serve(const ServedTraffic& served);
+    void follow_addresses();
+    bool kernel_has(const IpAddress& address) const; // and serves it, for the frames reach it too
+
     std::uint16_t rx_queue_count() const;
     // A descriptor that epoll reports readable when a frame waits, or -1: the queue has to be polled.
     int wake_fd(std::uint16_t queue) const;
@@ -65,12 +70,14 @@ public:
     std::uint16_t mtu() const;          // largest payload behind the Ethernet header, bytes
     bool is_up() const;                 // false when the other end is gone or has no carrier
     bool is_gone() const;               // the kernel's interface behind it was removed; the port will never work again
+    bool has_lost_memory() const;       // its other end took away what both share, and it is gone for that
     bool is_on(unsigned ifindex) const; // of vxd's own network namespace; never of a TAP
     PortLosses losses();                // since it was opened; control thread
     Result<> set_mtu(std::uint16_t mtu);
-    // Takes over the MTU that somebody else gave an interface of vxd's own network namespace, as far as the driver's
-    // rings take such frames; whether there was one.
+    // Takes over what somebody else gave an interface of vxd's own network namespace, the MTU as far as the driver's
+    // rings take such frames; whether there was something new.
     bool follow_mtu();
+    bool follow_mac();
     Result<> set_mac(const Mac& mac);
 
 private:

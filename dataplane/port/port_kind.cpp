@@ -18,8 +18,6 @@ namespace
 
 using Type = PortOption::Type;
 
-constexpr std::uint32_t kMaxQueues = 64;
-
 constexpr PortOption kTapOptions[] = {
     {.name = "netns", .type = Type::kNetns, .expected = "NAME|PID|PATH"},
     {.name = "ifname", .type = Type::kInterface, .expected = "NAME"},
@@ -63,8 +61,10 @@ constexpr PortKind kPortKinds[] = {
      has_interface},
     {"af_packet", "an interface of the kernel, through an AF_PACKET socket", kAfPacketOptions, open_af_packet, true,
      "interface", has_interface},
-    {"memif", "another process, through shared memory", kMemifOptions, open_memif, false, "server", has_memif_server},
-    {"vhost-user", "a virtual machine, whose network card is shared memory", kVhostUserOptions, open_vhost_user, false},
+    {"memif", "another process, through shared memory", kMemifOptions, open_memif, false, "other end",
+     can_attach_memif},
+    {"vhost-user", "a virtual machine, whose network card is shared memory", kVhostUserOptions, open_vhost_user, false,
+     "guest", can_attach_vhost_user},
     {"pcap", "capture files: frames come from one and go to another", kPcapOptions, open_pcap},
     {"null", "nothing: no frame comes, what goes there is gone", {}, open_null, false},
     {"vdev", "any virtual device that DPDK has", kVdevOptions, open_vdev},

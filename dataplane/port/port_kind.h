@@ -63,15 +63,16 @@ struct PortKind {
     std::span<const PortOption> options;
     Result<OpenedPort> (*open)(const PortSpec&, const PortContext&);
     bool has_own_mac = true; // false: its device's is made up at every start, unless one is given
-    // What it attaches to and may lose, in a word, and whether that is there now; none: a port that is gone stays so.
+    // What it attaches to and may lose, in a word, and whether it can be opened again now; none: a port that is gone
+    // stays so.
     std::string_view attaches_to = {};
     bool (*can_attach)(const PortSpec&) = nullptr;
 };
 
 std::span<const PortKind> port_kinds();
 const PortKind* find_port_kind(std::string_view name);
-// Whether what the port is to attach to is there now: the kernel's interface, or of a memif client its server. Only
-// kinds that attach to something have it.
+// Whether a port that is gone can be opened again now: what it attaches to is there, such as the kernel's interface or
+// a memif client's server, or the place where it listens is free. Only kinds that attach to something can.
 bool can_attach(const PortSpec& spec);
 // Whether both would be ends of one interface of the kernel: each would get the other's frames, or half of them. Or of
 // one memif socket.

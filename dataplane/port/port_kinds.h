@@ -21,9 +21,11 @@ Result<OpenedPort> open_vdev(const PortSpec& spec, const PortContext& context);
 
 // PortKind::can_attach.
 bool has_interface(const PortSpec& spec);
-bool has_memif_server(const PortSpec& spec); // who does not notice the question
+bool can_attach_memif(const PortSpec& spec); // nobody who listens there notices the question
+bool can_attach_vhost_user(const PortSpec& spec);
 
 // What the kinds have in common.
+inline constexpr std::uint32_t kMaxQueues = 64;
 std::uint32_t count_of(const PortSpec& spec, std::string_view option, std::uint32_t otherwise);
 EthSetup eth_setup(const PortSpec& spec, const PortContext& context, std::string devargs);
 Result<OpenedPort> open_eth(EthSetup setup, const PortContext& context, std::string warning = {});

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Whether the benchmarks still work: each says what it takes, lists its scenarios, and measures some of them once.
+"""Whether the benchmarks still work: each says what it takes and what is missing, lists its scenarios, and measures some
+of them once.
 
 How fast anything was decides nothing here. What they write has to be what bench/report reads: names that differ, units,
 and what they say of the machine.
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # The program, and parts of the names of scenarios that together touch all of its code.
 SMOKES = [
     ("pipeline_bench", ["A/A"]),
@@ -57,6 +59,15 @@ def measures(program, word):
     assert all(result["unit"] for result in results), "a result without a unit"
 
 
+def names_what_is_missing(program, words, package):
+    """Before it starts anything, and whoever calls it."""
+    done = subprocess.run([os.path.join(ROOT, "bench", program), *words], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
+                          env={"PATH": "/nonexistent"})
+    wanted = f"is missing: package {package}, which bench/setup installs"
+    assert done.returncode == 1 and wanted in done.stdout, f"ended with {done.returncode}:\n{done.stdout[-2000:]}"
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
@@ -65,6 +76,13 @@ def main():
         program = os.path.join(sys.argv[1], "bench", name)
         checks += [(f"{name} --help", says_what_it_takes, program), (f"{name} --list", lists_scenarios, program)]
         checks += [(f"{name} --filter {word!r}", measures, program, word) for word in words]
+    build = ["--build", sys.argv[1]]
+    checks += [(f"{name} without {package} says so", names_what_is_missing, name, words, package)
+               for name, words, package in (("container_rate", [*build, "--kind", "latency"], "sockperf"),
+                                            ("container_rate", [*build, "--kind", "udp"], "iperf3"),
+                                            ("packet_rate", [*build, "-k", "encap-1"], "openvswitch-switch-dpdk"),
+                                            ("packet_rate", [*build, "--only", "vxd"], "dpdk-dev"),
+                                            ("instructions", build, "valgrind"))]
     failed = 0
     for title, check, *arguments in checks:
         try:

@@ -42,10 +42,12 @@ GOOD = {
     "/commands/ip_-j_addr_show": json.dumps([{"ifname": "eth0", "addr_info": [{"local": "198.51.100.1"}]}]),
     "/commands/ethtool_-k_eth1": "Features for eth1:\ntx-checksumming: on\ngeneric-receive-offload: off\n"
                                  "large-receive-offload: off [fixed]\ntx-udp_tnl-segmentation: off\n",
+    "/commands/ethtool_-l_eth1": "Channel parameters for eth1:\nPre-set maximums:\nRX:\t\tn/a\nCombined:\t8\n"
+                                 "Current hardware settings:\nRX:\t\tn/a\nTX:\t\tn/a\nOther:\t\tn/a\nCombined:\t4\n",
     "/commands/ethtool_-i_eth1": "driver: mlx5_core\nversion: 1\n",
 }
 CHECKS = {"cpu", "hugepages", "iommu", "driver", "numa", "cores", "tun", "memlock", "mtu", "udp-port", "address", "offload",
-          "rp_filter"}
+          "xdp-queues", "rp_filter"}
 
 
 def vxlan(port, vni, name="vxk"):
@@ -109,6 +111,12 @@ BAD = [
                                         "tx-udp_tnl-csum-segmentation: on\n"}, "offload", "WARN", "tx-udp_tnl",
      "tx-udp_tnl-csum-segmentation off"),
     ("a veth", {"/commands/ethtool_-i_eth1": "driver: veth\n"}, "offload", "WARN", "veth", "ethtool -K PEER tx off"),
+    ("queues that nobody serves", {"/commands/ethtool_-l_eth1": "Current hardware settings:\nRX:\t\t4\nTX:\t\t4\n"
+                                                               "Combined:\tn/a\n"}, "xdp-queues", "WARN",
+     "4 queues, of which uplink serves 1", "ethtool -L eth1 rx 1 tx 1"),
+    ("fewer queues than there are", {"/commands/vxctl_-j_link_show": links(uplink={"linkinfo": {
+        "info_kind": "af_xdp", "info_data": {"dev": "eth1", "queues": 2}}})}, "xdp-queues", "WARN", "uplink serves 2",
+     "ethtool -L eth1 combined 2"),
     ("no ethtool", {"/commands/ethtool_-k_eth1": None}, "offload", "WARN", "says nothing", "apt install ethtool"),
     ("a strict rp_filter", {"/proc/sys/net/ipv4/conf/eth1/rp_filter": "1\n"}, "rp_filter", "WARN", "eth1",
      "net.ipv4.conf.eth1.rp_filter=2"),

@@ -113,6 +113,27 @@ def test_a_move_ageing_and_a_miss_are_told(lab):
 
 
 @needs_vxd
+def test_an_underlays_carrier_and_mac_are_told(lab):
+    c1, c2 = two_containers(lab)
+    host = c1.host
+    with Monitor(host, "monitor", "link") as text, Monitor(host, "-j", "monitor", "link") as machines:
+        time.sleep(1.5)  # it is looked at once a second
+        c2.host.namespace.ip("link", "set", "uplink", "down")
+        text.expects("[LINK]", ": uplink: <NO-CARRIER,BROADCAST,MULTICAST,UP>")
+        expect("NO-CARRIER" in host.json("link", "show", "uplink")[0]["flags"], "link show says otherwise")
+        c2.host.namespace.ip("link", "set", "uplink", "up")
+        text.expects("[LINK]", ": uplink: <BROADCAST,MULTICAST,UP,LOWER_UP>")
+        found = json.loads(machines.expects('"uplink"', '"LOWER_UP"'))
+        expect(found["action"] == "change" and found["flags"] == ["BROADCAST", "MULTICAST", "UP", "LOWER_UP"], found)
+        host.namespace.ip("link", "set", "eth1", "address", "02:00:00:00:00:99")
+        text.expects("[LINK]", ": uplink: <", "link/ether 02:00:00:00:00:99")
+        c1.namespace.ip("link", "set", "eth0", "down")
+        text.expects("[LINK]", ": c1: <NO-CARRIER,")
+    said = [line for line in host.tail().splitlines() if "carrier" in line]
+    expect(len(said) == 2 and "uplink: it has lost its carrier" in said[0] and "uplink: its carrier is back" in said[1], said)
+
+
+@needs_vxd
 def test_a_slow_monitor_is_told_what_it_lost(lab):
     c1, _ = two_containers(lab)
     host = c1.host

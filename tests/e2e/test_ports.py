@@ -173,6 +173,22 @@ def test_the_underlays_mtu_is_followed(lab, port):
 
 
 @needs_vxd
+@cases(port=["af_packet", "af_xdp"])
+def test_the_underlays_mac_is_followed_and_announced(lab, port):
+    near, far, c1, c2 = with_network(lab, port)
+    mac = "02:00:00:00:00:99"
+    near.namespace.ip("link", "set", "eth1", "address", mac)
+    wait_until("it is followed", lambda: link(near, "uplink")["address"] == mac, timeout=5)
+    expect(log_of(near).count(f"uplink: its interface has another MAC address now, {mac}") == 1, near.tail())
+    wait_until("the far end has heard", lambda: mac in far.namespace.ip("neigh", "show", "192.0.2.1").out, timeout=2)
+    c2.ping(c1)
+    near.do("link set uplink address 02:00:00:00:00:9a")  # which is our own doing, and nothing to tell
+    time.sleep(1.5)
+    expect(log_of(near).count("another MAC address") == 1, near.tail())
+    c2.ping(c1)
+
+
+@needs_vxd
 def test_a_second_port_on_one_interface_is_refused(lab):
     near, far, c1, c2 = with_network(lab)
     inside = c1.namespace.name

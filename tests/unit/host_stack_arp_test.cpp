@@ -155,6 +155,23 @@ TEST_CASE("a known neighbour is confirmed by unicast")
     CHECK(ipv6_of(frame).destination == ip("2001:db8:1::2").bytes());
 }
 
+TEST_CASE("who asks for an address that the kernel has on the interface too is answered by the kernel alone")
+{
+    HostStackLab lab;
+    lab.kernels = {{kUplink, ip("192.0.2.1")}, {kUplink, ip("2001:db8:1::1")}};
+    const Octets frames[] = {arp_request("192.0.2.2", "192.0.2.1"), solicitation("2001:db8:1::2", "2001:db8:1::1"),
+                             ping(kUplinkMac, "192.0.2.1", "203.0.113.9")};
+    for (const Octets& frame : frames) {
+        CHECK_FALSE(lab.receive(kUplink, PuntReason::kUnderlay, frame));
+        CHECK(lab.sent.empty());
+    }
+    lab.kernels.clear();
+    for (const Octets& frame : frames) {
+        CHECK_FALSE(lab.receive(kUplink, PuntReason::kUnderlay, frame));
+        (void)lab.reply();
+    }
+}
+
 TEST_CASE("an interface without an address of the family, or that is gone or down, asks and announces nothing")
 {
     HostStackLab lab;

@@ -10,6 +10,8 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
+#include <utility>
 #include <vector>
 
 namespace vx::test
@@ -99,9 +101,12 @@ public:
                   },
               .dropped = [this](const HeldFrame&) { ++dropped; },
           }),
-          stack(model, resolver, [this](LinkId link, const Octets& frame) {
-              sent.push_back({link, frame});
-          })
+          stack(
+              model, resolver,
+              [this](LinkId link, const Octets& frame) {
+                  sent.push_back({link, frame});
+              },
+              [this](LinkId link, const IpAddress& address) { return kernels.contains({link, address}); })
     {
     }
     HostStackLab(const HostStackLab&) = delete;
@@ -127,6 +132,7 @@ public:
     std::vector<Sent> sent;
     std::vector<Sent> released;
     std::size_t dropped = 0;
+    std::set<std::pair<LinkId, IpAddress>> kernels; // addresses that the kernel has too
     Resolver resolver;
     HostStack stack;
 };

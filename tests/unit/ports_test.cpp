@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Ports against the kernel's interfaces, files and each other.
+// Ports against the kernel's interfaces, and ports of DPDK's own devices.
 #include "tests/support/ports.h"
 
 #include <catch2/catch.hpp>
@@ -8,9 +8,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
-#include <initializer_list>
 #include <optional>
 
 using namespace vx;
@@ -37,27 +34,6 @@ std::optional<OpenedPort> open_on_va(const std::string& kind)
     REQUIRE(socket(AF_XDP, SOCK_RAW, 0) < 0);
     WARN("skipped: this kernel has no AF_XDP");
     return std::nullopt;
-}
-
-// Ethernet, little-endian, as tcpdump writes it.
-void write_pcap(const std::string& path, std::size_t count, std::size_t size)
-{
-    std::ofstream file{path, std::ios::binary};
-    const auto put = [&](std::initializer_list<std::uint32_t> words) {
-        for (const std::uint32_t word : words)
-            file.write(reinterpret_cast<const char*>(&word), sizeof(word));
-    };
-    put({0xa1b2c3d4, 0x00040002, 0, 0, 0xffff, 1});
-    const std::string frame(size, 'x');
-    for (std::size_t i = 0; i < count; ++i) {
-        put({0, 0, static_cast<std::uint32_t>(size), static_cast<std::uint32_t>(size)});
-        file << frame;
-    }
-}
-
-std::string temporary(const std::string& name)
-{
-    return std::filesystem::temp_directory_path() / fmt::format("vxd-ports-{}-{}", getpid(), name);
 }
 
 } // namespace
@@ -169,6 +145,28 @@ TEST_CASE("af_xdp sends a frame that lies in several segments")
     CHECK(far.receive() == frame);
 }
 
+TEST_CASE("queues that af_xdp does not open, and that receive, are warned of; more than there are is refused by number")
+{
+    if (cannot_make_namespaces())
+        return;
+    packet_pool();
+    const PrivateNetns ours;
+    run("ip link add va numrxqueues 4 numtxqueues 4 type veth peer name vb numrxqueues 4 numtxqueues 4 && "
+        "ip link set va up && ip link set vb up && ethtool -K vb tx off >/dev/null");
+    CHECK(
+        error_of({"af_xdp", {{"dev", "va"}, {"queues", "4"}}}) ==
+        "queues 4: interface \"va\" has 4 receive and 4 transmit queues and no combined ones; expected 1 at most, what "
+        "DPDK's driver opens (ethtool -l va)");
+    if (auto opened = open_on_va("af_xdp"); opened)
+        CHECK_THAT(opened->warning,
+                   Catch::Contains("interface \"va\" receives by 4 queues, and 1 of them is opened: what comes by the "
+                                   "others is lost; ethtool -L PEER rx 1 tx 1 at its other end, and ethtool -L va rx 1 "
+                                   "tx 1"));
+    run("ethtool -L vb rx 1 tx 1 && ethtool -L va rx 1 tx 1");
+    if (auto opened = open_on_va("af_xdp"); opened)
+        CHECK_THAT(opened->warning, !Catch::Contains("queues"));
+}
+
 TEST_CASE("an interface that does not exist or is down is named")
 {
     if (cannot_make_namespaces())
@@ -238,80 +236,7 @@ TEST_CASE("a port on an interface that was deleted is gone, also when another ha
     run("ip link show va | grep -q 'mtu 1500'");
 }
 
-// ---- files and processes ---------------------------------------------------------------------------------------
-
-TEST_CASE("pcap writes what it is given, and reads it back")
-{
-    const std::string file = temporary("capture.pcap");
-    packet_pool();
-    {
-        OpenedPort writer = open({"pcap", {{"tx", file}}, "writer", {}, 9000});
-        rte_mbuf* mbufs[1];
-        CHECK(writer.port->rx(0, mbufs) == 0);
-        for (const std::size_t size : {60, 1514, 4000})
-            CHECK(send(*writer.port, experimental_frame(size), 1));
-    }
-    OpenedPort reader = open({"pcap", {{"rx", file}}, "reader"});
-    for (const std::size_t size : {60, 1514, 4000})
-        CHECK(receive_frame(*reader.port) == experimental_frame(size));
-    rte_mbuf* mbufs[1];
-    CHECK(reader.port->rx(0, mbufs) == 0);
-    CHECK(send(*reader.port, experimental_frame(60)));
-    std::filesystem::remove(file);
-}
-
-TEST_CASE("pcap repeats its file when told to")
-{
-    const std::string file = temporary("loop.pcap");
-    packet_pool();
-    {
-        OpenedPort writer = open({"pcap", {{"tx", file}}, "writer"});
-        CHECK(send(*writer.port, experimental_frame(60)));
-    }
-    OpenedPort reader = open({"pcap", {{"rx", file}, {"loop", ""}}, "reader"});
-    for (int i = 0; i < 5; ++i)
-        CHECK(receive_frame(*reader.port).size() == 60);
-    std::filesystem::remove(file);
-}
-
-TEST_CASE("pcap repeats a file only if every packet fits a buffer, and says what does not")
-{
-    using Catch::Contains;
-    const std::string file = temporary("loop.pcap");
-    const auto error_of_loop = [&](std::size_t count, std::size_t size) {
-        write_pcap(file, count, size);
-        return error_of({"pcap", {{"rx", file}, {"loop", ""}}, "reader"});
-    };
-    const std::uint32_t before = packet_pool().in_use_count();
-    CHECK_THAT(error_of_loop(140000, 14), Contains("more than 16384 packets") && Contains("--packet-buffers"));
-    CHECK_THAT(error_of_loop(16385, 14), Contains("more than 16384 packets"));
-    CHECK_THAT(error_of_loop(10, 9000), Contains("packet 1 has 9000 bytes") && Contains("2048"));
-    CHECK_THAT(error_of_loop(10, 2049), Contains("packet 1 has 2049 bytes"));
-    CHECK_THAT(error_of_loop(0, 0), Contains("no packets"));
-    std::filesystem::resize_file(file, 24 + 10);
-    CHECK_THAT(error_of({"pcap", {{"rx", file}, {"loop", ""}}, "reader"}), Contains("after 0 packets: truncated"));
-    CHECK(packet_pool().in_use_count() == before);
-    for (const std::size_t count : {1, 2, 63, 64, 65, 16383, 16384}) {
-        CAPTURE(count);
-        CHECK(error_of_loop(count, 2048) == "");
-        CHECK(packet_pool().in_use_count() == before);
-    }
-    std::filesystem::remove(file);
-}
-
-TEST_CASE("what is no pcap file is refused as such")
-{
-    using Catch::Contains;
-    const std::string file = temporary("none.pcap");
-    write_pcap(file, 0, 0);
-    std::filesystem::resize_file(file, GENERATE(0U, 10U));
-    packet_pool();
-    for (const std::string& path : {file, std::string{"/etc/passwd"}, std::string{"/"}}) {
-        CAPTURE(path);
-        CHECK_THAT(error_of({"pcap", {{"rx", path}}}), Contains("is not a pcap file: "));
-    }
-    std::filesystem::remove(file);
-}
+// ---- DPDK's own devices ---------------------------------------------------------------------------------------
 
 TEST_CASE("a virtual device that DPDK has no driver for is refused as such")
 {
@@ -319,17 +244,6 @@ TEST_CASE("a virtual device that DPDK has no driver for is refused as such")
     CHECK(error_of({"vdev", {{"args", "net_nope0,a=b"}}}) == "there is no DPDK driver for \"net_nope0\"");
     CHECK(error_of({"vdev", {{"args", "net_virtio_user0,path=/dev/no-vhost-net,iface=t0"}}}) ==
           "args \"net_virtio_user0,path=/dev/no-vhost-net,iface=t0\": /dev/no-vhost-net: No such file or directory");
-}
-
-TEST_CASE("pcap refuses what it cannot do, and says why")
-{
-    packet_pool();
-    using Catch::Contains;
-    CHECK_THAT(error_of({"pcap", {}}), Contains("rx FILE, tx FILE or both"));
-    CHECK_THAT(error_of({"pcap", {{"tx", "/tmp/x"}, {"loop", ""}}}), Contains("loop"));
-    CHECK_THAT(error_of({"pcap", {{"tx", "/tmp/a,b"}}}), Contains("/tmp/a,b"));
-    CHECK_THAT(error_of({"pcap", {{"rx", "/no/such/file"}}}), Contains("No such file"));
-    CHECK_THAT(error_of({"pcap", {{"tx", "/no/such/file"}}}), Contains("No such file"));
 }
 
 TEST_CASE("null takes everything and gives nothing")
@@ -355,7 +269,7 @@ TEST_CASE("a DPDK device is taken once, and its name can be used again")
 
 TEST_CASE("no packet buffer is lost by ports that came and went")
 {
-    constexpr unsigned kXdpPorts = 6;
+    constexpr unsigned kXdpPorts = 8;
     constexpr unsigned kFillRing = 2048; // which net_af_xdp keeps, and a few frames under way, each time
     CHECK(packet_pool().in_use_count() <= kXdpPorts * (kFillRing + 8));
 }

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Ports whose other end is a process that shares memory with vxd: here, this one.
+#include "dataplane/port/shared_memory.h"
 #include "tests/support/ports.h"
 
 #include <catch2/catch.hpp>
 
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
 
@@ -21,6 +27,60 @@ std::string temporary(const std::string& name)
 }
 
 } // namespace
+
+namespace
+{
+
+// Two pages of a file that has become empty since.
+std::byte* map_empty_file(int sharing)
+{
+    const int file = memfd_create("shared", 0);
+    REQUIRE(ftruncate(file, 8192) == 0);
+    void* const memory = mmap(nullptr, 8192, PROT_READ | PROT_WRITE, sharing, file, 0);
+    REQUIRE(memory != MAP_FAILED);
+    REQUIRE(ftruncate(file, 0) == 0);
+    close(file);
+    return static_cast<std::byte*>(memory);
+}
+
+} // namespace
+
+TEST_CASE("memory whose file was made shorter reads as zeros, and marks what the thread was serving")
+{
+    eal();
+    SharedMemory memory{"/nowhere"};
+    SharedMemory other{"/nowhere else"};
+    volatile std::byte* const bytes = map_empty_file(MAP_SHARED);
+    {
+        const SharedMemory::Access access{memory};
+        CHECK(bytes[5000] == std::byte{0});
+        bytes[0] = std::byte{1};
+        CHECK(bytes[0] == std::byte{1});
+    }
+    CHECK(memory.faults() == 1);
+    CHECK_FALSE(other.is_lost());
+    CHECK(munmap(const_cast<std::byte*>(bytes), 8192) == 0);
+}
+
+TEST_CASE("a bus error that is nobody else's doing ends the process, as it does without shared memory")
+{
+    eal();
+    const SharedMemory memory{"/nowhere"};
+    volatile std::byte* const bytes = map_empty_file(MAP_PRIVATE);
+    CHECK_FALSE(SharedMemory::mend(reinterpret_cast<std::uintptr_t>(bytes)));
+    const pid_t child = fork();
+    if (child == 0) {
+        const rlimit none{};
+        setrlimit(RLIMIT_CORE, &none);
+        bytes[0] = std::byte{1};
+        _exit(0);
+    }
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK(WIFSIGNALED(status));
+    CHECK(WTERMSIG(status) == SIGBUS);
+    CHECK(munmap(const_cast<std::byte*>(bytes), 8192) == 0);
+}
 
 TEST_CASE("two memif ports carry frames to each other")
 {
