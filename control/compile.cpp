@@ -173,7 +173,10 @@ void Compiler::compile_link(LinkId id)
         // Without an address it serves no tunnels: a container whose bridge was deleted must not decapsulate.
         const bool is_underlay = model_.is_underlay(*link) && model_.has_address(id);
         state.role = is_underlay ? LinkState::Role::kUnderlay : LinkState::Role::kOverlay;
-        state.learns = state.role == LinkState::Role::kOverlay; // what the fabric sends is in no domain
+        const Link* master = model_.find(link->master);
+        const bool is_hub = master != nullptr && master->bridge()->ageing_time == 0;
+        // What the fabric sends is in no domain.
+        state.learns = state.role == LinkState::Role::kOverlay && !is_hub;
     }
     if (interface == link)
         compile_domain(*link);

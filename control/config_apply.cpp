@@ -147,8 +147,8 @@ Result<> Applier::change_link(const Link& link, const Link& wanted)
     if (link.mtu != wanted.mtu)
         transaction_.change_link(id).mtu = wanted.mtu;
     if (const BridgeSettings* bridge = wanted.bridge()) {
-        if (link.bridge()->ageing_seconds != bridge->ageing_seconds)
-            transaction_.change_link(id).bridge()->ageing_seconds = bridge->ageing_seconds;
+        if (link.bridge()->ageing_time != bridge->ageing_time)
+            transaction_.change_link(id).bridge()->ageing_time = bridge->ageing_time;
         return Ok{};
     }
     const VxlanSettings& now = *link.vxlan();

@@ -80,8 +80,8 @@ CommandWords link_words(const Link& link)
         append_port(words, link);
     } else if (const BridgeSettings* bridge = link.bridge()) {
         append(words, {"type", "bridge"});
-        if (bridge->ageing_seconds != kDefaultAgeing)
-            append(words, {"ageing_time", std::to_string(bridge->ageing_seconds)});
+        if (bridge->ageing_time != kDefaultAgeingTime)
+            append(words, {"ageing_time", std::to_string(bridge->ageing_time)});
     } else {
         append_vxlan(words, *link.vxlan());
     }

@@ -26,11 +26,12 @@
 namespace vx
 {
 
-inline constexpr std::uint32_t kDefaultAgeing = 300; // seconds, Linux's for bridges and for VXLAN devices
+inline constexpr std::uint32_t kDefaultAgeing = 300;        // seconds, Linux's for VXLAN devices
+inline constexpr std::uint32_t kDefaultAgeingTime = 30'000; // of bridges: the same in 1/100 s, as ip(8) counts there
 inline constexpr std::uint16_t kDefaultMtu = 1500;
 
 struct BridgeSettings {
-    std::uint32_t ageing_seconds = kDefaultAgeing; // 0: entries never age
+    std::uint32_t ageing_time = kDefaultAgeingTime; // 0: nothing is learned, everything is flooded, as on Linux
 };
 
 // A far VTEP of a VXLAN device, as `bridge fdb ... dst ADDR [ port PORT ] [ vni VNI ]` names it.
@@ -49,7 +50,7 @@ struct VxlanSettings {
     bool udp_checksum = true; // IPv4 underlay; on IPv6 it is always computed
     std::uint8_t ttl = 0;     // 0: 64
     std::uint8_t tos = 0;
-    std::uint32_t ageing_seconds = kDefaultAgeing;
+    std::uint32_t ageing_seconds = kDefaultAgeing; // 0: entries never age
     std::optional<IpAddress> remote; // as `link add` named it; from there on it is an entry of `flood` like others
     std::vector<Remote> flood;       // the all-zero FDB entries, in the order in which they came
 

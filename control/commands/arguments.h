@@ -33,8 +33,8 @@ inline Error rejected(Words& words, std::initializer_list<std::string_view> unsu
 {
     return rejected(words, std::span(unsupported.begin(), unsupported.size()));
 }
-// The same for an option of a kind of device, whose usage is `usage` ("bridge [ ageing_time SECONDS ]"): vxd lacks it
-// if it is one of `order`, or abbreviates one, and was not taken before.
+// The same for an option of a kind of device, whose usage is `usage` ("bridge [ ageing_time CENTISECONDS ]"): vxd lacks
+// it if it is one of `order`, or abbreviates one, and was not taken before.
 Error rejected_option(Words& words, std::string_view usage, std::span<const std::string_view> order);
 
 // The device of that name; the error names the command.

@@ -47,7 +47,7 @@ std::string kind_text(const Link& link)
     if (const VxlanSettings* vxlan = link.vxlan())
         return fmt::format("    vxlan {}\n", vxlan_text(*vxlan));
     if (const BridgeSettings* bridge = link.bridge())
-        return fmt::format("    bridge ageing_time {}\n", bridge->ageing_seconds);
+        return fmt::format("    bridge ageing_time {}\n", bridge->ageing_time);
     return fmt::format("    {}{}\n", link.kind_name(), port_options_text(*link.port()));
 }
 
@@ -57,7 +57,7 @@ nlohmann::ordered_json kind_json(const Link& link)
     if (const VxlanSettings* vxlan = link.vxlan())
         data = vxlan_json(*vxlan);
     else if (const BridgeSettings* bridge = link.bridge())
-        data = {{"ageing_time", bridge->ageing_seconds}};
+        data = {{"ageing_time", bridge->ageing_time}};
     else
         data = port_options_json(*link.port());
     nlohmann::ordered_json json{{"info_kind", link.kind_name()}};

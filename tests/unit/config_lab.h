@@ -43,7 +43,8 @@ public:
         switch (below(16)) {
         case 0:
         case 1:
-            return fmt::format("link add {}{} {} type {}", name(), address(), below(2) == 0 ? "" : common(), kind());
+            return fmt::format("link {} {}{} {} type {}", below(3) == 0 ? "replace" : "add", name(), address(),
+                               below(2) == 0 ? "" : common(), kind());
         case 2:
             return fmt::format("link del {}", name());
         case 3:
@@ -52,7 +53,8 @@ public:
             return fmt::format("link set dev {} {}", name(), below(2) == 0 ? address() + " up" : common());
         case 5:
             return fmt::format("link set dev {} type {}", name(),
-                               below(3) == 0 ? fmt::format("bridge ageing_time {}", below(400)) : "vxlan" + tuning());
+                               below(3) == 0 ? fmt::format("bridge ageing_time {}", below(400) * 100 + below(2))
+                                             : "vxlan" + tuning());
         case 6:
         case 7:
             return fmt::format("addr {} {}/{} dev {}", below(6) == 0 ? "del" : "add", ip(), below(2) == 0 ? 24 : 28,
@@ -60,7 +62,8 @@ public:
         case 8:
             return fmt::format("addr add 2001:db8::{:x}/64 dev {}", below(6), name());
         case 9:
-            return fmt::format("neigh {} {} lladdr {} dev {}", below(6) == 0 ? "del" : "replace", ip(), mac(), name());
+            return fmt::format("neigh {} {} lladdr {} dev {}{}", below(6) == 0 ? "del" : "replace", ip(), mac(), name(),
+                               below(3) == 0 ? " nud noarp" : "");
         case 10:
         case 11:
             return route();
@@ -110,7 +113,7 @@ private:
         case 1:
             return "null";
         case 2:
-            return below(2) == 0 ? "bridge" : fmt::format("bridge ageing_time {}", below(400));
+            return below(2) == 0 ? "bridge" : fmt::format("bridge ageing_time {}", below(400) * 100 + below(2));
         default:
             return fmt::format("vxlan id {} local {}{}{}{}", 1 + below(6), below(8) == 0 ? "2001:db8::1" : ip(),
                                below(3) == 0 ? fmt::format(" remote {}", ip()) : "",
