@@ -228,9 +228,18 @@ Result<CommandList> config_commands(const Transaction& transaction)
     if (auto added = add_links(model, commands); !added)
         return std::move(added).error();
     add_fdb(transaction, commands);
-    for (const auto& [key, mac] : model.neighbors())
-        commands.add(CommandWords{"neigh", "add", key.second.to_string(), "lladdr", mac.to_string(), "dev",
-                                  std::string{name_of(model, key.first)}});
+    for (const auto& [key, neighbor] : model.neighbors()) {
+        CommandWords words{"neigh",
+                           "add",
+                           key.second.to_string(),
+                           "lladdr",
+                           neighbor.mac.to_string(),
+                           "dev",
+                           std::string{name_of(model, key.first)}};
+        if (neighbor.state == StaticNeighbor::State::kNoArp)
+            append(words, {"nud", "noarp"});
+        commands.add(words);
+    }
     for (const auto& [prefix, route] : model.routes())
         if (is_early(model, prefix, route))
             commands.add(route_words(model, prefix, route, true));

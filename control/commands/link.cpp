@@ -42,7 +42,7 @@ const Command kCommands[] = {
     {"link", "replace", kAddUsage, "add a device, or change the one that is there: what is not said stays",
      link_replace},
     {"link", "del", "NAME [ type TYPE ]", "remove a device and all that refers to it", link_del},
-    {"link", "show", "[ [ dev ] NAME ] [ master BRIDGE | nomaster ] [ type TYPE ] [ up ]",
+    {"link", "show", "[ NAME | dev NAME ] [ master BRIDGE | nomaster ] [ type TYPE ] [ up ]",
      "list devices and their settings", link_show, Effect::kShows},
 };
 

@@ -252,11 +252,12 @@ TEST_CASE("bad words of route are errors that name the word")
           "route add: \"172.18.20.1/24\" has bits behind its length; expected 172.18.20.0/24 (word 3)");
 }
 
-TEST_CASE("fdb takes bridge(8)'s words, in any order after the address")
+TEST_CASE("fdb takes bridge(8)'s words, in any order")
 {
     for (const std::string_view text :
          {"fdb append 02:42:ac:12:14:02 dev vxlan100 dst 192.0.2.2 vni 7 port 8472 self static",
-          "fdb append to 02:42:AC:12:14:02 static self port 8472 vni 7 dst 192.0.2.2 dev vxlan100"}) {
+          "fdb append to 02:42:AC:12:14:02 static self port 8472 vni 7 dst 192.0.2.2 dev vxlan100",
+          "fdb append static port 8472 self vni 7 02:42:ac:12:14:02 dst 192.0.2.2 dev vxlan100"}) {
         Line line{text};
         const auto parsed = parse_fdb(line.cursor);
         REQUIRE(parsed.has_value());
