@@ -193,6 +193,10 @@ void Compiler::compile_domain(const Link& interface)
     bridge.answers = model_.has_address(interface.id);
     std::vector<LinkId> ports;
     std::vector<VtepId> flood;
+    // An own address may be in the list, so that one script is for all hosts.
+    const auto is_ourselves = [&](const VxlanSettings& vxlan, const Remote& remote) {
+        return remote.address == vxlan.local || model_.owner_of(remote.address) != nullptr;
+    };
     const auto add = [&](const Link& link) {
         if (!link.is_up)
             return;
@@ -200,7 +204,7 @@ void Compiler::compile_domain(const Link& interface)
             ports.push_back(link.id);
         if (const VxlanSettings* vxlan = link.vxlan())
             for (const Remote& remote : vxlan->flood)
-                if (const auto id = vteps_.find({link.id, remote}))
+                if (const auto id = vteps_.find({link.id, remote}); id && !is_ourselves(*vxlan, remote))
                     flood.push_back(*id);
     };
     add(interface);

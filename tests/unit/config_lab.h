@@ -24,7 +24,8 @@ inline std::string shown_state(Daemon& vxd)
                     entry.erase(number);
             if (std::string_view{command} == "route show")
                 entry.erase("flags");
-            if (std::string_view{command} == "fdb show" && entry["state"] == "")
+            if (std::string_view{command} == "fdb show" && entry["state"] == "" &&
+                entry["flags"].dump().find("extern_learn") == std::string::npos)
                 continue; // it ages
             state += entry.dump() + '\n';
         }
@@ -70,9 +71,11 @@ public:
             return fmt::format("fdb {} 00:00:00:00:00:00 dev {} dst {}{}", below(4) == 0 ? "del" : "append", name(),
                                ip(), there());
         case 13:
-            return fmt::format("fdb {} {} dev {} master static", below(6) == 0 ? "del" : "add", mac(), name());
+            return fmt::format("fdb {} {} dev {} master {}", below(6) == 0 ? "del" : "add", mac(), name(),
+                               below(3) == 0 ? "extern_learn" : "static");
         case 14:
-            return fmt::format("fdb append {} dev {} dst {} dynamic", mac(), name(), ip());
+            return fmt::format("fdb append {} dev {} dst {} {}", mac(), name(), ip(),
+                               one_of({"dynamic", "dynamic extern_learn", "extern_learn", "static extern_learn"}));
         default:
             return fmt::format("fdb {} {} dev {} dst {}{}{}", verb(), mac(), name(), ip(), there(),
                                below(3) == 0 ? " static" : "");
