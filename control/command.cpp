@@ -93,6 +93,16 @@ Result<> check_options(const Command& command, const CommandOptions& options)
     return Ok{};
 }
 
+// An option behind the object, which the command took for something else: ip(8) takes it for that too.
+Error about_option(Error error, CommandView words)
+{
+    for (std::size_t at = 1; at < words.size(); ++at)
+        if (is_option_word(words[at]) && error.message.find(in_quotes(words[at])) != error.message.npos)
+            return usage_error("{} is an option, and options come before the object: vxctl {} {} ... (word {})",
+                               in_quotes(words[at]), words[at], fmt::join(words.first(at), " "), at + 1);
+    return error;
+}
+
 // As with ip(8), what belongs to one thing is on one line, with a backslash where lines ended.
 void join_lines(std::string& text)
 {
@@ -115,6 +125,49 @@ bool is_help(std::string_view word)
     if (word.size() < 2 || (word.front() != 'h' && word.front() != '-'))
         return false;
     return word == "help" || word == "-h" || word == "--help" || word == "-help";
+}
+
+Result<Reply> run(Transaction& transaction, CommandView words, std::span<const Noun> table)
+{
+    const auto leading = read_options(words);
+    if (!leading)
+        return leading.error();
+    const CommandOptions& options = leading->options;
+    words = words.subspan(leading->count);
+    if (words.empty())
+        return usage_error("an empty command; try \"help\"");
+    if (words[0] == kCompleteCommand)
+        return complete(transaction, words.subspan(1), table);
+    if (std::any_of(words.begin(), words.end(), is_help))
+        if (auto help = help_of(words, table))
+            return *std::move(help);
+    const Noun* const noun = find_noun(table, words[0]);
+    if (noun == nullptr) {
+        std::vector<std::string_view> names;
+        for (const Noun& known : table)
+            names.push_back(known.name);
+        return usage_error("{} is not known (word 1; expected one of {}, help)", in_quotes(words[0]),
+                           fmt::join(names, ", "));
+    }
+    const std::span<const Command> commands = *noun->commands;
+    const bool has_verb = has_verbs(commands) && words.size() > 1;
+    const Command* const command = find_command(commands, words.subspan(1));
+    if (command == nullptr) {
+        std::vector<std::string_view> verbs;
+        for (const Command& known : commands)
+            verbs.push_back(known.verb);
+        const std::string expected = fmt::format("expected one of {}, help", fmt::join(verbs, ", "));
+        if (!has_verb)
+            return usage_error("{}: a command is missing ({})", noun->name, expected);
+        return usage_error("{}: {} is not known (word 2; {})", noun->name, in_quotes(words[1]), expected);
+    }
+    if (auto checked = check_options(*command, options); !checked)
+        return std::move(checked).error();
+    Words rest(words, has_verb ? 2 : 1, command->noun, command->verb, command->usage, options);
+    auto reply = command->handler(transaction, rest);
+    if (reply && options.is_oneline)
+        join_lines(reply->text);
+    return reply;
 }
 
 } // namespace
@@ -192,7 +245,7 @@ std::optional<Reply> help_of(CommandView words, std::span<const Noun> table)
         return std::nullopt;
     if (words.size() == 3 && words[2] == "help")
         return help_for(std::span(command, 1));
-    if (command->noun == "link" && (command->verb == "add" || command->verb == "set"))
+    if (command->noun == "link" && command->verb != "del" && command->verb != "show")
         return help_of_type(Words(words, 2, command->noun, command->verb, command->usage));
     return std::nullopt;
 }
@@ -204,44 +257,9 @@ Result<Reply> dispatch(Transaction& transaction, CommandView words)
 
 Result<Reply> dispatch(Transaction& transaction, CommandView words, std::span<const Noun> table)
 {
-    const auto leading = read_options(words);
-    if (!leading)
-        return leading.error();
-    const CommandOptions& options = leading->options;
-    words = words.subspan(leading->count);
-    if (words.empty())
-        return usage_error("an empty command; try \"help\"");
-    if (words[0] == kCompleteCommand)
-        return complete(transaction, words.subspan(1), table);
-    if (std::any_of(words.begin(), words.end(), is_help))
-        if (auto help = help_of(words, table))
-            return *std::move(help);
-    const Noun* const noun = find_noun(table, words[0]);
-    if (noun == nullptr) {
-        std::vector<std::string_view> names;
-        for (const Noun& known : table)
-            names.push_back(known.name);
-        return usage_error("{} is not known (word 1; expected one of {}, help)", in_quotes(words[0]),
-                           fmt::join(names, ", "));
-    }
-    const std::span<const Command> commands = *noun->commands;
-    const bool has_verb = has_verbs(commands) && words.size() > 1;
-    const Command* const command = find_command(commands, words.subspan(1));
-    if (command == nullptr) {
-        std::vector<std::string_view> verbs;
-        for (const Command& known : commands)
-            verbs.push_back(known.verb);
-        const std::string expected = fmt::format("expected one of {}, help", fmt::join(verbs, ", "));
-        if (!has_verb)
-            return usage_error("{}: a command is missing ({})", noun->name, expected);
-        return usage_error("{}: {} is not known (word 2; {})", noun->name, in_quotes(words[1]), expected);
-    }
-    if (auto checked = check_options(*command, options); !checked)
-        return std::move(checked).error();
-    Words rest(words, has_verb ? 2 : 1, command->noun, command->verb, command->usage, options);
-    auto reply = command->handler(transaction, rest);
-    if (reply && options.is_oneline)
-        join_lines(reply->text);
+    auto reply = run(transaction, words, table);
+    if (!reply)
+        return about_option(std::move(reply).error(), words);
     return reply;
 }
 

@@ -3,6 +3,9 @@
 
 #include "control/words.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace vx
 {
 
@@ -34,6 +37,18 @@ bool set(CommandOptions& options, std::string_view name)
 }
 
 } // namespace
+
+bool is_option_word(std::string_view word)
+{
+    constexpr std::string_view kNames[] = {"json",  "pretty", "statistics", "stats",  "details", "oneline", "brief",
+                                           "color", "batch",  "force",      "family", "4",       "6",       "socket"};
+    if (!word.starts_with('-'))
+        return false;
+    word.remove_prefix(word.starts_with("--") ? 2 : 1);
+    word = word.substr(0, word.find('='));
+    return std::any_of(std::begin(kNames), std::end(kNames),
+                       [&](std::string_view name) { return is_option(word, name); });
+}
 
 Result<LeadingOptions> read_options(CommandView words)
 {

@@ -27,6 +27,9 @@ struct LeadingOptions {
 };
 
 // Those at the front of `words`; what asks for help is left.
+// Whether the word is one of vxctl's options, which stand before the object: "-j", "-stats", "--socket".
+bool is_option_word(std::string_view word);
+
 Result<LeadingOptions> read_options(CommandView words);
 
 // Whoever asks for help without a command wants to see vxctl's own as well.

@@ -192,7 +192,10 @@ void Compiler::compile_link(LinkId id)
         // Without an address it serves no tunnels: a container whose bridge was deleted must not decapsulate.
         const bool is_underlay = model_.is_underlay(*link) && model_.has_address(id);
         state.role = is_underlay ? LinkState::Role::kUnderlay : LinkState::Role::kOverlay;
-        state.learns = state.role == LinkState::Role::kOverlay; // what the fabric sends is in no domain
+        const Link* master = model_.find(link->master);
+        const bool is_hub = master != nullptr && master->bridge()->ageing_time == 0;
+        // What the fabric sends is in no domain.
+        state.learns = state.role == LinkState::Role::kOverlay && !is_hub;
     }
     if (interface == link)
         compile_domain(*link);
@@ -211,18 +214,24 @@ void Compiler::compile_domain(const Link& interface)
     std::vector<LinkId> ports;
     std::vector<VtepId> flood;
     std::vector<LinkId> tunnels;
+    // An own address may be in the list, so that one script is for all hosts.
+    const auto is_ourselves = [&](const VxlanSettings& vxlan, const Remote& remote) {
+        return remote.address == vxlan.local || model_.owner_of(remote.address) != nullptr;
+    };
     const auto add = [&](const Link& link) {
         if (!link.is_up)
             return;
         if (link.port() != nullptr)
             ports.push_back(link.id);
         const VxlanSettings* const vxlan = link.vxlan();
-        if (vxlan == nullptr || vxlan->flood.empty())
+        if (vxlan == nullptr)
             return;
-        tunnels.push_back(link.id);
+        const std::size_t before = flood.size();
         for (const Remote& remote : vxlan->flood)
-            if (const auto id = vteps_.find({link.id, remote}))
+            if (const auto id = vteps_.find({link.id, remote}); id && !is_ourselves(*vxlan, remote))
                 flood.push_back(*id);
+        if (flood.size() != before)
+            tunnels.push_back(link.id);
     };
     add(interface);
     for (const LinkId member : model_.members(interface.id))

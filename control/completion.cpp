@@ -33,8 +33,10 @@ std::vector<std::string> tokens_of(std::string_view usage)
 {
     std::vector<std::string> tokens;
     while (!usage.empty()) {
-        const std::string_view token = usage.substr(0, usage.find(' '));
+        std::string_view token = usage.substr(0, usage.find(' '));
         usage.remove_prefix(std::min(token.size() + 1, usage.size()));
+        if (token.ends_with(','))
+            token.remove_suffix(1);
         if (token.empty() || is_bracket(token))
             continue;
         if (token.starts_with("[no]")) {
@@ -129,14 +131,20 @@ std::optional<std::string> usage_behind_type(CommandView words)
     for (std::size_t at = 1; at + 1 < words.size(); ++at) {
         if (words[at - 1] != "type" && words[at - 1] != "ty")
             continue;
+        // What vxd does anyway is taken too.
         if (words[at] == "bridge")
-            return std::string{kBridgeUsage.substr(kBridgeUsage.find(' ') + 1)};
+            return fmt::format("{} {}", kBridgeUsage.substr(kBridgeUsage.find(' ') + 1), idle_bridge_options());
         if (words[at] == "vxlan")
-            return std::string{kVxlanUsage.substr(kVxlanUsage.find(' ') + 1)};
+            return fmt::format("{} {}", kVxlanUsage.substr(kVxlanUsage.find(' ') + 1), idle_vxlan_options());
         if (const PortKind* kind = find_port_kind(words[at]))
             return usage_of(*kind);
     }
     return std::nullopt;
+}
+
+bool is_address(std::string_view token)
+{
+    return token == "LLADDR" || token == "ADDR" || token == "PREFIX";
 }
 
 // Behind a keyword with a value: what the value may be. False if the word before is no such keyword.
@@ -158,12 +166,14 @@ bool offer_value(Completer& completer, const std::vector<std::string>& tokens, s
 void offer_arguments(Completer& completer, const Command& command, CommandView words)
 {
     std::vector<std::string> tokens = tokens_of(command.usage);
-    if (command.noun == "link" && (command.verb == "add" || command.verb == "set"))
+    const bool is_add = command.noun == "link" && (command.verb == "add" || command.verb == "replace");
+    const bool is_set = command.noun == "link" && (command.verb == "set" || command.verb == "change");
+    if (is_add || is_set)
         if (const auto behind = usage_behind_type(words))
             for (std::string& token : tokens_of(*behind))
                 tokens.push_back(std::move(token));
     const CommandView before = words.first(words.size() - 1);
-    if (!before.empty() && before.back() == "type" && command.noun == "link" && command.verb == "set") {
+    if (!before.empty() && before.back() == "type" && is_set) {
         completer.offer("bridge");
         return completer.offer("vxlan");
     }
@@ -175,9 +185,10 @@ void offer_arguments(Completer& completer, const Command& command, CommandView w
         // need not be there leaves its place to a keyword.
         const bool is_needed = !command.usage.empty() && !is_bracket(command.usage.substr(0, 1));
         if (!tokens.empty() && is_value(tokens.front())) {
-            if (command.noun != "link" || command.verb != "add")
+            if (!is_add)
                 completer.offer_token(tokens.front());
-            if (is_needed)
+            // An address may also come behind keywords, and nobody can offer any.
+            if (is_needed && !is_address(tokens.front()))
                 return;
         }
     }

@@ -147,8 +147,8 @@ Result<> Applier::change_link(const Link& link, const Link& wanted)
     if (link.mtu != wanted.mtu)
         transaction_.change_link(id).mtu = wanted.mtu;
     if (const BridgeSettings* bridge = wanted.bridge()) {
-        if (link.bridge()->ageing_seconds != bridge->ageing_seconds)
-            transaction_.change_link(id).bridge()->ageing_seconds = bridge->ageing_seconds;
+        if (link.bridge()->ageing_time != bridge->ageing_time)
+            transaction_.change_link(id).bridge()->ageing_time = bridge->ageing_time;
         return Ok{};
     }
     const VxlanSettings& now = *link.vxlan();
@@ -223,18 +223,19 @@ void Applier::make_addresses()
 
 void Applier::make_neighbors()
 {
-    std::map<NeighborKey, Mac> wanted;
-    for (const auto& [key, mac] : wanted_model_.neighbors())
-        wanted.emplace(NeighborKey{counterpart(key.first), key.second}, mac);
+    std::map<NeighborKey, StaticNeighbor> wanted;
+    for (const auto& [key, neighbor] : wanted_model_.neighbors())
+        wanted.emplace(NeighborKey{counterpart(key.first), key.second}, neighbor);
     std::vector<NeighborKey> gone;
-    for (const auto& [key, mac] : model_.neighbors())
+    for (const auto& [key, neighbor] : model_.neighbors())
         if (!wanted.contains(key))
             gone.push_back(key);
     for (const NeighborKey& key : gone)
         transaction_.remove_neighbor(key);
-    for (const auto& [key, mac] : wanted)
-        if (const auto found = model_.neighbors().find(key); found == model_.neighbors().end() || found->second != mac)
-            transaction_.set_neighbor(key, mac);
+    for (const auto& [key, neighbor] : wanted)
+        if (const auto found = model_.neighbors().find(key);
+            found == model_.neighbors().end() || found->second != neighbor)
+            transaction_.set_neighbor(key, neighbor);
 }
 
 void Applier::make_routes()

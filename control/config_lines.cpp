@@ -80,8 +80,8 @@ CommandWords link_words(const Link& link)
         append_port(words, link);
     } else if (const BridgeSettings* bridge = link.bridge()) {
         append(words, {"type", "bridge"});
-        if (bridge->ageing_seconds != kDefaultAgeing)
-            append(words, {"ageing_time", std::to_string(bridge->ageing_seconds)});
+        if (bridge->ageing_time != kDefaultAgeingTime)
+            append(words, {"ageing_time", std::to_string(bridge->ageing_time)});
     } else {
         append_vxlan(words, *link.vxlan());
     }
@@ -142,14 +142,18 @@ void add_fdb(const Transaction& transaction, CommandList& to)
             add_flood(link, to);
     for (const FixedEntry& entry : fixed_entries(transaction)) {
         const Link& link = *model.find(entry.link);
+        const bool is_external = entry.dest.has(Dest::kExternal);
         if (entry.dest.kind() == Dest::Kind::kPort) {
-            to.add(CommandWords{"fdb", "add", entry.mac.to_string(), "dev", link.name, "master", "static"});
+            to.add(CommandWords{"fdb", "add", entry.mac.to_string(), "dev", link.name, "master",
+                                is_external ? "extern_learn" : "static"});
             continue;
         }
         for (const Remote& remote : transaction.remotes_of(entry.dest)) {
             CommandWords words = fdb_words("append", entry.mac, link, remote);
             if (!entry.dest.has(Dest::kPermanent))
-                append(words, {"static"});
+                append(words, {entry.dest.has(Dest::kStatic) ? "static" : "dynamic"});
+            if (is_external)
+                append(words, {"extern_learn"});
             to.add(words);
         }
     }
@@ -212,7 +216,7 @@ std::vector<FixedEntry> fixed_entries(const Transaction& transaction)
             own.emplace(model.domain_of(link), link.mac);
     std::vector<FixedEntry> entries;
     transaction.for_each_fdb([&](const FdbEntry& entry) {
-        if (entry.dest.is_fixed() && entry.dest.kind() != Dest::Kind::kLocal && !own.contains(entry.key))
+        if (entry.dest.is_configured() && entry.dest.kind() != Dest::Kind::kLocal && !own.contains(entry.key))
             entries.push_back({entry.dest.link(), entry.key.mac(), entry.dest});
     });
     std::sort(entries.begin(), entries.end(), [](const FixedEntry& a, const FixedEntry& b) {
@@ -228,9 +232,18 @@ Result<CommandList> config_commands(const Transaction& transaction)
     if (auto added = add_links(model, commands); !added)
         return std::move(added).error();
     add_fdb(transaction, commands);
-    for (const auto& [key, mac] : model.neighbors())
-        commands.add(CommandWords{"neigh", "add", key.second.to_string(), "lladdr", mac.to_string(), "dev",
-                                  std::string{name_of(model, key.first)}});
+    for (const auto& [key, neighbor] : model.neighbors()) {
+        CommandWords words{"neigh",
+                           "add",
+                           key.second.to_string(),
+                           "lladdr",
+                           neighbor.mac.to_string(),
+                           "dev",
+                           std::string{name_of(model, key.first)}};
+        if (neighbor.state == StaticNeighbor::State::kNoArp)
+            append(words, {"nud", "noarp"});
+        commands.add(words);
+    }
     for (const auto& [prefix, route] : model.routes())
         if (is_early(model, prefix, route))
             commands.add(route_words(model, prefix, route, true));

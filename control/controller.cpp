@@ -294,7 +294,7 @@ void Controller::update_neighbors(const Transaction& transaction)
 std::optional<Mac> Controller::known_mac(const NeighborKey& key) const
 {
     if (const auto fixed = model_.neighbors().find(key); fixed != model_.neighbors().end())
-        return fixed->second;
+        return fixed->second.mac;
     return resolver_.find(key);
 }
 

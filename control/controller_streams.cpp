@@ -115,8 +115,8 @@ void Controller::tell_changes(const ModelDiff& before)
     }
     for (const auto& [key, old] : before.neighbors)
         if (const auto now = model_.neighbors().find(key); now != model_.neighbors().end() || old)
-            tell_neighbor(key, now != model_.neighbors().end() ? std::optional{now->second} : std::nullopt,
-                          "PERMANENT");
+            tell_neighbor(key, now != model_.neighbors().end() ? std::optional{now->second.mac} : std::nullopt,
+                          now != model_.neighbors().end() ? now->second.state_name() : old->state_name());
 }
 
 void Controller::tell_neighbor(const NeighborKey& key, const std::optional<Mac>& mac, std::string_view state)

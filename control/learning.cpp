@@ -106,12 +106,12 @@ void Controller::age()
         if (!dest.has(Dest::kLearned))
             return;
         const Link* link = model_.find(dest.link());
-        std::uint32_t limit = 0;
-        if (link != nullptr && link->vxlan() != nullptr)
+        std::optional<std::uint32_t> limit; // seconds
+        if (link != nullptr && link->vxlan() != nullptr && link->vxlan()->ageing_seconds != 0)
             limit = link->vxlan()->ageing_seconds;
-        else if (link != nullptr && model_.find(link->master) != nullptr)
-            limit = model_.find(link->master)->bridge()->ageing_seconds;
-        if (limit == 0 || now - last_seen <= limit)
+        else if (link != nullptr && model_.find(link->master) != nullptr && link->vxlan() == nullptr)
+            limit = (std::uint64_t{model_.find(link->master)->bridge()->ageing_time} + 99) / 100;
+        if (!limit || now - last_seen <= *limit)
             return;
         transaction->fdb_erase(key);
         any = true;

@@ -6,6 +6,7 @@
 #include "control/config_file.h"
 #include "control/controller.h"
 #include "control/event_loop.h"
+#include "control/identity.h"
 #include "control/log.h"
 #include "control/options.h"
 #include "control/placement.h"
@@ -15,15 +16,11 @@
 
 #include <fmt/ranges.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <fstream>
-#include <random>
 
 namespace vx
 {
@@ -47,22 +44,13 @@ std::int64_t monotonic_ms()
         .count();
 }
 
-// What tells this daemon from others, and stays over restarts: the machine, its host name (clones share the rest), and
-// the socket on it.
+// What tells this daemon from others, and stays over restarts: the machine, and the socket on it.
 std::string mac_seed(const std::string& socket_path)
 {
-    std::string machine;
-    std::string board;
-    std::ifstream{"/etc/machine-id"} >> machine;
-    std::ifstream{"/sys/class/dmi/id/product_uuid"} >> board;
-    if (machine.empty() && board.empty()) {
-        log_warning("neither /etc/machine-id nor the board has an identity: MACs that nobody chose change with every "
-                    "start");
-        machine = fmt::format("{}", std::random_device{}());
-    }
-    std::array<char, 256> host{};
-    gethostname(host.data(), host.size() - 1);
-    return fmt::format("{}/{}/{}/{}", machine, board, host.data(), socket_path);
+    const Identity identity = identify_machine({});
+    if (!identity.warning.empty())
+        log_warning("{}", identity.warning);
+    return fmt::format("{}/{}", identity.machine, socket_path);
 }
 
 Result<> apply(Controller& controller, const ConfigFile& file)

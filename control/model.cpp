@@ -333,10 +333,10 @@ void ModelDiff::take_back(Model& model) const
         if (route)
             model.set_route(prefix, *route);
     }
-    for (const auto& [key, mac] : neighbors) {
+    for (const auto& [key, neighbor] : neighbors) {
         model.remove_neighbor(key);
-        if (mac)
-            model.set_neighbor(key, *mac);
+        if (neighbor)
+            model.set_neighbor(key, *neighbor);
     }
     if (last_ids)
         model.set_last_ids(*last_ids);

@@ -26,11 +26,12 @@
 namespace vx
 {
 
-inline constexpr std::uint32_t kDefaultAgeing = 300; // seconds, Linux's for bridges and for VXLAN devices
+inline constexpr std::uint32_t kDefaultAgeing = 300;        // seconds, Linux's for VXLAN devices
+inline constexpr std::uint32_t kDefaultAgeingTime = 30'000; // of bridges: the same in 1/100 s, as ip(8) counts there
 inline constexpr std::uint16_t kDefaultMtu = 1500;
 
 struct BridgeSettings {
-    std::uint32_t ageing_seconds = kDefaultAgeing; // 0: entries never age
+    std::uint32_t ageing_time = kDefaultAgeingTime; // 0: nothing is learned, everything is flooded, as on Linux
 };
 
 // A far VTEP of a VXLAN device, as `bridge fdb ... dst ADDR [ port PORT ] [ vni VNI ]` names it.
@@ -49,7 +50,7 @@ struct VxlanSettings {
     bool udp_checksum = true; // IPv4 underlay; on IPv6 it is always computed
     std::uint8_t ttl = 0;     // 0: 64
     std::uint8_t tos = 0;
-    std::uint32_t ageing_seconds = kDefaultAgeing;
+    std::uint32_t ageing_seconds = kDefaultAgeing; // 0: entries never age
     std::optional<IpAddress> remote; // as `link add` named it; from there on it is an entry of `flood` like others
     std::vector<Remote> flood;       // the all-zero FDB entries, in the order in which they came
 
@@ -86,6 +87,16 @@ struct Route {
     bool onlink = false;
 };
 
+// A neighbour that is configured. Which of the two states was said changes nothing but how ip shows and flushes it.
+struct StaticNeighbor {
+    enum class State : std::uint8_t { kPermanent, kNoArp };
+    StaticNeighbor(const Mac& address, State its_state = State::kPermanent) : mac(address), state(its_state) {}
+    Mac mac;
+    State state;
+    std::string_view state_name() const { return state == State::kNoArp ? "NOARP" : "PERMANENT"; }
+    friend bool operator==(const StaticNeighbor&, const StaticNeighbor&) = default;
+};
+
 using AddressKey = std::pair<LinkId, IpPrefix>; // the prefix with its host bits
 
 // The addresses of one link, in order. Not std::ranges::subrange: clang 14 can't compile that of libstdc++ 12.
@@ -107,8 +118,8 @@ public:
 
     const std::map<LinkId, Link>& links() const { return links_; }
     const std::set<AddressKey>& addresses() const { return addresses_; }
-    const std::map<IpPrefix, Route>& routes() const { return routes_; }        // by network; configured ones only
-    const std::map<NeighborKey, Mac>& neighbors() const { return neighbors_; } // static ones
+    const std::map<IpPrefix, Route>& routes() const { return routes_; } // by network; configured ones only
+    const std::map<NeighborKey, StaticNeighbor>& neighbors() const { return neighbors_; }
 
     const Link* find(LinkId id) const;
     const Link* find(std::string_view name) const;
@@ -168,7 +179,10 @@ public:
     void remove_address(const AddressKey& key);
     void set_route(const IpPrefix& prefix, const Route& route);
     void remove_route(const IpPrefix& prefix);
-    void set_neighbor(const NeighborKey& key, const Mac& mac) { neighbors_.insert_or_assign(key, mac); }
+    void set_neighbor(const NeighborKey& key, const StaticNeighbor& neighbor)
+    {
+        neighbors_.insert_or_assign(key, neighbor);
+    }
     void remove_neighbor(const NeighborKey& key) { neighbors_.erase(key); }
 
     // Where the search for free numbers stands.
@@ -188,7 +202,7 @@ private:
     std::map<LinkId, Link> links_;
     std::set<AddressKey> addresses_;
     std::map<IpPrefix, Route> routes_;
-    std::map<NeighborKey, Mac> neighbors_;
+    std::map<NeighborKey, StaticNeighbor> neighbors_;
     LastIds last_ids_;
 
     // Indices. Views and pointers are into links_, whose nodes stay where they are.
@@ -216,7 +230,7 @@ struct ModelDiff {
     std::map<LinkId, std::optional<Link>> links;
     std::map<AddressKey, bool> addresses; // whether it was there
     std::map<IpPrefix, std::optional<Route>> routes;
-    std::map<NeighborKey, std::optional<Mac>> neighbors;
+    std::map<NeighborKey, std::optional<StaticNeighbor>> neighbors;
     std::optional<Model::LastIds> last_ids;
 
     bool empty() const { return links.empty() && addresses.empty() && routes.empty() && neighbors.empty(); }

@@ -99,10 +99,10 @@ void Transaction::remove_route(const IpPrefix& prefix)
     model_.remove_route(prefix);
 }
 
-void Transaction::set_neighbor(const NeighborKey& key, const Mac& mac)
+void Transaction::set_neighbor(const NeighborKey& key, const StaticNeighbor& neighbor)
 {
     note(before_.neighbors, model_.neighbors(), key);
-    model_.set_neighbor(key, mac);
+    model_.set_neighbor(key, neighbor);
 }
 
 void Transaction::remove_neighbor(const NeighborKey& key)

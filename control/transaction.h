@@ -94,7 +94,7 @@ public:
     void remove_address(const AddressKey& key);
     void set_route(const IpPrefix& prefix, const Route& route);
     void remove_route(const IpPrefix& prefix);
-    void set_neighbor(const NeighborKey& key, const Mac& mac);
+    void set_neighbor(const NeighborKey& key, const StaticNeighbor& neighbor);
     void remove_neighbor(const NeighborKey& key);
 
     // Adds a link: gives it ids, a stable MAC where it has none, opens its port. Errors are the port's. A port takes

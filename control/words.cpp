@@ -116,6 +116,15 @@ bool Words::take(std::string_view keyword)
     return true;
 }
 
+bool Words::take_positional(std::string_view introducer, std::span<const std::string_view> unsupported)
+{
+    if (done() || has_positional_ || std::find(unsupported.begin(), unsupported.end(), peek()) != unsupported.end())
+        return false;
+    has_positional_ = true;
+    take(introducer);
+    return true;
+}
+
 std::string_view Words::meaning(std::span<const std::string_view> order) const
 {
     const std::string_view word = peek();

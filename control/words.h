@@ -59,6 +59,10 @@ public:
     bool take(std::string_view keyword, std::span<const std::string_view> order);
     // The same for one that may come again ("nexthop", or "dev" as a mere prefix).
     bool take_again(std::string_view keyword);
+    // Whether the next word is the command's positional value, which may stand anywhere among its keywords, as with ip:
+    // by itself or behind `introducer` ("to"), which is taken; once. Keywords go first, those that the command takes
+    // and those of ip that it refuses, `unsupported`.
+    bool take_positional(std::string_view introducer, std::span<const std::string_view> unsupported);
     // "learning" or "nolearning" for take_switch("learning"); one of them, once; abbreviated only with an `order`.
     std::optional<bool> take_switch(std::string_view keyword, std::span<const std::string_view> order = {});
     // The keyword that the next word is or abbreviates; empty if it is none.
@@ -105,6 +109,7 @@ private:
     std::size_t taken_count_ = 0;
     std::vector<std::string_view> taken_more_;
     std::optional<Error> duplicate_;
+    bool has_positional_ = false;
 };
 
 // Linux's dev_valid_name(): 1..15 bytes, not "." or "..", no '/', no ':', no white space.

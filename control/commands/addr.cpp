@@ -53,7 +53,7 @@ Result<AddrWords> parse_change(Words& words)
             step = store(parsed.device, words.device_name());
         else if (words.take("broadcast") || words.take("brd"))
             step = read_broadcast(words, parsed.broadcast);
-        else if (words.take("local") || (!parsed.prefix && !is_among(kUnsupported, words.peek())))
+        else if (words.take_positional("local", kUnsupported))
             step = read_prefix(words, parsed.prefix);
         else
             return rejected(words, kUnsupported);
@@ -179,28 +179,65 @@ Result<Reply> addr_del(Transaction& transaction, Words& words)
     return Reply{};
 }
 
-bool is_wanted(const CommandOptions& options, const IpPrefix& prefix)
+// Which addresses show and flush are about: those that everything given holds for.
+struct Selector {
+    LinkSelector links;
+    std::optional<IpPrefix> prefix;
+    std::optional<Family> family;
+
+    bool is_of_addresses() const { return family || prefix; } // and not of links
+    std::vector<IpPrefix> addresses_of(const Model& model, LinkId link) const
+    {
+        std::vector<IpPrefix> found;
+        for (const AddressKey& key : model.addresses_of(link))
+            if ((!family || key.second.address().family() == *family) &&
+                (!prefix || prefix->contains(key.second.address())))
+                found.push_back(key.second);
+        return found;
+    }
+};
+
+Result<Selector> parse_selector(const Transaction& transaction, Words& words)
 {
-    return !options.family || prefix.address().family() == *options.family;
+    constexpr std::string_view kRefused[] = {"scope",     "label",   "dynamic",   "permanent",  "temporary",
+                                             "secondary", "primary", "tentative", "deprecated", "dadfailed",
+                                             "home",      "vrf",     "nodad",     "mngtmpaddr", "noprefixroute",
+                                             "autojoin",  "group"};
+    Selector selector;
+    selector.family = words.options().family;
+    while (!words.done()) {
+        if (words.take("to")) {
+            if (auto read = store(selector.prefix, words.prefix()); !read)
+                return std::move(read).error();
+            continue;
+        }
+        const auto taken = selector.links.take_word(transaction, words, kRefused);
+        if (!taken)
+            return taken.error();
+        if (!*taken)
+            return rejected(words, kRefused);
+    }
+    if (auto end = words.finish(); !end)
+        return std::move(end).error();
+    return selector;
 }
 
 Result<Reply> addr_flush(Transaction& transaction, Words& words)
 {
-    const auto name = read_device_name(words);
-    if (!name)
-        return name.error();
-    const auto link = find_device(transaction, words, *name);
-    if (!link)
-        return link.error();
-    const LinkId id = (*link)->id;
-    std::vector<IpPrefix> gone;
-    for (const AddressKey& key : transaction.model().addresses_of(id))
-        if (is_wanted(words.options(), key.second))
-            gone.push_back(key.second);
-    for (const IpPrefix& prefix : gone)
-        transaction.remove_address({id, prefix});
-    drop_routes_without_address(transaction, id, gone);
-    warn_of_lost_sources(transaction, words, gone);
+    if (words.done()) // as ip: nobody means all of them
+        return usage_error("{}: no word says which addresses; usage: {}", words.name(), words.usage());
+    const auto selector = parse_selector(transaction, words);
+    if (!selector)
+        return selector.error();
+    for (const auto& [id, link] : transaction.model().links()) {
+        if (!selector->links.includes(link))
+            continue;
+        const std::vector<IpPrefix> gone = selector->addresses_of(transaction.model(), id);
+        for (const IpPrefix& prefix : gone)
+            transaction.remove_address({id, prefix});
+        drop_routes_without_address(transaction, id, gone);
+        warn_of_lost_sources(transaction, words, gone);
+    }
     return Reply{};
 }
 
@@ -231,9 +268,10 @@ nlohmann::ordered_json address_json(const IpPrefix& prefix, const Link& link)
     return json;
 }
 
-// As `ip addr show`: with -4 or -6 it is not about link addresses, with -o each address has the device before it.
+// As `ip addr show`: with -4, -6 or a prefix it is not about link addresses, with -o each address has the device before
+// it.
 std::string device_text(const Transaction& transaction, const Link& link, const std::vector<IpPrefix>& prefixes,
-                        const CommandOptions& options)
+                        const CommandOptions& options, const Selector& selector)
 {
     std::string text;
     if (options.is_brief) {
@@ -244,7 +282,7 @@ std::string device_text(const Transaction& transaction, const Link& link, const 
     }
     if (!options.is_oneline) {
         text = link_text(transaction, link);
-        if (options.family)
+        if (selector.is_of_addresses())
             text.resize(text.find('\n') + 1);
     }
     for (const IpPrefix& prefix : prefixes) {
@@ -258,10 +296,11 @@ std::string device_text(const Transaction& transaction, const Link& link, const 
 }
 
 nlohmann::ordered_json device_json(const Transaction& transaction, const Link& link,
-                                   const std::vector<IpPrefix>& prefixes, const CommandOptions& options)
+                                   const std::vector<IpPrefix>& prefixes, const CommandOptions& options,
+                                   const Selector& selector)
 {
     auto json = options.is_brief ? brief_json(transaction, link) : link_json(transaction, link);
-    if (options.family)
+    if (selector.is_of_addresses())
         for (const char* about_link : {"link_type", "address", "broadcast"})
             json.erase(about_link);
     json["addr_info"] = nlohmann::ordered_json::array();
@@ -278,32 +317,26 @@ nlohmann::ordered_json device_json(const Transaction& transaction, const Link& l
 
 Result<Reply> addr_show(Transaction& transaction, Words& words)
 {
-    std::optional<std::string> name;
-    if (!words.done()) {
-        auto read = read_device_name(words);
-        if (!read)
-            return std::move(read).error();
-        name = *std::move(read);
-        if (const auto link = find_device(transaction, words, *name); !link)
-            return link.error();
-    }
+    const auto selector = parse_selector(transaction, words);
+    if (!selector)
+        return selector.error();
     Reply reply;
     reply.json = nlohmann::ordered_json::array();
     const Model& model = transaction.model();
     for (const auto& [id, link] : model.links()) {
-        if (name && link.name != *name)
+        if (!selector->links.includes(link))
             continue;
-        std::vector<IpPrefix> prefixes;
-        for (const AddressKey& key : model.addresses_of(id))
-            if (is_wanted(words.options(), key.second))
-                prefixes.push_back(key.second);
-        if (prefixes.empty() && words.options().family)
+        const std::vector<IpPrefix> prefixes = selector->addresses_of(model, id);
+        if (prefixes.empty() && selector->is_of_addresses())
             continue;
-        reply.text += device_text(transaction, link, prefixes, words.options());
-        reply.json.push_back(device_json(transaction, link, prefixes, words.options()));
+        reply.text += device_text(transaction, link, prefixes, words.options(), *selector);
+        reply.json.push_back(device_json(transaction, link, prefixes, words.options(), *selector));
     }
     return reply;
 }
+
+constexpr std::string_view kSelectorUsage =
+    "[ DEV | dev DEV ] [ to PREFIX ] [ master BRIDGE | nomaster ] [ type TYPE ] [ up ]";
 
 constexpr Command kCommands[] = {
     {"addr", "add", "PREFIX [ broadcast ADDR|+|- ] dev DEV",
@@ -312,8 +345,8 @@ constexpr Command kCommands[] = {
     {"addr", "change", "PREFIX [ broadcast ADDR|+|- ] dev DEV", "the same as replace", addr_replace},
     {"addr", "del", "PREFIX dev DEV", "take an address back; with a device's last IPv4 address go its IPv4 routes",
      addr_del},
-    {"addr", "flush", "[ dev ] DEV", "take back all addresses of a device", addr_flush},
-    {"addr", "show", "[ [ dev ] DEV ]", "list addresses", addr_show, Effect::kShows},
+    {"addr", "flush", kSelectorUsage, "take back all such addresses; one word at least says which", addr_flush},
+    {"addr", "show", kSelectorUsage, "list addresses", addr_show, Effect::kShows},
 };
 
 } // namespace

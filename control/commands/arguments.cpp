@@ -65,15 +65,38 @@ Result<const Link*> find_interface(const Transaction& transaction, const Words& 
                  words.name(), name, master.name, master.name);
 }
 
-Result<std::string_view> read_device_name(Words& words)
+Result<bool> LinkSelector::take_word(const Transaction& transaction, Words& words,
+                                     std::span<const std::string_view> refused)
 {
-    words.take("dev");
-    const auto name = words.device_name("NAME");
-    if (!name)
-        return name;
-    if (auto end = words.finish(); !end)
-        return std::move(end).error();
-    return name;
+    if (words.take("up"))
+        return only_up = true;
+    const std::string_view word = words.peek();
+    if (word == "master" || word == "nomaster") {
+        words.take(word);
+        if (master)
+            return words.invalid("is one too many; expected master or nomaster once");
+        master = LinkId{};
+        if (word == "nomaster")
+            return true;
+        const auto name = words.device_name("BRIDGE");
+        const auto bridge = name ? find_bridge(transaction, words, *name) : name.error();
+        if (!bridge)
+            return bridge.error();
+        master = (*bridge)->id;
+    } else if (words.take("type")) {
+        if (auto read = store(type, words.text("TYPE")); !read)
+            return std::move(read).error();
+        if (*type != "bridge" && *type != "vxlan" && find_port_kind(*type) == nullptr)
+            return words.invalid("is not a type of device that vxd has");
+    } else if (words.take_positional("dev", refused)) {
+        const auto device = read_device(transaction, words);
+        if (!device)
+            return device.error();
+        link = (*device)->id;
+    } else {
+        return false;
+    }
+    return true;
 }
 
 } // namespace vx

@@ -33,8 +33,8 @@ inline Error rejected(Words& words, std::initializer_list<std::string_view> unsu
 {
     return rejected(words, std::span(unsupported.begin(), unsupported.size()));
 }
-// The same for an option of a kind of device, whose usage is `usage` ("bridge [ ageing_time SECONDS ]"): vxd lacks it
-// if it is one of `order`, or abbreviates one, and was not taken before.
+// The same for an option of a kind of device, whose usage is `usage` ("bridge [ ageing_time CENTISECONDS ]"): vxd lacks
+// it if it is one of `order`, or abbreviates one, and was not taken before.
 Error rejected_option(Words& words, std::string_view usage, std::span<const std::string_view> order);
 
 // The device of that name; the error names the command.
@@ -46,7 +46,20 @@ Result<const Link*> find_bridge(const Transaction& transaction, const Words& wor
 // The same, but it must be one that has addresses, routes and neighbours: not a member of a bridge.
 Result<const Link*> find_interface(const Transaction& transaction, const Words& words, std::string_view name);
 
-// "[ dev ] NAME" and nothing else, as `ip link del` takes it.
-Result<std::string_view> read_device_name(Words& words);
+// "[ [ dev ] NAME ] [ master BRIDGE | nomaster ] [ type TYPE ] [ up ]" in any order, as `ip link show` and `ip addr
+// show` take it.
+struct LinkSelector {
+    std::optional<LinkId> link, master; // `master` none: those that have none
+    std::optional<std::string_view> type;
+    bool only_up = false;
+
+    // Takes the next word, and the value behind it, if it is one of these; false if it is not. `refused` are keywords.
+    Result<bool> take_word(const Transaction& transaction, Words& words, std::span<const std::string_view> refused);
+    bool includes(const Link& candidate) const
+    {
+        return (!link || candidate.id == *link) && (!master || candidate.master == *master) &&
+               (!type || candidate.kind_name() == *type) && (!only_up || candidate.is_up);
+    }
+};
 
 } // namespace vx

@@ -47,7 +47,9 @@ std::string fdb_text(const Transaction& transaction, LinkId device, const Mac& m
     const auto seen = transaction.dataplane().fdb().last_seen(key);
     if (dest->has(Dest::kLearned) && seen)
         return text + fmt::format(", learned, used {} s ago", transaction.now_seconds() - *seen);
-    return text + (dest->has(Dest::kPermanent) ? ", permanent" : ", configured");
+    return text + (dest->has(Dest::kPermanent)  ? ", permanent"
+                   : dest->has(Dest::kExternal) ? ", told by a control plane"
+                                                : ", configured");
 }
 
 // One step, in words.

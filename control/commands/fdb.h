@@ -22,9 +22,22 @@ struct FdbWords {
     std::optional<Vni> vni;
     std::optional<std::uint16_t> port;
     State state = State::kDefault;
-    bool self = false, master = false;
+    bool self = false, master = false, extern_learn = false;
 };
 Result<FdbWords> parse_fdb(Words& words);
+
+// Which entries show, get and flush are about: those that everything given holds for.
+struct FdbFilter {
+    std::optional<LinkId> device, port, bridge; // of "dev", "brport", "br"
+    std::optional<Mac> mac;
+
+    // Takes the next word, and the device behind it, if it is one of these; false if it is not.
+    Result<bool> take_word(const Transaction& transaction, Words& words);
+    // Whether entries of that device are meant.
+    bool includes(const Model& model, LinkId of) const;
+};
+// Whether it is the bridge or a member of it.
+bool is_in_bridge(const Model& model, LinkId bridge, LinkId device);
 
 // "permanent", "static", "stale" or "", as bridge(8) shows an entry.
 std::string_view state_of(Dest dest);

@@ -18,18 +18,26 @@ namespace
 enum class How { kAdd, kAppend, kReplace };
 
 // On a VXLAN device, configured entries are permanent if nothing is said, as with bridge(8).
-std::uint8_t vxlan_flags(FdbWords::State state)
+std::uint8_t vxlan_flags(const FdbWords& parsed)
 {
-    switch (state) {
-    case FdbWords::State::kStatic:
-        return Dest::kStatic;
-    case FdbWords::State::kDynamic:
-        return Dest::kLearned;
-    case FdbWords::State::kDefault:
-    case FdbWords::State::kPermanent:
-        break;
-    }
-    return Dest::kStatic | Dest::kPermanent;
+    unsigned flags = Dest::kStatic | Dest::kPermanent;
+    if (parsed.state == FdbWords::State::kStatic)
+        flags = Dest::kStatic;
+    else if (parsed.state == FdbWords::State::kDynamic && parsed.extern_learn)
+        flags = 0;
+    else if (parsed.state == FdbWords::State::kDynamic)
+        flags = Dest::kLearned;
+    if (parsed.extern_learn)
+        flags |= Dest::kExternal;
+    return static_cast<std::uint8_t>(flags);
+}
+
+// On a port they are static; what a control plane told is none of the states, as on Linux.
+std::uint8_t port_flags(const FdbWords& parsed)
+{
+    if (parsed.extern_learn)
+        return Dest::kExternal;
+    return parsed.state == FdbWords::State::kDynamic ? Dest::kLearned : Dest::kStatic;
 }
 
 std::string remote_text(const Remote& remote, const VxlanSettings& vxlan)
@@ -105,9 +113,13 @@ Result<VtepId> read_destination(Transaction& transaction, const Words& words, co
     if (parsed.dst->family() != vxlan.local.family())
         return error("{}: dst {} is not of the family of \"{}\", whose local address is {}", words.name(),
                      parsed.dst->to_string(), link.name, vxlan.local.to_string());
-    if (*parsed.dst == vxlan.local || model.owner_of(*parsed.dst) != nullptr)
+    const bool is_own = *parsed.dst == vxlan.local || model.owner_of(*parsed.dst) != nullptr;
+    if (is_own && !parsed.mac.is_zero())
         return error("{}: dst {} is our own address; expected that of another VTEP", words.name(),
                      parsed.dst->to_string());
+    if (is_own)
+        transaction.warn(fmt::format("{}: dst {} is our own address: nothing is flooded there while it is",
+                                     words.name(), parsed.dst->to_string()));
     // The number it gets is given back where the command fails.
     if (const auto vtep = transaction.intern(link.id, remote_of(parsed, vxlan)))
         return *vtep;
@@ -121,6 +133,9 @@ Result<Reply> set_flood(Transaction& transaction, const Words& words, const FdbW
     const Remote remote = remote_of(parsed, vxlan);
     if (parsed.state == FdbWords::State::kDynamic)
         return error("{}: the entry {} does not age; leave out \"dynamic\"", words.name(), parsed.mac.to_string());
+    if (parsed.extern_learn)
+        return error("{}: of the entry {} it is not kept who told it; leave out \"extern_learn\"", words.name(),
+                     parsed.mac.to_string());
     if (how == How::kReplace) // as the kernel
         return error("{}: the entry {} cannot be replaced (Cannot replace non-unicast fdb entries); use del and append",
                      words.name(), parsed.mac.to_string());
@@ -154,17 +169,17 @@ Result<Reply> set_on_vxlan(Transaction& transaction, const Words& words, const F
             return error("{}: \"{}\" already has an entry {}, with dst {} (File exists); use append or replace",
                          words.name(), link.name, parsed.mac.to_string(),
                          remote_text(transaction.remotes_of(*existing).front(), vxlan));
-        if (is_ours && how == How::kAppend && existing->is_fixed()) // where it was learned is not kept beside
+        if (is_ours && how == How::kAppend && existing->is_configured()) // where it was learned is not kept beside
             remotes = transaction.remotes_of(*existing);
     }
-    const std::uint8_t flags = vxlan_flags(parsed.state);
+    const std::uint8_t flags = vxlan_flags(parsed);
     if (remotes.empty()) {
         transaction.fdb_set(key, Dest::vtep(link.id, *vtep).with(flags));
         return Reply{};
     }
     if (std::find(remotes.begin(), remotes.end(), remote) == remotes.end())
         remotes.push_back(remote);
-    if (parsed.state == FdbWords::State::kDynamic && remotes.size() > 1)
+    if ((flags & Dest::kLearned) != 0 && remotes.size() > 1)
         return error("{}: {} has several destinations, and such an entry does not age; leave out \"dynamic\"",
                      words.name(), parsed.mac.to_string());
     transaction.fdb_set(key, transaction.dest_for(link.id, remotes).with(flags));
@@ -175,7 +190,7 @@ Result<Reply> set_on_port(Transaction& transaction, const Words& words, const Fd
                           How how)
 {
     const Model& model = transaction.model();
-    if (parsed.state == FdbWords::State::kPermanent)
+    if (parsed.state == FdbWords::State::kPermanent && !parsed.extern_learn)
         return error("{}: a permanent entry of a port would be an address of the bridge itself; say static",
                      words.name());
     const FdbKey key{model.domain_of(link), parsed.mac};
@@ -188,8 +203,7 @@ Result<Reply> set_on_port(Transaction& transaction, const Words& words, const Fd
             return error("{}: \"{}\" already has an entry {} (File exists); use replace", words.name(), link.name,
                          parsed.mac.to_string());
     }
-    const bool is_dynamic = parsed.state == FdbWords::State::kDynamic;
-    transaction.fdb_set(key, Dest::port(link.id).with(is_dynamic ? Dest::kLearned : Dest::kStatic));
+    transaction.fdb_set(key, Dest::port(link.id).with(port_flags(parsed)));
     return Reply{};
 }
 

@@ -5,8 +5,6 @@
 #include "control/commands/arguments.h"
 #include "control/commands/commands.h"
 
-#include <limits>
-
 namespace vx
 {
 
@@ -25,21 +23,27 @@ std::string help_of_add()
     return help + "\n           \"link add type TYPE help\" says more.\n           address, mtu and master may also "
                   "follow TYPE. "
                   "Not given, dstport is 4789, learning, "
-                  "udpcsum and\n           ttl auto (64) are as in the kernel, ageing and ageing_time 300; 0 is never";
+                  "udpcsum and\n           ttl auto (64) are as in the kernel, ageing 300 (seconds), ageing_time 30000 "
+                  "(1/100 s)";
 }
 
 const std::string kHelpOfAdd = help_of_add();
 
+constexpr std::string_view kAddUsage = "NAME [ address MAC ] [ mtu MTU ] [ master BRIDGE ] [ up | down ] type TYPE";
+constexpr std::string_view kSetUsage =
+    "NAME [ up | down ] [ address MAC ] [ mtu MTU ] [ master BRIDGE | nomaster ] "
+    "[ type bridge [ ageing_time CENTISECONDS ] | type vxlan [ [no]learning ] [ [no]udpcsum ] [ ttl TTL|auto ] "
+    "[ tos HEX ] [ ageing SECONDS ] ]";
+
 const Command kCommands[] = {
-    {"link", "add", "NAME [ address MAC ] [ mtu MTU ] [ master BRIDGE ] [ up | down ] type TYPE", kHelpOfAdd, link_add},
-    {"link", "set",
-     "NAME [ up | down ] [ address MAC ] [ mtu MTU ] [ master BRIDGE | nomaster ] "
-     "[ type bridge [ ageing_time SECONDS ] | type vxlan [ [no]learning ] [ [no]udpcsum ] [ ttl TTL|auto ] [ tos HEX ] "
-     "[ ageing SECONDS ] ]",
-     "change a device", link_set},
+    {"link", "add", kAddUsage, kHelpOfAdd, link_add},
+    {"link", "set", kSetUsage, "change a device", link_set},
+    {"link", "change", kSetUsage, "the same", link_set},
+    {"link", "replace", kAddUsage, "add a device, or change the one that is there: what is not said stays",
+     link_replace},
     {"link", "del", "NAME [ type TYPE ]", "remove a device and all that refers to it", link_del},
-    {"link", "show", "[ NAME ] [ master BRIDGE ] [ type TYPE ] [ up ]", "list devices and their settings", link_show,
-     Effect::kShows},
+    {"link", "show", "[ NAME | dev NAME ] [ master BRIDGE | nomaster ] [ type TYPE ] [ up ]",
+     "list devices and their settings", link_show, Effect::kShows},
 };
 
 } // namespace
@@ -89,16 +93,6 @@ Result<bool> take_name(Words& words, std::string& name, std::span<const std::str
     if (!read)
         return read.error();
     name = *read;
-    return true;
-}
-
-Result<bool> take_bridge_option(Words& words, BridgeOptions& options)
-{
-    if (!words.take("ageing_time", kBridgeOrder))
-        return false;
-    auto read = store(options.ageing_time, words.number("SECONDS", 0, std::numeric_limits<std::uint32_t>::max()));
-    if (!read)
-        return std::move(read).error();
     return true;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "control/command.h"
+#include "control/commands/bridge_options.h"
 #include "control/commands/port_options.h"
 #include "control/commands/vxlan_options.h"
 #include "control/transaction.h"
@@ -16,15 +17,6 @@
 namespace vx
 {
 
-inline constexpr std::string_view kBridgeUsage = "bridge [ ageing_time SECONDS ]";
-// Every option of `ip link ... type bridge`, in the order in which iproute2 compares, for abbreviations.
-inline constexpr std::string_view kBridgeOrder[] = {"forward_delay",      "hello_time",          "max_age",
-                                                    "ageing_time",        "stp_state",           "priority",
-                                                    "vlan_filtering",     "vlan_protocol",       "group_fwd_mask",
-                                                    "group_address",      "fdb_flush",           "vlan_default_pvid",
-                                                    "vlan_stats_enabled", "vlan_stats_per_port", "mcast_router",
-                                                    "mcast_snooping",     "mcast_querier",       "nf_call_iptables",
-                                                    "nf_call_ip6tables",  "nf_call_arptables",   "fdb_max_learned"};
 // Those of ip-link(8)'s keywords that iproute2 takes abbreviated, in the order in which it compares.
 inline constexpr std::string_view kLinkOrder[] = {"index", "link", "address", "txqueuelen", "dynamic", "type", "alias"};
 // All of them: what is none may be the name of the device, which ip takes anywhere before the type.
@@ -35,10 +27,6 @@ inline constexpr std::string_view kLinkKeywords[] = {
     "numtxqueues", "numrxqueues", "xdp",  "dynamic",   "protodown", "addrgenmode"};
 inline constexpr std::uint16_t kMinMtu = 68; // RFC 791, and Linux's for Ethernet devices
 inline constexpr std::uint16_t kMaxMtu = 65535;
-
-struct BridgeOptions {
-    std::optional<std::uint32_t> ageing_time;
-};
 
 // `link add` in words: what is common to all devices, and what its kind has of its own.
 struct LinkAddWords {
@@ -62,6 +50,9 @@ struct LinkSetWords {
     std::variant<std::monostate, BridgeOptions, VxlanOptions> kind;
 };
 Result<LinkSetWords> parse_link_set(Words& words);
+// What both end in: `words` names the command.
+Result<Reply> add_link(Transaction& transaction, const Words& words, LinkAddWords parsed);
+Result<Reply> change_link(Transaction& transaction, const Words& words, LinkSetWords parsed, const Link& link);
 
 // "address MAC" and "mtu N": false if the next word is neither.
 Result<bool> take_address_or_mtu(Words& words, std::optional<Mac>& address, std::optional<std::uint16_t>& mtu);
@@ -69,14 +60,14 @@ Result<bool> take_address_or_mtu(Words& words, std::optional<Mac>& address, std:
 Result<bool> take_up_or_down(Words& words, std::optional<bool>& is_up);
 // The name of the device, alone or behind one of `introducers`; an empty `name` was not read yet.
 Result<bool> take_name(Words& words, std::string& name, std::span<const std::string_view> introducers);
-Result<bool> take_bridge_option(Words& words, BridgeOptions& options);
 // Whether the link may become a member of the bridge `master`; `words` names the command.
 Result<> check_member(const Transaction& transaction, const Words& words, const Link& link, const Link& master);
 
-// "... type TYPE help" at the end of link add or link set: what the type takes. Nothing for other words.
+// "... type TYPE help" at the end of link add, replace, set or change: what the type takes. Nothing for other words.
 std::optional<Reply> help_of_type(Words words);
 
 Result<Reply> link_add(Transaction& transaction, Words& words);
+Result<Reply> link_replace(Transaction& transaction, Words& words);
 Result<Reply> link_set(Transaction& transaction, Words& words);
 Result<Reply> link_del(Transaction& transaction, Words& words);
 Result<Reply> link_show(Transaction& transaction, Words& words);

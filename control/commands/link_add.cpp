@@ -61,7 +61,7 @@ Error rejected_word(Words& words, const LinkAddWords& parsed)
     if (std::holds_alternative<VxlanOptions>(parsed.kind))
         return rejected_vxlan_option(words);
     if (std::holds_alternative<BridgeOptions>(parsed.kind))
-        return rejected_option(words, kBridgeUsage, kBridgeOrder);
+        return rejected_bridge_option(words);
     if (const auto* spec = std::get_if<PortSpec>(&parsed.kind)) {
         const PortKind& kind = *find_port_kind(spec->kind);
         const std::string_view blank = kind.options.empty() ? "" : " ";
@@ -123,7 +123,9 @@ Result<Link> link_of(LinkAddWords parsed, const Words& words)
         spec->mtu = parsed.mtu;
         link.kind = std::move(*spec);
     } else if (const auto* bridge = std::get_if<BridgeOptions>(&parsed.kind)) {
-        link.kind = BridgeSettings{bridge->ageing_time.value_or(kDefaultAgeing)};
+        BridgeSettings settings;
+        change_bridge(settings, *bridge);
+        link.kind = settings;
     } else if (const auto* vxlan = std::get_if<VxlanOptions>(&parsed.kind)) {
         auto settings = vxlan_settings(*vxlan, words);
         if (!settings)
@@ -179,11 +181,20 @@ Result<Reply> link_add(Transaction& transaction, Words& words)
     auto parsed = parse_link_add(words);
     if (!parsed)
         return std::move(parsed).error();
-    if (auto* vxlan = std::get_if<VxlanOptions>(&parsed->kind))
+    return add_link(transaction, words, *std::move(parsed));
+}
+
+Result<Reply> add_link(Transaction& transaction, const Words& words, LinkAddWords parsed)
+{
+    if (auto* vxlan = std::get_if<VxlanOptions>(&parsed.kind)) {
         if (auto resolved = resolve_device(transaction, words, *vxlan); !resolved)
             return std::move(resolved).error();
-    const std::optional<std::string> master_name = parsed->master;
-    auto link = link_of(*std::move(parsed), words);
+        warn_of_default_port(transaction, words, *vxlan);
+    }
+    if (const auto* bridge = std::get_if<BridgeOptions>(&parsed.kind))
+        warn_of_ageing_time(transaction, words, *bridge);
+    const std::optional<std::string> master_name = parsed.master;
+    auto link = link_of(std::move(parsed), words);
     if (!link)
         return std::move(link).error();
     if (auto unique = check_unique(transaction, words, *link); !unique)

@@ -49,7 +49,7 @@ Result<> take_word(Words& words, LinkSetWords& parsed)
     if (std::holds_alternative<VxlanOptions>(parsed.kind))
         return rejected_vxlan_option(words);
     if (std::holds_alternative<BridgeOptions>(parsed.kind))
-        return rejected_option(words, kBridgeUsage, kBridgeOrder);
+        return rejected_bridge_option(words);
     return rejected(words, {"name", "alias", "group", "netns", "txqueuelen", "txqlen", "arp", "multicast",
                             "allmulticast", "promisc", "qlen", "broadcast", "vf", "xdp", "addrgenmode", "protodown"});
 }
@@ -63,8 +63,13 @@ Result<LinkId> check(const Transaction& transaction, const Words& words, const L
         return error("{}: \"{}\" is a {} device, whose type has no such options", words.name(), link.name,
                      link.kind_name());
     if (const auto* options = std::get_if<VxlanOptions>(&parsed.kind)) {
+        VxlanOptions checked = *options;
+        if (checked.dev && !checked.local)
+            checked.local = link.vxlan()->local;
+        if (auto resolved = resolve_device(transaction, words, checked); !resolved)
+            return std::move(resolved).error();
         VxlanSettings tried = *link.vxlan();
-        if (auto fits = change_vxlan(tried, *options, words); !fits)
+        if (auto fits = change_vxlan(tried, checked, words); !fits)
             return std::move(fits).error();
     }
     if (parsed.membership != LinkSetWords::Master::kJoin)
@@ -117,29 +122,36 @@ Result<Reply> link_set(Transaction& transaction, Words& words)
     const auto link = find_device(transaction, words, parsed->name);
     if (!link)
         return link.error();
-    const auto master = check(transaction, words, *parsed, **link);
+    return change_link(transaction, words, *parsed, **link);
+}
+
+Result<Reply> change_link(Transaction& transaction, const Words& words, LinkSetWords parsed, const Link& link)
+{
+    const auto master = check(transaction, words, parsed, link);
     if (!master)
         return master.error();
 
-    const LinkId id = (*link)->id;
+    const LinkId id = link.id;
     const auto because = [&](const Result<>& failed) {
-        return error("{}: \"{}\": {}", words.name(), parsed->name, failed.error().message);
+        return error("{}: \"{}\": {}", words.name(), parsed.name, failed.error().message);
     };
-    if (parsed->mtu)
-        if (auto set = transaction.set_mtu(id, *parsed->mtu); !set)
+    if (parsed.mtu)
+        if (auto set = transaction.set_mtu(id, *parsed.mtu); !set)
             return because(set);
-    if (parsed->address)
-        if (auto set = transaction.set_mac(id, *parsed->address); !set)
+    if (parsed.address)
+        if (auto set = transaction.set_mac(id, *parsed.address); !set)
             return because(set);
-    if (parsed->membership != LinkSetWords::Master::kKeep)
+    if (parsed.membership != LinkSetWords::Master::kKeep)
         if (auto set = transaction.set_master(id, *master); !set)
             return because(set);
     Link& changed = transaction.change_link(id);
-    if (parsed->is_up)
-        changed.is_up = *parsed->is_up;
-    if (const auto* bridge = std::get_if<BridgeOptions>(&parsed->kind); bridge != nullptr && bridge->ageing_time)
-        changed.bridge()->ageing_seconds = *bridge->ageing_time;
-    if (const auto* vxlan = std::get_if<VxlanOptions>(&parsed->kind))
+    if (parsed.is_up)
+        changed.is_up = *parsed.is_up;
+    if (const auto* bridge = std::get_if<BridgeOptions>(&parsed.kind)) {
+        warn_of_ageing_time(transaction, words, *bridge);
+        change_bridge(*changed.bridge(), *bridge);
+    }
+    if (const auto* vxlan = std::get_if<VxlanOptions>(&parsed.kind))
         if (auto set = change_vxlan(*changed.vxlan(), *vxlan, words); !set)
             return std::move(set).error();
     return Reply{};

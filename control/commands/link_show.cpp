@@ -10,36 +10,6 @@ namespace vx
 namespace
 {
 
-struct LinkShowWords {
-    std::optional<std::string> name, master, type;
-    bool only_up = false;
-};
-
-Result<LinkShowWords> parse(Words& words)
-{
-    LinkShowWords parsed;
-    while (!words.done()) {
-        Result<> step = Ok{};
-        if (words.take("master"))
-            step = store(parsed.master, words.device_name("BRIDGE"));
-        else if (words.take("type"))
-            step = store(parsed.type, words.text("TYPE"));
-        else if (words.take("up"))
-            parsed.only_up = true;
-        else if (words.take("dev") || !parsed.name)
-            step = store(parsed.name, words.device_name("NAME"));
-        else
-            return words.unexpected();
-        if (!step)
-            return std::move(step).error();
-    }
-    if (auto end = words.finish(); !end)
-        return std::move(end).error();
-    if (parsed.type && *parsed.type != "bridge" && *parsed.type != "vxlan" && find_port_kind(*parsed.type) == nullptr)
-        return usage_error("{}: {} is not a type of device that vxd has", words.name(), in_quotes(*parsed.type));
-    return parsed;
-}
-
 // The line of `ip -d link show` that says what the device is. Here it needs no -d: this is what one wants to know of
 // it.
 std::string kind_text(const Link& link)
@@ -47,7 +17,7 @@ std::string kind_text(const Link& link)
     if (const VxlanSettings* vxlan = link.vxlan())
         return fmt::format("    vxlan {}\n", vxlan_text(*vxlan));
     if (const BridgeSettings* bridge = link.bridge())
-        return fmt::format("    bridge ageing_time {}\n", bridge->ageing_seconds);
+        return fmt::format("    bridge ageing_time {}\n", bridge->ageing_time);
     return fmt::format("    {}{}\n", link.kind_name(), port_options_text(*link.port()));
 }
 
@@ -57,7 +27,7 @@ nlohmann::ordered_json kind_json(const Link& link)
     if (const VxlanSettings* vxlan = link.vxlan())
         data = vxlan_json(*vxlan);
     else if (const BridgeSettings* bridge = link.bridge())
-        data = {{"ageing_time", bridge->ageing_seconds}};
+        data = {{"ageing_time", bridge->ageing_time}};
     else
         data = port_options_json(*link.port());
     nlohmann::ordered_json json{{"info_kind", link.kind_name()}};
@@ -94,30 +64,23 @@ void append(Reply& reply, const Transaction& transaction, const Link& link, cons
 
 Result<Reply> link_show(Transaction& transaction, Words& words)
 {
-    const auto parsed = parse(words);
-    if (!parsed)
-        return parsed.error();
-    LinkId master;
-    if (parsed->master) {
-        const auto bridge = find_bridge(transaction, words, *parsed->master);
-        if (!bridge)
-            return bridge.error();
-        master = (*bridge)->id;
+    constexpr std::string_view kRefused[] = {"group", "vrf"};
+    LinkSelector selector;
+    while (!words.done()) {
+        const auto taken = selector.take_word(transaction, words, kRefused);
+        if (!taken)
+            return taken.error();
+        if (!*taken)
+            return rejected(words, kRefused);
     }
-    if (parsed->name)
-        if (const auto link = find_device(transaction, words, *parsed->name); !link)
-            return link.error();
+    if (auto end = words.finish(); !end)
+        return std::move(end).error();
 
     Reply reply;
     reply.json = nlohmann::ordered_json::array();
-    for (const auto& [id, link] : transaction.model().links()) {
-        const bool is_wanted = (!parsed->name || link.name == *parsed->name) &&
-                               (master.is_none() || link.master == master) &&
-                               (!parsed->type || link.kind_name() == *parsed->type) && (!parsed->only_up || link.is_up);
-        if (!is_wanted)
-            continue;
-        append(reply, transaction, link, words.options());
-    }
+    for (const auto& [id, link] : transaction.model().links())
+        if (selector.includes(link))
+            append(reply, transaction, link, words.options());
     return reply;
 }
 

@@ -4,8 +4,10 @@
 #include "control/commands/commands.h"
 #include "control/commands/show.h"
 
+#include <algorithm>
 #include <cctype>
 #include <map>
+#include <vector>
 
 namespace vx
 {
@@ -17,26 +19,25 @@ struct NeighWords {
     std::optional<IpAddress> address;
     std::optional<Mac> lladdr;
     std::optional<std::string> device;
+    StaticNeighbor::State state = StaticNeighbor::State::kPermanent;
 };
 
-Result<> read_state(Words& words)
+Result<> read_state(Words& words, StaticNeighbor::State& to)
 {
     const auto state = words.text("STATE");
     if (!state)
         return state.error();
-    if (*state != "permanent")
-        return words.invalid("is not a state that vxd can be told; expected permanent, which is also the default");
+    if (*state != "permanent" && *state != "noarp")
+        return words.invalid("is not a state that vxd can be told; expected permanent, which is also the default, or "
+                             "noarp");
+    to = *state == "noarp" ? StaticNeighbor::State::kNoArp : StaticNeighbor::State::kPermanent;
     return Ok{};
 }
 
 Result<NeighWords> parse_change(Words& words)
 {
+    constexpr std::string_view kRefused[] = {"proxy", "router", "extern_learn", "managed", "use", "protocol"};
     NeighWords parsed;
-    words.take("to");
-    if (auto read = store(parsed.address, words.address()); !read)
-        return std::move(read).error();
-    if (!parsed.address->is_unicast())
-        return words.invalid("cannot be the address of a neighbour; expected a unicast address");
     while (!words.done()) {
         Result<> step = Ok{};
         if (words.take("lladdr")) {
@@ -47,17 +48,21 @@ Result<NeighWords> parse_change(Words& words)
         } else if (words.take("dev")) {
             step = store(parsed.device, words.device_name());
         } else if (words.take("nud")) {
-            step = read_state(words);
+            step = read_state(words, parsed.state);
+        } else if (words.take_positional("to", kRefused)) {
+            step = store(parsed.address, words.address());
+            if (step && !parsed.address->is_unicast())
+                return words.invalid("cannot be the address of a neighbour; expected a unicast address");
         } else {
-            return rejected(words, {"proxy", "router", "extern_learn", "managed", "use", "protocol"});
+            return rejected(words, kRefused);
         }
         if (!step)
             return std::move(step).error();
     }
     if (auto end = words.finish(); !end)
         return std::move(end).error();
-    if (!parsed.device)
-        return words.missing("dev");
+    if (!parsed.address || !parsed.device)
+        return words.missing(parsed.address ? "dev" : "ADDR");
     return parsed;
 }
 
@@ -87,10 +92,10 @@ Result<Reply> set_neighbor(Transaction& transaction, Words& words, Presence pres
     const bool is_there = found != transaction.model().neighbors().end();
     if (is_there && presence == Presence::kNew)
         return error("{}: \"{}\" already has the neighbour {}, lladdr {} (File exists)", words.name(), device.name,
-                     address.to_string(), found->second.to_string());
+                     address.to_string(), found->second.mac.to_string());
     if (!is_there && presence == Presence::kKnown)
         return error("{}: \"{}\" has no static neighbour {}", words.name(), device.name, address.to_string());
-    transaction.set_neighbor(key, *parsed->lladdr);
+    transaction.set_neighbor(key, {*parsed->lladdr, parsed->state});
     return Reply{};
 }
 
@@ -128,46 +133,50 @@ Result<Reply> neigh_del(Transaction& transaction, Words& words)
     return Reply{};
 }
 
-// Which neighbours are meant: those that everything given holds for.
-struct Filter {
-    std::optional<IpPrefix> prefix;
-    std::optional<LinkId> device;
-    std::optional<std::string> state; // as neigh show has it
-    std::optional<Family> family;
-
-    bool includes(const NeighborKey& key, std::string_view its_state) const
-    {
-        return (!device || key.first == *device) && (!prefix || prefix->contains(key.second)) &&
-               (!state || its_state == *state) && (!family || key.second.family() == *family);
-    }
-};
-
 // ip's; of some of them vxd has no neighbour.
 constexpr std::string_view kStates[] = {"permanent",  "reachable", "stale", "probe", "failed",
                                         "incomplete", "delay",     "noarp", "none",  "all"};
 
-Result<> read_shown_state(Words& words, std::optional<std::string>& to)
+// Which neighbours are meant: those that everything given holds for.
+struct Filter {
+    std::optional<IpPrefix> prefix;
+    std::optional<LinkId> device;
+    std::vector<std::string> states; // as neigh show has them; any of them, "ALL" is each
+    std::optional<Family> family;
+
+    bool has_state(std::string_view state) const { return std::ranges::find(states, state) != states.end(); }
+    // Where none is given, all are meant but `exempt`, as with ip.
+    bool includes(const NeighborKey& key, std::string_view state, std::span<const std::string_view> exempt) const
+    {
+        const bool is_state = states.empty() ? !is_among(exempt, state) : has_state(state) || has_state("ALL");
+        return is_state && (!device || key.first == *device) && (!prefix || prefix->contains(key.second)) &&
+               (!family || key.second.family() == *family);
+    }
+};
+
+constexpr std::string_view kNotShown[] = {"NOARP"};
+constexpr std::string_view kNotFlushed[] = {"NOARP", "PERMANENT"};
+
+Result<> read_shown_state(Words& words, std::vector<std::string>& to)
 {
     const auto state = words.choice("STATE", kStates);
     if (!state)
         return state.error();
-    if (kStates[*state] == "all")
-        return Ok{};
-    to.emplace();
+    std::string& upper = to.emplace_back();
     for (const char letter : kStates[*state])
-        *to += static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
+        upper += static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
     return Ok{};
 }
 
 constexpr std::string_view kUnsupported[] = {"proxy",    "router", "vrf",      "master",
                                              "nomaster", "unused", "protocol", "extern_learn"};
 
-// "[ [ to ] PREFIX ] [ dev DEV ] [ nud STATE ]"; "all", "any" and "default" are a PREFIX too, and mean every address.
+// "[ [ to ] PREFIX ] [ dev DEV ] [ nud STATE ]..."; "all", "any" and "default" are a PREFIX too, and mean every
+// address.
 Result<Filter> read_filter(const Transaction& transaction, Words& words)
 {
     Filter filter;
     filter.family = words.options().family;
-    bool has_prefix = false;
     while (!words.done()) {
         Result<> step = Ok{};
         if (words.take("dev")) {
@@ -175,15 +184,13 @@ Result<Filter> read_filter(const Transaction& transaction, Words& words)
             if (!link)
                 return link.error();
             filter.device = (*link)->id;
-        } else if (words.take("nud")) {
-            step = read_shown_state(words, filter.state);
-        } else if (has_prefix || is_among(kUnsupported, words.peek())) {
-            return rejected(words, kUnsupported);
-        } else {
-            has_prefix = true;
-            words.take("to");
+        } else if (words.take_again("nud")) {
+            step = read_shown_state(words, filter.states);
+        } else if (words.take_positional("to", kUnsupported)) {
             if (!words.take("all") && !words.take("any") && !words.take("default"))
                 step = store(filter.prefix, words.prefix());
+        } else {
+            return rejected(words, kUnsupported);
         }
         if (!step)
             return std::move(step).error();
@@ -191,6 +198,21 @@ Result<Filter> read_filter(const Transaction& transaction, Words& words)
     if (auto end = words.finish(); !end)
         return std::move(end).error();
     return filter;
+}
+
+struct Row {
+    std::optional<Mac> mac;
+    std::string_view state;
+};
+
+std::map<NeighborKey, Row> all_rows(const Transaction& transaction)
+{
+    std::map<NeighborKey, Row> rows;
+    for (const auto& [key, neighbor] : transaction.model().neighbors())
+        rows.emplace(key, Row{neighbor.mac, neighbor.state_name()});
+    for (const auto& [key, neighbor] : transaction.resolver().all()) // emplace(): what is static goes first
+        rows.emplace(key, Row{neighbor.mac, to_string(neighbor.state)});
+    return rows;
 }
 
 Result<Reply> neigh_flush(Transaction& transaction, Words& words)
@@ -203,25 +225,17 @@ Result<Reply> neigh_flush(Transaction& transaction, Words& words)
     const auto filter = read_filter(transaction, words);
     if (!filter)
         return filter.error();
-    for (const auto& [key, neighbor] : transaction.resolver().all())
-        if (filter->includes(key, to_string(neighbor.state)))
+    for (const auto& [key, row] : all_rows(transaction)) {
+        if (!filter->includes(key, row.state, kNotFlushed))
+            continue;
+        if (row.state == "NOARP" && !filter->has_state(row.state)) // as ip, whose "all" leaves them too
+            continue;
+        if (transaction.model().neighbors().contains(key))
+            transaction.remove_neighbor(key);
+        else
             transaction.forget_neighbor(key);
+    }
     return Reply{};
-}
-
-struct Row {
-    std::optional<Mac> mac;
-    std::string_view state;
-};
-
-std::map<NeighborKey, Row> all_rows(const Transaction& transaction)
-{
-    std::map<NeighborKey, Row> rows;
-    for (const auto& [key, mac] : transaction.model().neighbors())
-        rows.emplace(key, Row{mac, "PERMANENT"});
-    for (const auto& [key, neighbor] : transaction.resolver().all()) // emplace(): what is static goes first
-        rows.emplace(key, Row{neighbor.mac, to_string(neighbor.state)});
-    return rows;
 }
 
 enum class Naming { kWithDevice, kWithoutDevice };
@@ -252,7 +266,7 @@ Result<Reply> neigh_show(Transaction& transaction, Words& words)
     Reply reply;
     reply.json = nlohmann::ordered_json::array();
     for (const auto& [key, row] : all_rows(transaction))
-        if (filter->includes(key, row.state))
+        if (filter->includes(key, row.state, kNotShown))
             append(reply, transaction.model(), key, row, naming);
     return reply;
 }
@@ -265,7 +279,7 @@ Result<Reply> neigh_get(Transaction& transaction, Words& words)
         Result<> step = Ok{};
         if (words.take("dev"))
             step = store(device, words.device_name());
-        else if (words.take("to") || (!address && !is_among(kUnsupported, words.peek())))
+        else if (words.take_positional("to", kUnsupported))
             step = store(address, words.address());
         else
             return rejected(words, kUnsupported);
@@ -291,15 +305,19 @@ Result<Reply> neigh_get(Transaction& transaction, Words& words)
 }
 
 constexpr Command kCommands[] = {
-    {"neigh", "add", "ADDR lladdr LLADDR dev DEV [ nud permanent ]", "add a static neighbour", neigh_add},
-    {"neigh", "replace", "ADDR lladdr LLADDR dev DEV [ nud permanent ]", "add a static neighbour or change it",
+    {"neigh", "add", "ADDR lladdr LLADDR dev DEV [ nud permanent|noarp ]", "add a static neighbour", neigh_add},
+    {"neigh", "replace", "ADDR lladdr LLADDR dev DEV [ nud permanent|noarp ]", "add a static neighbour or change it",
      neigh_replace},
-    {"neigh", "change", "ADDR lladdr LLADDR dev DEV [ nud permanent ]", "change a static neighbour", neigh_change},
+    {"neigh", "change", "ADDR lladdr LLADDR dev DEV [ nud permanent|noarp ]", "change a static neighbour",
+     neigh_change},
     {"neigh", "del", "ADDR dev DEV", "remove a static neighbour, or forget one that was resolved", neigh_del},
-    {"neigh", "flush", "[ PREFIX | all ] [ dev DEV ] [ nud STATE ]",
-     "forget the neighbours that were resolved; static ones stay", neigh_flush},
+    {"neigh", "flush", "[ PREFIX | all ] [ dev DEV ] [ nud STATE ]...",
+     "forget the neighbours that were resolved; static ones (permanent, noarp) only if their state is named; all is "
+     "each but noarp",
+     neigh_flush},
     {"neigh", "get", "ADDR dev DEV", "show one neighbour", neigh_get, Effect::kShows},
-    {"neigh", "show", "[ PREFIX ] [ dev DEV ] [ nud STATE ]", "list neighbours", neigh_show, Effect::kShows},
+    {"neigh", "show", "[ PREFIX ] [ dev DEV ] [ nud STATE ]...",
+     "list neighbours; as with ip, those that are noarp only with that state or all", neigh_show, Effect::kShows},
 };
 
 } // namespace

@@ -116,11 +116,13 @@ Result<bool> take_table(Words& words)
 
 Result<RouteWords> parse_route(Words& words)
 {
+    constexpr std::string_view kRefused[] = {
+        "metric",    "proto",     "protocol", "src",         "mtu",      "nexthop",   "type",
+        "tos",       "dsfield",   "weight",   "vrf",         "nhid",     "encap",     "pref",
+        "advmss",    "realm",     "realms",   "preference",  "priority", "unicast",   "local",
+        "broadcast", "multicast", "throw",    "unreachable", "prohibit", "blackhole", "nat"};
     RouteWords parsed;
-    words.take("to");
-    const auto destination = read_destination(words);
-    if (!destination)
-        return destination.error();
+    std::optional<std::optional<IpPrefix>> destination; // nothing inside: "default"
     while (!words.done()) {
         Result<> step = Ok{};
         if (words.take("via")) {
@@ -140,16 +142,18 @@ Result<RouteWords> parse_route(Words& words)
             const auto taken = take_table(words);
             if (!taken)
                 return taken.error();
+            if (!*taken && !words.take_positional("to", kRefused))
+                return rejected(words, kRefused);
             if (!*taken)
-                return rejected(words, {"metric", "proto", "protocol", "src", "mtu", "nexthop", "type", "tos",
-                                        "dsfield", "weight", "vrf", "nhid", "encap", "pref", "advmss", "realm",
-                                        "realms", "preference", "priority"});
+                step = store(destination, read_destination(words));
         }
         if (!step)
             return std::move(step).error();
     }
     if (auto end = words.finish(); !end)
         return std::move(end).error();
+    if (!destination)
+        return words.missing("PREFIX");
     const Family via_family = parsed.via ? parsed.via->family() : words.options().family.value_or(Family::kIpv4);
     parsed.prefix = destination->value_or(IpPrefix::default_route(via_family));
     if (parsed.via && via_family != parsed.prefix.address().family())

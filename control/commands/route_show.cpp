@@ -120,10 +120,9 @@ Result<Selector> parse_selector(const Transaction& transaction, Words& words)
         if (words.take("dev") || words.take("oif")) {
             if (auto step = store(device, words.device_name()); !step)
                 return std::move(step).error();
-        } else if (selector.prefix || selector.only_default || is_among(kUnsupported, words.peek())) {
+        } else if (!words.take_positional("to", kUnsupported)) {
             return rejected(words, kUnsupported);
         } else {
-            words.take("to");
             const auto destination = read_destination(words);
             if (!destination)
                 return destination.error();
@@ -183,13 +182,19 @@ Result<Reply> route_flush(Transaction& transaction, Words& words)
 // there is no "lo".
 Result<Reply> route_get(Transaction& transaction, Words& words)
 {
-    words.take("to");
-    const auto address = words.address();
+    constexpr std::string_view kRefused[] = {"from", "iif",     "oif",   "mark",  "tos",      "dsfield", "vrf",
+                                             "uid",  "ipproto", "sport", "dport", "fibmatch", "notify",  "dev"};
+    std::optional<IpAddress> address;
+    while (!words.done()) {
+        if (!words.take_positional("to", kRefused))
+            return rejected(words, kRefused);
+        if (auto read = store(address, words.address()); !read)
+            return std::move(read).error();
+    }
+    if (auto end = words.finish(); !end)
+        return std::move(end).error();
     if (!address)
-        return address.error();
-    if (!words.done())
-        return rejected(words, {"from", "iif", "oif", "mark", "tos", "dsfield", "vrf", "uid", "ipproto", "sport",
-                                "dport", "fibmatch", "notify", "dev"});
+        return words.missing("ADDR");
     const Model& model = transaction.model();
     std::string_view type;
     Model::Path path{model.owner_of(*address), *address};

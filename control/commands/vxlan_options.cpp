@@ -154,6 +154,28 @@ Result<> read_df(Words& words)
     return Ok{};
 }
 
+// "flowlabel": vxd's is 0.
+Result<> read_flow_label(Words& words)
+{
+    const auto label = words.number("LABEL", 0, 0xfffff);
+    if (!label)
+        return label.error();
+    if (*label != 0)
+        return words.invalid("is not supported by vxd; expected 0");
+    return Ok{};
+}
+
+// As ip has it: 0 asks for the default.
+Result<> read_port(Words& words, VxlanOptions& options)
+{
+    const auto port = words.number("PORT", 0, 65535);
+    if (!port)
+        return port.error();
+    options.is_default_port = *port == 0;
+    options.dstport = static_cast<std::uint16_t>(*port == 0 ? kVxlanPort : *port);
+    return Ok{};
+}
+
 bool take_idle(Words& words)
 {
     return std::ranges::any_of(kIdle, [&](std::string_view option) { return words.take(option, kIpOrder); });
@@ -226,8 +248,10 @@ Result<bool> take_vxlan_option(Words& words, VxlanOptions& options)
         step = read_source_ports(words);
     else if (words.take("df", kIpOrder))
         step = read_df(words);
+    else if (words.take("label", kIpOrder) || words.take("flowlabel", kIpOrder))
+        step = read_flow_label(words);
     else if (words.take("dstport", kIpOrder))
-        step = store(options.dstport, words.number("PORT", 1, 65535));
+        step = read_port(words, options);
     else if (words.take("ttl", kIpOrder) || words.take("hoplimit", kIpOrder))
         step = store(options.ttl, read_ttl(words));
     else if (words.take("tos", kIpOrder) || words.take("dsfield", kIpOrder))
@@ -243,6 +267,20 @@ Result<bool> take_vxlan_option(Words& words, VxlanOptions& options)
     if (!step)
         return std::move(step).error();
     return true;
+}
+
+void warn_of_default_port(Transaction& transaction, const Words& words, const VxlanOptions& options)
+{
+    if (options.is_default_port)
+        transaction.warn(
+            fmt::format("{}: dstport 0 is the default, which is {} here and 8472 on Linux; say dstport 8472 "
+                        "where the far end is Linux with its own default",
+                        words.name(), kVxlanPort));
+}
+
+std::string idle_vxlan_options()
+{
+    return fmt::format("srcport {} 65535, df set, flowlabel 0, {}", kFirstEphemeralPort, fmt::join(kIdle, ", "));
 }
 
 Error rejected_vxlan_option(Words& words)
@@ -280,15 +318,13 @@ Result<> change_vxlan(VxlanSettings& settings, const VxlanOptions& options, cons
     const auto fixed = [&](std::string_view option) {
         return error("{}: \"{}\" cannot be changed; delete the device and add it again", words.name(), option);
     };
-    if (options.id)
+    if (options.id.value_or(settings.vni) != settings.vni)
         return fixed("id");
-    if (options.local)
-        return fixed("local");
-    if (options.dev)
-        return fixed("dev");
-    if (options.remote)
+    if (options.local.value_or(settings.local) != settings.local)
+        return fixed(options.dev ? "dev" : "local");
+    if (options.remote && options.remote != settings.remote)
         return fixed("remote");
-    if (options.dstport)
+    if (options.dstport.value_or(settings.udp_port) != settings.udp_port)
         return fixed("dstport");
     settings.learning = options.learning.value_or(settings.learning);
     settings.udp_checksum = options.udpcsum.value_or(settings.udp_checksum);

@@ -31,6 +31,8 @@ public:
         kStatic = 1 << 0,    // never ages, never moves ("static" in bridge(8))
         kPermanent = 1 << 1, // static, and set by configuration for an address ("permanent")
         kLearned = 1 << 2,   // learned from traffic; ages
+        kExternal = 1 << 3,  // told by a control plane ("extern_learn"): never ages; unless static, it moves when it is
+                             // learned elsewhere
     };
 
     constexpr Dest() = default;
@@ -64,6 +66,8 @@ public:
     constexpr std::uint8_t flags() const { return static_cast<std::uint8_t>(word_ >> 8); }
     constexpr bool has(Flag flag) const { return (flags() & flag) != 0; }
     constexpr bool is_fixed() const { return (flags() & (kStatic | kPermanent)) != 0; }
+    // Whether it stays without traffic.
+    constexpr bool is_configured() const { return (flags() & (kStatic | kPermanent | kExternal)) != 0; }
     constexpr Dest with(std::uint8_t flags) const
     {
         return from_word((word_ & ~std::uint64_t{0xff00}) | (std::uint64_t{flags} << 8));

@@ -217,7 +217,7 @@ def test_nolearning_learns_nothing_from_the_tunnel(lab):
 def test_a_learned_entry_ages_out(lab):
     near, far = lab.underlay("vxd", "kernel")
     for host in (near, far):
-        host.do("link add br0 type bridge ageing_time 2",
+        host.do("link add br0 type bridge ageing_time 200",
                 f"link add vxlan100 type vxlan id 100 local {host.address} dstport 4789 learning ageing 2",
                 "link set vxlan100 master br0")
     near.do(f"fdb append 00:00:00:00:00:00 dev vxlan100 dst {far.address}")

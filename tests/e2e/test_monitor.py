@@ -97,7 +97,7 @@ def test_a_move_ageing_and_a_miss_are_told(lab):
     c1, c2 = two_containers(lab, options="dstport 4789")
     host = c1.host
     other = lab.container(host, "c3", "172.18.20.3/16")
-    host.do("link set br0 type bridge ageing_time 2", "addr add 172.18.20.100/16 dev br0")
+    host.do("link set br0 type bridge ageing_time 200", "addr add 172.18.20.100/16 dev br0")
     c1.ping(c2)
     with Monitor(host, "monitor", "fdb", "miss") as monitor:
         mac = c1.mac

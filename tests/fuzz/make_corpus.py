@@ -106,6 +106,10 @@ link set v nomaster
 link show
 link show c1
 link list master br0 type null up
+link replace br1 type bridge stp_state 0 forward_delay 0
+link replace v type vxlan id 100 local 192.0.2.1 ageing 7
+link change c1 nomaster
+link show -j
 link del c1
 l l
 """,
@@ -128,6 +132,7 @@ addr replace 10.0.0.1/24 dev br0
 addr del 10.0.0.1/24 dev br0
 addr flush dev up
 address show dev up
+addr show up to 10.0.0.0/8 type bridge
 addr show
 """,
     "route": SETUP + """addr add 172.18.10.1/24 dev br0
@@ -137,14 +142,16 @@ route replace 172.18.20.0/24 via 172.18.20.1 dev v onlink
 route add default via 192.0.2.254
 route show
 route show default dev up
-route del 172.18.20.0/24
+route get to 172.18.20.1
+route del dev v 172.18.20.0/24
 """,
     "neigh": SETUP + """addr add 172.18.10.0/32 dev v
 neigh add 172.18.20.0 lladdr 0e:e6:e6:5d:c2:da dev v
 neigh replace 192.0.2.2 lladdr 02:00:00:00:00:02 dev up nud permanent
 neigh change 192.0.2.2 lladdr 02:00:00:00:00:03 dev up
-neigh flush dev up
-neigh show dev up
+neigh add dev up lladdr 02:00:00:00:00:04 192.0.2.3 nud noarp
+neigh show dev up nud noarp nud permanent
+neigh flush dev up nud permanent
 neigh del 192.0.2.2 dev up
 """,
     "fdb": SETUP + """link set v master br0
@@ -156,8 +163,10 @@ fdb add 02:42:ac:12:14:03 dev c1 master static
 fdb del 02:42:ac:12:14:02 dev v dst 192.0.2.4
 fdb show br br0
 fdb show dev v
-fdb flush dev v nopermanent
+fdb append dynamic dev v 02:42:ac:12:14:05 extern_learn dst 192.0.2.4
+fdb flush dev v nopermanent noextern_learn
 fdb flush br br0 static
+fdb flush dev br0 brport c1
 """,
     "stats": SETUP + "stats show\nstats show dev c1\nstats show worker\n",
     "help": "help\nlink help\nlink add help\nfdb append help\nroute help\n",

@@ -307,8 +307,8 @@ TEST_CASE("links that contradict others are refused")
     CHECK(has(vxd.error("link set vxlan100 type vxlan id 7"), "cannot be changed"));
     vxd("link set vxlan100 type vxlan learning ageing 20");
     CHECK(vxd.json("link show vxlan100")[0]["linkinfo"]["info_data"]["ageing"] == 20);
-    vxd("link set br0 type bridge ageing_time 7");
-    CHECK(has(vxd("link show br0"), "bridge ageing_time 7\n"));
+    vxd("link set br0 type bridge ageing_time 7000");
+    CHECK(has(vxd("link show br0"), "bridge ageing_time 7000\n"));
 }
 
 TEST_CASE("a command that fails changes nothing")

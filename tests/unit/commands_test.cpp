@@ -105,7 +105,7 @@ TEST_CASE("a bad value of a VXLAN option is an error that names the word")
 {
     for (const std::string_view options :
          {"id 16777216", "id x", "local 224.0.0.1", "local 0.0.0.0", "local 127.0.0.1", "local ::1", "remote ff02::1",
-          "dstport 0", "dstport 65536", "ttl 256", "ttl inherit", "tos 1", "tos 100", "tos inherit", "ageing -1"}) {
+          "dstport -1", "dstport 65536", "ttl 256", "ttl inherit", "tos 1", "tos 100", "tos inherit", "ageing -1"}) {
         const std::string error = link_add_error(fmt::format("link add v type vxlan {}", options));
         const std::string_view value = options.substr(options.find(' ') + 1);
         INFO(error);
@@ -116,7 +116,7 @@ TEST_CASE("a bad value of a VXLAN option is an error that names the word")
 
 TEST_CASE("an option of ip-link(8) that vxd lacks is said to be unsupported")
 {
-    for (const std::string_view option : {"proxy", "flowlabel", "l2miss", "external", "gbp"})
+    for (const std::string_view option : {"proxy", "maxaddress", "l2miss", "external", "gbp"})
         CHECK(link_add_error(fmt::format("link add v type vxlan id 1 {}", option)) ==
               fmt::format("link add: \"{}\" is an option that vxd does not support (word 8)", option));
 }
@@ -252,11 +252,12 @@ TEST_CASE("bad words of route are errors that name the word")
           "route add: \"172.18.20.1/24\" has bits behind its length; expected 172.18.20.0/24 (word 3)");
 }
 
-TEST_CASE("fdb takes bridge(8)'s words, in any order after the address")
+TEST_CASE("fdb takes bridge(8)'s words, in any order")
 {
     for (const std::string_view text :
          {"fdb append 02:42:ac:12:14:02 dev vxlan100 dst 192.0.2.2 vni 7 port 8472 self static",
-          "fdb append to 02:42:AC:12:14:02 static self port 8472 vni 7 dst 192.0.2.2 dev vxlan100"}) {
+          "fdb append to 02:42:AC:12:14:02 static self port 8472 vni 7 dst 192.0.2.2 dev vxlan100",
+          "fdb append static port 8472 self vni 7 02:42:ac:12:14:02 dst 192.0.2.2 dev vxlan100"}) {
         Line line{text};
         const auto parsed = parse_fdb(line.cursor);
         REQUIRE(parsed.has_value());

@@ -55,7 +55,7 @@ public:
     std::optional<Mac> mac_of(const NeighborKey& key) const
     {
         if (const auto fixed = model.neighbors().find(key); fixed != model.neighbors().end())
-            return fixed->second;
+            return fixed->second.mac;
         const auto found = known_.find(key);
         return found == known_.end() ? std::nullopt : std::optional{found->second};
     }

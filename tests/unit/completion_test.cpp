@@ -29,7 +29,7 @@ TEST_CASE("nouns, verbs and help complete")
     for (const Noun& noun : nouns())
         CHECK(has(after(vxd, "_"), fmt::format("{} ", noun.name)));
     CHECK(after(vxd, "ro") == "route ");
-    CHECK(after(vxd, "link _") == "add set del show help ");
+    CHECK(after(vxd, "link _") == "add set change replace del show help ");
     CHECK(after(vxd, "fdb a") == "append add ");
     CHECK(after(vxd, "nonsense _").empty());
     CHECK(after(vxd, "link nonsense _").empty());
@@ -75,6 +75,17 @@ TEST_CASE("options complete, each once, and choices behind them")
     CHECK(after(vxd, "link set x type _") == "bridge vxlan ");
     CHECK(after(vxd, "link set x type bridge ageing_") == "ageing_time ");
     CHECK(after(vxd, "route add def") == "default ");
+    CHECK(after(vxd, "route add via 192.0.2.9 def") == "default "); // wherever it stands
+    CHECK(after(vxd, "fdb append d") == "dev dst dynamic ");
+    CHECK(after(vxd, "fdb append dev vxlan100 ex") == "extern_learn ");
+    CHECK(has(after(vxd, "neigh add _"), "lladdr "));
+    CHECK(after(vxd, "neigh add nud _") == "permanent noarp ");
+    CHECK(after(vxd, "link add x type bridge stp") == "stp_state ");
+    CHECK(after(vxd, "link replace x type vxlan nol2") == "nol2miss ");
+    CHECK(after(vxd, "link change x type _") == "bridge vxlan ");
+    CHECK(after(vxd, "addr show typ") == "type ");
+    CHECK(after(vxd, "config apply _") == "help ");
+    CHECK(after(vxd, "fdb flush dev br0 noe") == "noextern_learn ");
     CHECK(after(vxd, "fdb show state sta") == "static stale ");
 }
 

@@ -15,7 +15,8 @@ namespace vx::test
 inline std::string shown_state(Daemon& vxd)
 {
     std::string state;
-    for (const char* command : {"link show", "addr show", "route show", "neigh show", "fdb show"}) {
+    for (const char* command :
+         {"link show", "addr show", "route show", "neigh show nud permanent nud noarp", "fdb show"}) {
         auto json = vxd.json(command);
         for (auto& entry : json) {
             for (const char* number : {"ifindex", "link_index", "flags"})
@@ -23,10 +24,9 @@ inline std::string shown_state(Daemon& vxd)
                     entry.erase(number);
             if (std::string_view{command} == "route show")
                 entry.erase("flags");
-            if (std::string_view{command} == "fdb show" && entry["state"] == "")
+            if (std::string_view{command} == "fdb show" && entry["state"] == "" &&
+                entry["flags"].dump().find("extern_learn") == std::string::npos)
                 continue; // it ages
-            if (std::string_view{command} == "neigh show" && entry["state"][0] != "PERMANENT")
-                continue; // it is resolved
             state += entry.dump() + '\n';
         }
     }
@@ -43,7 +43,8 @@ public:
         switch (below(16)) {
         case 0:
         case 1:
-            return fmt::format("link add {}{} {} type {}", name(), address(), below(2) == 0 ? "" : common(), kind());
+            return fmt::format("link {} {}{} {} type {}", below(3) == 0 ? "replace" : "add", name(), address(),
+                               below(2) == 0 ? "" : common(), kind());
         case 2:
             return fmt::format("link del {}", name());
         case 3:
@@ -52,7 +53,8 @@ public:
             return fmt::format("link set dev {} {}", name(), below(2) == 0 ? address() + " up" : common());
         case 5:
             return fmt::format("link set dev {} type {}", name(),
-                               below(3) == 0 ? fmt::format("bridge ageing_time {}", below(400)) : "vxlan" + tuning());
+                               below(3) == 0 ? fmt::format("bridge ageing_time {}", below(400) * 100 + below(2))
+                                             : "vxlan" + tuning());
         case 6:
         case 7:
             return fmt::format("addr {} {}/{} dev {}", below(6) == 0 ? "del" : "add", ip(), below(2) == 0 ? 24 : 28,
@@ -60,7 +62,8 @@ public:
         case 8:
             return fmt::format("addr add 2001:db8::{:x}/64 dev {}", below(6), name());
         case 9:
-            return fmt::format("neigh {} {} lladdr {} dev {}", below(6) == 0 ? "del" : "replace", ip(), mac(), name());
+            return fmt::format("neigh {} {} lladdr {} dev {}{}", below(6) == 0 ? "del" : "replace", ip(), mac(), name(),
+                               below(3) == 0 ? " nud noarp" : "");
         case 10:
         case 11:
             return route();
@@ -68,9 +71,11 @@ public:
             return fmt::format("fdb {} 00:00:00:00:00:00 dev {} dst {}{}", below(4) == 0 ? "del" : "append", name(),
                                ip(), there());
         case 13:
-            return fmt::format("fdb {} {} dev {} master static", below(6) == 0 ? "del" : "add", mac(), name());
+            return fmt::format("fdb {} {} dev {} master {}", below(6) == 0 ? "del" : "add", mac(), name(),
+                               below(3) == 0 ? "extern_learn" : "static");
         case 14:
-            return fmt::format("fdb append {} dev {} dst {} dynamic", mac(), name(), ip());
+            return fmt::format("fdb append {} dev {} dst {} {}", mac(), name(), ip(),
+                               one_of({"dynamic", "dynamic extern_learn", "extern_learn", "static extern_learn"}));
         default:
             return fmt::format("fdb {} {} dev {} dst {}{}{}", verb(), mac(), name(), ip(), there(),
                                below(3) == 0 ? " static" : "");
@@ -110,7 +115,7 @@ private:
         case 1:
             return "null";
         case 2:
-            return below(2) == 0 ? "bridge" : fmt::format("bridge ageing_time {}", below(400));
+            return below(2) == 0 ? "bridge" : fmt::format("bridge ageing_time {}", below(400) * 100 + below(2));
         default:
             return fmt::format("vxlan id {} local {}{}{}{}", 1 + below(6), below(8) == 0 ? "2001:db8::1" : ip(),
                                below(3) == 0 ? fmt::format(" remote {}", ip()) : "",

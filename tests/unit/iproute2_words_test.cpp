@@ -79,7 +79,8 @@ TEST_CASE("dev of a VXLAN device names the port that has local, or has the addre
     CHECK(has(vxd.error("link add v type vxlan id 9 dev docker1"), "it is a member of a bridge"));
     CHECK(has(vxd.error("link add v type vxlan id 9 dev eth9"), "Cannot find device \"eth9\""));
     CHECK(has(vxd.error("link add v type vxlan id 9"), "\"local\" is missing"));
-    CHECK(has(vxd.error("link set v1 type vxlan dev uplink"), "\"dev\" cannot be changed"));
+    vxd("link set v1 type vxlan dev uplink local 192.0.2.1"); // as it is
+    CHECK(has(vxd.error("link set v4 type vxlan local 192.0.2.1"), "\"local\" cannot be changed"));
     vxd("link add bare type null");
     CHECK(has(vxd.error("link add v type vxlan id 9 dev bare"), "\"bare\" has no address to send from"));
 }

@@ -46,7 +46,11 @@ Result<std::optional<ConfigCommand>> read_config_command(const CommandWords& wor
         const std::string& word = words[at];
         if (command.what != Request::Config::kDiff && (word == "--dry-run" || word == "dry-run"))
             command.what = Request::Config::kDryRun;
-        else if (word.starts_with("--") || !command.path.empty())
+        else if (word.size() > 1 && word.front() == '-')
+            return wrong(
+                fmt::format("{}: \"{}\" is not an option of it (word {}; those of vxctl come before \"config\")", name,
+                            word, at + 1));
+        else if (!command.path.empty())
             return wrong(fmt::format("{}: \"{}\" is not expected (word {}; usage: {} FILE{})", name, word, at + 1, name,
                                      command.what == Request::Config::kDiff ? "" : " [ --dry-run ]"));
         else

@@ -77,9 +77,6 @@ class KernelHost(Host):
         elif kind == "tap":
             self._add_veth(name, before, options)
         else:
-            if "ageing_time" in options:  # the kernel counts in hundredths
-                at = options.index("ageing_time") + 1
-                options[at] = str(int(options[at]) * 100)
             ip("link", "add", name, *before, "type", kind, *options)
         ip("link", "set", name, "up")
 

@@ -88,6 +88,21 @@ def flood_without_destination(case):
 
 
 @golden
+def flood_list_with_ourselves(case):
+    """An own address in a flood list, as in one script for all hosts, gets no copy, and nothing is dropped for it. It is
+    like any other once it is not ours any more."""
+    bridged(case, ports=PORTS[:2], fdb=[], flood=[US4, FAR4])
+    case.setup(f"addr add {FAR2_4}/24 dev uplink\nfdb append 00:00:00:00:00:00 dev vxlan100 dst {FAR2_4}")
+    case.send("docker1", [udp(C1, BROADCAST)])
+    case.expect("docker2", [udp(C1, BROADCAST)])
+    case.expect("uplink", [encapsulated(udp(C1, BROADCAST))])
+    case.commands(f"addr del {FAR2_4}/24 dev uplink")
+    case.send("docker1", [udp(C1, BROADCAST, 40)])
+    case.expect("docker2", [udp(C1, BROADCAST, 40)])
+    case.expect("uplink", [encapsulated(udp(C1, BROADCAST, 40), far) for far in (FAR4, FAR2_4)])
+
+
+@golden
 def same_port(case):
     """A frame whose destination is where it came from; two containers may be behind one port."""
     bridged(case, ports=PORTS[:2])

@@ -231,7 +231,7 @@ def ageing(case):
     """Learned entries are forgotten when they were not seen for the bridge's or the VXLAN device's ageing time; traffic
     keeps them; static ones stay."""
     underlay(case)
-    case.setup("link add br0 address 02:00:00:00:03:01 type bridge ageing_time 10")
+    case.setup("link add br0 address 02:00:00:00:03:01 type bridge ageing_time 1000")
     for port in PORTS:
         case.setup(f"link add {port} type vdev args net_ring_{port}\nlink set {port} master br0")
     vxlan(case, "learning noudpcsum ageing 20", fdb=[(F3, FAR4)], flood=[FAR2_4])
@@ -262,9 +262,9 @@ def ageing(case):
 
 @golden
 def ageing_never(case):
-    """An ageing time of 0 keeps what was learned for ever."""
+    """A VXLAN device's ageing of 0 keeps what was learned for ever, a bridge's longest ageing time for 497 days."""
     underlay(case)
-    case.setup("link add br0 address 02:00:00:00:03:01 type bridge ageing_time 0")
+    case.setup("link add br0 address 02:00:00:00:03:01 type bridge ageing_time 4294967295")
     for port in PORTS[:2]:
         case.setup(f"link add {port} type vdev args net_ring_{port}\nlink set {port} master br0")
     vxlan(case, "learning noudpcsum ageing 0", flood=[FAR2_4])
@@ -277,6 +277,63 @@ def ageing_never(case):
     case.send("docker2", [udp(C2, C1), udp(C2, F1)])
     case.expect("docker1", [udp(C2, C1)])
     case.expect("uplink", [encapsulated(udp(C2, F1))])
+
+
+@golden
+def ageing_time_of_a_hub(case):
+    """A bridge whose ageing time is 0 learns nothing from its ports, and forgets what it had learned: it floods, as on
+    Linux. Its VXLAN devices go on learning, and so do other bridges' ports."""
+    underlay(case)
+    case.setup("link add br0 address 02:00:00:00:03:01 type bridge ageing_time 250")
+    for port in PORTS:
+        case.setup(f"link add {port} type vdev args net_ring_{port}\nlink set {port} master br0")
+    vxlan(case, "learning noudpcsum", flood=[FAR2_4])
+    case.send("docker1", [udp(C1, NOBODY)])
+    for port in PORTS[1:]:
+        case.expect(port, [udp(C1, NOBODY)])
+    case.expect("uplink", [encapsulated(udp(C1, NOBODY), FAR2_4)])
+    case.send("docker2", [udp(C2, C1)])
+    case.expect("docker1", [udp(C2, C1)])
+    case.commands("link set br0 type bridge ageing_time 0")
+    case.wait(2)
+    case.send("uplink", [received(udp(F1, C2))])
+    for port in PORTS:
+        case.expect(port, [udp(F1, C2)])
+    case.send("docker1", [udp(C1, F1), udp(C1, C2)])
+    case.send("docker2", [udp(C2, C1)])
+    case.expect("docker1", [udp(C2, C1)])
+    case.expect("docker2", [udp(C1, C2)])
+    case.expect("docker3", [udp(C1, C2), udp(C2, C1)])
+    case.expect("uplink", [encapsulated(udp(C1, F1)), encapsulated(udp(C1, C2), FAR2_4), encapsulated(udp(C2, C1), FAR2_4)])
+
+
+@golden
+def extern_learn(case):
+    """What a control plane told does not age. A dynamic entry of its moves, and is an ordinary one, when it is learned
+    elsewhere; a permanent one does not move."""
+    bridged(case, "learning noudpcsum ageing 20", ports=PORTS[:2], fdb=[])
+    case.setup(f"""fdb append {F1} dev vxlan100 dst {FAR4} extern_learn dynamic
+                   fdb append {F2} dev vxlan100 dst {FAR4} extern_learn
+                   fdb add {C1} dev docker1 master extern_learn""")
+    case.wait(400)
+    case.send("docker2", [udp(C2, F1), udp(C2, F2), udp(C2, C1)])
+    case.expect("uplink", [encapsulated(udp(C2, F1)), encapsulated(udp(C2, F2))])
+    case.expect("docker1", [udp(C2, C1)])
+    case.send("uplink", [received(udp(F1, C2), FAR2_4), received(udp(F2, C2), FAR2_4)])
+    case.expect("docker2", [udp(F1, C2)])
+    case.drop("vxlan100", "source_mac_static", 1)
+    case.send("docker2", [udp(C1, F1)])
+    case.expect("uplink", [encapsulated(udp(C1, F1), FAR2_4)])
+    case.send("docker1", [udp(C3, C1)])
+    case.expect("docker2", [udp(C3, C1)])
+    case.expect_fdb(f"""
+        02:00:00:00:03:01 dev br0 master br0 permanent
+        02:00:00:00:03:02 dev br0 master br0 permanent
+        {C3} dev docker1 master br0
+        {C1} dev docker2 master br0
+        {C2} dev docker2 master br0
+        {F1} dev vxlan100 dst {FAR2_4} self
+        {F2} dev vxlan100 dst {FAR4} self extern_learn permanent""")
 
 
 @golden
