@@ -70,6 +70,7 @@ Response Controller::run_config(const Request& request)
         constexpr std::size_t kBetweenLooks = 4096; // commands
         if (index % kBetweenLooks == kBetweenLooks - 1 && options_.is_ending())
             return fail(kNowhere, error("vxd is ending"));
+        MemoryReserve::check();
         const std::uint16_t last = model.last_ids().link;
         auto reply = dispatch(wanted, *words);
         if (reply && reply->stream)

@@ -25,6 +25,7 @@ Response Controller::run(const Request& request)
         response.failures.push_back({index, std::move(failure), request.lines.empty() ? 0 : request.lines[index]});
     };
     const auto attempt = [&](std::size_t index, CommandView command) -> Result<> {
+        MemoryReserve::check();
         if (transaction == nullptr) {
             transaction = begin();
             if (request.on_failure == OnFailure::kUndoAll)

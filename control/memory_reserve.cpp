@@ -11,11 +11,12 @@ namespace vx
 namespace
 {
 
-constexpr std::size_t kLeast = std::size_t{1} << 20; // is not halved any more
+constexpr std::size_t kPiece = std::size_t{1} << 20; // all sizes are multiples of it
 
 char* begin = nullptr; // of the reserve
 std::size_t reserved = 0;
-thread_local unsigned depth = 0; // of Use
+thread_local unsigned depth = 0;   // of Use
+thread_local bool is_ours = false; // this thread's: it has had a Use
 
 // The end of it goes back to the kernel, and with it what the limits leave to others.
 void shrink_to(std::size_t bytes) noexcept
@@ -26,13 +27,13 @@ void shrink_to(std::size_t bytes) noexcept
     reserved = bytes;
 }
 
-// `operator new` tries again after this returns. Half of what is left at a time: an allocation that needs more comes
-// again, and later ones have the rest.
+// `operator new` tries again after this returns, and asks for more if that was not enough.
 void release()
 {
-    if (depth == 0 || reserved == 0)
+    const bool is_for_all = depth == 0 && std::uncaught_exceptions() == 0;
+    if (!is_ours || reserved <= (is_for_all ? MemoryReserve::kBase - MemoryReserve::kForAll : 0))
         throw std::bad_alloc();
-    shrink_to(reserved > kLeast ? reserved / 2 / kLeast * kLeast : 0);
+    shrink_to(reserved - kPiece);
 }
 
 bool fill_to(std::size_t bytes) noexcept
@@ -54,14 +55,16 @@ bool fill_to(std::size_t bytes) noexcept
 
 MemoryReserve::Use::Use(std::size_t bytes)
 {
-    const std::size_t wanted = (std::max(bytes, kBase) + kLeast - 1) / kLeast * kLeast;
+    const std::size_t wanted = (std::max(bytes, kBase) + kPiece - 1) / kPiece * kPiece;
     if ((depth == 0 || bytes > kBase) && !fill_to(wanted))
         throw std::bad_alloc();
+    is_ours = true;
     ++depth;
 }
 
 MemoryReserve::Use::Use(std::nothrow_t) noexcept
 {
+    is_ours = true;
     ++depth;
 }
 
@@ -69,6 +72,12 @@ MemoryReserve::Use::~Use()
 {
     if (--depth == 0)
         shrink_to(kBase);
+}
+
+void MemoryReserve::check()
+{
+    if (reserved < kBase && !fill_to(kBase))
+        throw std::bad_alloc();
 }
 
 std::size_t MemoryReserve::size() noexcept

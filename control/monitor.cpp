@@ -107,10 +107,15 @@ void MonitorStream::tell(std::string line)
         connection_.wake();
 }
 
+// Not by way of JSON, whose destruction needs memory: this is the stream's thread too.
 std::string MonitorStream::loss(std::uint64_t count) const
 {
-    return line_of(spec_, "lost", "", fmt::format("{} events, which were not read in time", count),
-                   {{"events", count}});
+    const std::string time = spec_.has_time ? timestamp() : "";
+    if (spec_.is_json)
+        return fmt::format("{{{}\"event\":\"lost\",\"events\":{}}}\n",
+                           time.empty() ? "" : fmt::format("\"timestamp\":\"{}\",", time), count);
+    return fmt::format("{}[LOST]{} events, which were not read in time\n",
+                       time.empty() ? "" : fmt::format("[{}] ", time), count);
 }
 
 void MonitorStream::take()

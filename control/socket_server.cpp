@@ -281,7 +281,10 @@ SocketServer::Answer SocketServer::answer(Client& client, std::string line, std:
     client.has_effect = response.has_effect;
     if (response.has_effect)
         use.emplace(std::nothrow);
-    return {encode_response(*request, response), std::move(response.stream), std::move(request->id)};
+    Answer answer{encode_response(*request, response), std::move(response.stream), std::move(request->id)};
+    if (!use)
+        use.emplace(std::nothrow); // JSON is destroyed with memory
+    return answer;
 }
 
 // False when the connection is broken.

@@ -32,8 +32,9 @@ bool fails() noexcept
 
 void* allocate(std::size_t size, std::size_t alignment)
 {
-    for (;;) {
-        void* const memory = fails() ? nullptr
+    // Once the handler has made room, there is some.
+    for (bool is_refused = fails();; is_refused = false) {
+        void* const memory = is_refused ? nullptr
                              : alignment > 0
                                  ? std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment)
                                  : std::malloc(size > 0 ? size : 1);

@@ -50,7 +50,7 @@ std::string state_of(Daemon& vxd)
 
 TEST_CASE("whichever allocation of a transaction fails, it has all of its effect or none")
 {
-    const std::uint64_t burst = GENERATE(1, 3);
+    const std::uint64_t burst = GENERATE(1, 20);
     const Change& change = GENERATE(from_range(std::begin(kChanges), std::end(kChanges)));
     CAPTURE(change.name, burst);
     auto vxd = std::make_unique<Daemon>();
@@ -95,7 +95,7 @@ TEST_CASE("whichever allocation of a transaction fails, it has all of its effect
         before = state_of(*vxd);
         REQUIRE(has(before, "vxlan100"));
     }
-    CHECK(refused > 20); // it was tried
+    CHECK((refused > 0) == (burst > 1)); // a few are made good for
     CHECK(after != before);
 }
 
@@ -106,7 +106,7 @@ TEST_CASE("after a transaction that had no memory nothing of it is left: all can
     const Request request = request_of("link add br7 type bridge\nlink add c7 type null\nlink set c7 master br7\n"
                                        "fdb add 02:00:00:00:00:09 dev vxlan100 dst 192.0.2.33\nlink del nothing\n");
     for (std::uint64_t nth = 1; nth < 400; nth += 7) {
-        const FailingNew failing(nth);
+        const FailingNew failing(nth, 20);
         (void)vxd.controller().run(request);
     }
     vxd("link del br0\nlink del vxlan100\nlink del vxlan200\nlink del docker1\nlink del uplink\n");
@@ -125,7 +125,7 @@ TEST_CASE("of a list whose commands are on their own, those before the one that 
         Response response;
         bool has_failed = false;
         {
-            const FailingNew failing(nth);
+            const FailingNew failing(nth, 20);
             response = vxd.controller().run(request);
             has_failed = failing.has_failed();
         }
@@ -158,7 +158,7 @@ TEST_CASE("whichever allocation of a configuration that is applied fails, it is 
         bool has_failed = false;
         bool is_done = false;
         for (const Request* request : {&compare, &there}) {
-            const FailingNew failing(nth);
+            const FailingNew failing(nth, 20);
             try {
                 is_done = vxd.controller().run(*request).failures.empty();
             } catch (const std::bad_alloc&) { // the socket's server answers
