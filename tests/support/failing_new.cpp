@@ -32,9 +32,9 @@ bool fails() noexcept
 
 void* allocate(std::size_t size, std::size_t alignment)
 {
-    // Once the handler has made room, there is some.
-    for (bool is_refused = fails();; is_refused = false) {
-        void* const memory = is_refused ? nullptr
+    // What the handler makes room for may be too little: then that fails as well.
+    for (;;) {
+        void* const memory = fails() ? nullptr
                              : alignment > 0
                                  ? std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment)
                                  : std::malloc(size > 0 ? size : 1);

@@ -8,7 +8,7 @@
 namespace vx::test
 {
 
-// While it lives, the allocation number `nth` (from 1) of its thread fails, and the `burst` - 1 after it.
+// While it lives, the allocation number `nth` (from 1) of its thread fails, and `burst` - 1 attempts after it.
 class FailingNew
 {
 public:

@@ -100,11 +100,11 @@ void* aligned(std::size_t alignment, std::size_t size)
 
 void* allocate(std::size_t size, std::size_t alignment)
 {
-    // Once the handler has made room, there is some.
-    for (bool is_refused = fails(kAllocation);; is_refused = false) {
-        void* const memory = is_refused      ? nullptr
-                             : alignment > 0 ? aligned(alignment, size)
-                                             : std::malloc(size > 0 ? size : 1);
+    // What the handler makes room for may be too little: then that fails as well.
+    for (;;) {
+        void* const memory = fails(kAllocation) ? nullptr
+                             : alignment > 0    ? aligned(alignment, size)
+                                                : std::malloc(size > 0 ? size : 1);
         if (memory != nullptr)
             return memory;
         const std::new_handler handler = std::get_new_handler();
