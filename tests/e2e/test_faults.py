@@ -241,8 +241,10 @@ def limited(host, what, value):
     return before
 
 
-def descriptors(host):
-    return len(os.listdir(f"/proc/{host.pid}/fd"))
+def without_descriptors(host):
+    """From now on there is none for it; its limit before."""
+    taken = {int(name) for name in os.listdir(f"/proc/{host.pid}/fd")}
+    return limited(host, resource.RLIMIT_NOFILE, min(set(range(len(taken) + 1)) - taken))
 
 
 @needs_vxd
@@ -274,7 +276,7 @@ def test_without_descriptors_readers_are_told_so_and_root_is_served(lab):
     with contextlib.ExitStack() as stack:
         first = stack.enter_context(Rpc(host.socket))
         expect("result" in first.run("link show"), "before")
-        limited(host, resource.RLIMIT_NOFILE, descriptors(host))
+        without_descriptors(host)
         for _ in range(3):
             with as_reader():
                 refused = stack.enter_context(Rpc(host.socket))
@@ -285,9 +287,12 @@ def test_without_descriptors_readers_are_told_so_and_root_is_served(lab):
         host.do("link add br9 type bridge")
         # A stream wants one more, and says so; its client is a client still.
         root = stack.enter_context(Rpc(host.socket))
+        expect("result" in root.run("link show"), "root")
+        was = without_descriptors(host)
         reply = root.call("stream", commands=[["monitor"]])
         expect("error" in reply and "eventfd" in reply["error"]["message"] and
                "Too many open files" in reply["error"]["message"], reply)
+        limited(host, resource.RLIMIT_NOFILE, was)  # the spare ones lie above the other
         expect("result" in root.run("link show"), "the client of a stream that failed")
         held = [stack.enter_context(Rpc(host.socket)) for _ in range(8)]  # nobody of them goes by himself
         expect("result" in held[-1].run("link show"), "root is locked out")
