@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/capture_stream.h"
 
-#include <pthread.h>
-
 #include <chrono>
 
 namespace vx
@@ -22,24 +20,44 @@ std::uint64_t now_ns()
 
 } // namespace
 
-CaptureStream::CaptureStream(std::shared_ptr<Capture> capture, FileDescriptor client, std::string first,
-                             std::string name, const LinkNames& names, std::function<void()> ended)
-    : capture_(std::move(capture)), blocks_(capture_->spec(), names), ended_(std::move(ended)),
-      connection_(std::move(client), std::move(first))
+Result<std::unique_ptr<CaptureStream>> CaptureStream::start(std::shared_ptr<Capture> capture, FileDescriptor& client,
+                                                            std::string first, const std::string& name,
+                                                            const LinkNames& names, std::function<void()> ended)
 {
-    connection_.append(blocks_.begin(name));
-    thread_ = std::thread([this] {
-        pthread_setname_np(pthread_self(), "vxd-capture");
-        run();
-        has_ended_.store(true, std::memory_order_release);
-        ended_();
-    });
+    auto wake_event = StreamConnection::make_wake_event();
+    if (!wake_event)
+        return std::move(wake_event).error();
+    std::unique_ptr<CaptureStream> stream(
+        new CaptureStream(std::move(capture), *std::move(wake_event), std::move(first), names));
+    CaptureStream* const self = stream.get();
+    self->connection_.append(self->blocks_.begin(name));
+    std::function<void()> run = [self] { self->run(); };
+    std::function<void()> end = [self, ended = std::move(ended)] {
+        self->has_ended_.store(true, std::memory_order_release);
+        ended();
+    };
+    self->connection_.attach(client);
+    auto thread = start_stream_thread("vxd-capture", std::move(run), std::move(end));
+    if (!thread) {
+        self->connection_.attach(client); // back
+        return std::move(thread).error();
+    }
+    self->thread_ = *std::move(thread);
+    return stream;
+}
+
+CaptureStream::CaptureStream(std::shared_ptr<Capture> capture, FileDescriptor wake_event, std::string first,
+                             const LinkNames& names)
+    : capture_(std::move(capture)), blocks_(capture_->spec(), names),
+      connection_(std::move(wake_event), std::move(first))
+{
 }
 
 CaptureStream::~CaptureStream()
 {
     connection_.abort();
-    thread_.join();
+    if (thread_.joinable())
+        thread_.join();
 }
 
 void CaptureStream::run()

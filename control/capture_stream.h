@@ -20,10 +20,11 @@ namespace vx
 class CaptureStream
 {
 public:
-    // `first` is written in front of all else. `name`: of the first interface, which the counts belong to. `ended` is
-    // called by the thread when it has nothing more to do but to end.
-    CaptureStream(std::shared_ptr<Capture> capture, FileDescriptor client, std::string first, std::string name,
-                  const LinkNames& names, std::function<void()> ended);
+    // Takes the client, unless it fails. `first` is written in front of all else. `name`: of the first interface, which
+    // the counts belong to. `ended` is called by the thread when it has nothing more to do but to end.
+    static Result<std::unique_ptr<CaptureStream>> start(std::shared_ptr<Capture> capture, FileDescriptor& client,
+                                                        std::string first, const std::string& name,
+                                                        const LinkNames& names, std::function<void()> ended);
     ~CaptureStream(); // ends it, and waits for the thread; a client that does not read loses what it has not read
     CaptureStream(const CaptureStream&) = delete;
     CaptureStream& operator=(const CaptureStream&) = delete;
@@ -34,12 +35,13 @@ public:
     const Capture& capture() const { return *capture_; }
 
 private:
+    CaptureStream(std::shared_ptr<Capture> capture, FileDescriptor wake_event, std::string first,
+                  const LinkNames& names);
     void run();
     bool take(); // what workers recorded, as far as there is room; false: there was nothing, or no room
 
     const std::shared_ptr<Capture> capture_;
     CaptureBlocks blocks_; // the thread's, once it runs
-    const std::function<void()> ended_;
     StreamConnection connection_;
     std::uint64_t delivered_ = 0;
     std::atomic<bool> has_ended_{false}; // written by the thread as its last act, read by the control thread

@@ -21,7 +21,7 @@ public:
     Captures(const Captures&) = delete;
     Captures& operator=(const Captures&) = delete;
 
-    // Workers record from now on; the taker is to be called with the client's connection, once and soon.
+    // Workers record from now on; the taker is to be called with the client's connection, once and soon, or destroyed.
     Result<StreamTaker> start(const CaptureSpec& spec);
     void note(const ModelDiff& before); // the Model has changed; captures of links that are gone end
     void reap();                        // those that have ended; after every Dataplane::event_fd()

@@ -2,6 +2,7 @@
 #include "control/controller.h"
 
 #include "control/log.h"
+#include "control/memory_reserve.h"
 
 #include <algorithm>
 #include <limits>
@@ -42,6 +43,7 @@ Controller::Controller(Dataplane& dataplane, Options options)
 
 Controller::~Controller()
 {
+    const MemoryReserve::Use use(std::nothrow);
     captures_.stop();
     monitors_.stop();
     dataplane_.publish(std::make_unique<ForwardingConfig>());
@@ -85,10 +87,35 @@ void Controller::for_each_fdb_change(const Transaction& transaction, Function fu
     }
 }
 
+// What a commit may allocate at most, all in all: maps and lists of what changes, tables that grow, and, when a port's
+// addresses or routes change, everything compiled anew.
+std::size_t Controller::memory_for(const Transaction& transaction) const
+{
+    constexpr std::size_t kOfEntry = 256;
+    constexpr std::size_t kOfThing = 2048; // a link, an address, a route, with its part of the indices and config
+    constexpr std::size_t kOfVtep = 512;
+    std::size_t bytes = MemoryReserve::kBase;
+    if (const std::size_t changes = transaction.fdb_changes_.size(); changes != 0)
+        bytes += kOfEntry * (changes + dataplane_.fdb().size() / 4); // the table in its next size
+    if (!transaction.before_.empty())
+        bytes += kOfThing * (model_.links().size() + model_.addresses().size() + model_.routes().size() +
+                             model_.neighbors().size() + resolver_.all().size()) +
+                 kOfVtep * vteps_.vteps().size();
+    else if (vteps_.changes().has_new)
+        bytes += kOfVtep * vteps_.changes().vteps.size();
+    return bytes;
+}
+
+void Controller::commit(Transaction& transaction)
+{
+    const MemoryReserve::Use use(memory_for(transaction));
+    take_effect(transaction);
+}
+
 // The order keeps every worker from meeting a number that its snapshot lacks: FDB deletes, publish, synchronize, FDB
 // inserts, and only then is freed what nothing names any more. An entry that gets another link while links change is
 // deleted and inserted, for its old link may be one that goes.
-void Controller::commit(Transaction& transaction) noexcept
+void Controller::take_effect(Transaction& transaction) noexcept
 {
     const ModelDiff& before = transaction.before_;
     committed_ = &before;

@@ -37,6 +37,8 @@ public:
         std::function<std::int64_t()> clock_ms; // monotonic
         std::function<void()> alive = [] {};    // called every second while a long request is carried out
         std::string admins = "root";            // who may change things, for those who may not
+        // Whether vxd is to end: asked now and then, a long request is given up.
+        std::function<bool()> is_ending = [] { return false; };
     };
     // The Dataplane has to outlive it.
     Controller(Dataplane& dataplane, Options options);
@@ -67,7 +69,9 @@ private:
     Result<> check_fdb_size(const Transaction& transaction) const;
     template <typename Function>
     void for_each_fdb_change(const Transaction& transaction, Function function) const; // function(FdbKey, Dest)
-    void commit(Transaction& transaction) noexcept; // half of it cannot be taken back: workers see it
+    std::size_t memory_for(const Transaction& transaction) const;
+    void commit(Transaction& transaction);               // throws before it has done anything, or not at all
+    void take_effect(Transaction& transaction) noexcept; // half of it cannot be taken back: workers see it
     void send(LinkId link, Bytes frame);
     void announce_addresses(const ModelDiff& before); // those that are new, or have a new MAC
     void publish();

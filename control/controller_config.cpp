@@ -5,6 +5,7 @@
 #include "control/config_apply.h"
 #include "control/config_lines.h"
 #include "control/controller.h"
+#include "control/memory_reserve.h"
 
 #include <limits>
 #include <unordered_map>
@@ -66,6 +67,10 @@ Response Controller::run_config(const Request& request)
     std::unordered_map<std::string, std::size_t> origins; // commands that made links
     auto words = request.commands.begin();
     for (std::size_t index = 0; index < request.commands.size(); ++index, ++words) {
+        constexpr std::size_t kBetweenLooks = 4096; // commands
+        if (index % kBetweenLooks == kBetweenLooks - 1 && options_.is_ending())
+            return fail(kNowhere, error("vxd is ending"));
+        MemoryReserve::check();
         const std::uint16_t last = model.last_ids().link;
         auto reply = dispatch(wanted, *words);
         if (reply && reply->stream)
@@ -105,6 +110,8 @@ Response Controller::run_config(const Request& request)
     if (auto fits = check_fdb_size(*transaction); !fits)
         return fail(kNowhere, std::move(fits).error());
     commit(*transaction);
+    const MemoryReserve::Use use(std::nothrow); // it has taken effect, so nothing more may fail
+    response.has_effect = true;
     for (std::string& warning : transaction->take_warnings())
         response.warnings.push_back(std::move(warning));
     return response;

@@ -73,7 +73,7 @@ Result<> Controller::start_stream(const Request& request, const Reply& reply, Re
     } else {
         auto monitor = std::get<MonitorSpec>(*reply.stream);
         monitor.is_json = request.format == Format::kJson;
-        taker = monitors_.start(monitor);
+        taker = monitors_.start(monitor, {request.role, request.uid});
     }
     if (!taker)
         return std::move(taker).error();

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/event_loop.h"
 
+#include "control/log.h"
+#include "control/memory_reserve.h"
+
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -16,6 +19,8 @@ namespace vx
 
 namespace
 {
+
+constexpr std::chrono::seconds kReportPeriod{10};
 
 timespec to_timespec(std::chrono::nanoseconds duration)
 {
@@ -50,11 +55,21 @@ Result<> EventLoop::watch(int fd, std::uint32_t events, Callback callback)
     epoll_event event{};
     event.events = events;
     event.data.u64 = number;
-    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
-        return vx::error("event loop: watch descriptor {}: {}", fd, std::strerror(errno));
-    watches_.emplace(number, Watch{fd, std::make_shared<const Callback>(std::move(callback))});
-    numbers_[fd] = number;
-    return Ok{};
+    // What may throw comes first: the kernel is told of nothing that we do not know.
+    const auto watch = watches_.emplace(number, Watch{fd, std::make_shared<const Callback>(std::move(callback))}).first;
+    int status = -1;
+    try {
+        const auto named = numbers_.try_emplace(fd, number);
+        status = !named.second ? EEXIST : epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : errno;
+        if (status != 0 && named.second)
+            numbers_.erase(named.first);
+    } catch (const std::bad_alloc&) {
+        status = ENOMEM;
+    }
+    if (status == 0)
+        return Ok{};
+    watches_.erase(watch);
+    return vx::error("event loop: watch descriptor {}: {}", fd, std::strerror(status));
 }
 
 Result<> EventLoop::change(int fd, std::uint32_t events)
@@ -82,11 +97,11 @@ void EventLoop::unwatch(int fd)
 
 Result<> EventLoop::own(FileDescriptor fd, Callback callback)
 {
-    auto watched = watch(fd.get(), EPOLLIN, std::move(callback));
-    if (watched) {
-        const int number = fd.get();
-        owned_.emplace(number, std::move(fd));
-    }
+    const int number = fd.get();
+    owned_[number] = std::move(fd);
+    auto watched = watch(number, EPOLLIN, std::move(callback));
+    if (!watched)
+        owned_.erase(number);
     return watched;
 }
 
@@ -142,6 +157,18 @@ void EventLoop::stop()
     [[maybe_unused]] const ssize_t written = write(wake_event_.get(), &one, sizeof(one));
 }
 
+// What goes wrong goes wrong again soon, and often.
+void EventLoop::report(const std::exception& failure) noexcept
+{
+    ++failures_;
+    const auto now = std::chrono::steady_clock::now();
+    if (failures_ != 1 && now - reported_ < kReportPeriod)
+        return;
+    reported_ = now;
+    log_error("the control thread could not do what was due, and will try again: {} ({} times so far)",
+              words_of(failure), failures_);
+}
+
 Result<> EventLoop::run()
 {
     std::array<epoll_event, 64> events;
@@ -156,7 +183,11 @@ Result<> EventLoop::run()
             if (found == watches_.end())
                 continue;                                 // ended by a callback of this turn
             const auto callback = found->second.callback; // lives through its own unwatch()
-            (*callback)(event.events);
+            try {
+                (*callback)(event.events);
+            } catch (const std::exception& failure) {
+                report(failure);
+            }
         }
     }
     is_stopping_.store(false, std::memory_order_relaxed);

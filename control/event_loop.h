@@ -2,7 +2,8 @@
 // The control thread's loop: file descriptors, periodic timers and signals over one epoll instance.
 //
 // All of it belongs to the thread in run(), but for stop(), which any thread (not a signal handler) may call. A
-// callback may watch, unwatch, cancel and stop, itself included.
+// callback may watch, unwatch, cancel and stop, itself included. One that throws is logged, and the loop goes on: it is
+// called again as if it had returned.
 #pragma once
 
 #include "dataplane/net/result.h"
@@ -11,6 +12,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -41,6 +43,7 @@ public:
 
     Result<> run(); // until stop(), which may come before
     void stop();
+    std::uint64_t failures() const { return failures_; } // callbacks that threw
 
 private:
     struct Watch {
@@ -54,6 +57,7 @@ private:
     }
     Result<> own(FileDescriptor fd, Callback callback); // watch for EPOLLIN, and close with the loop
     void unwatch_and_close(int fd);
+    void report(const std::exception& failure) noexcept;
 
     FileDescriptor epoll_;
     FileDescriptor wake_event_; // for stop()
@@ -64,6 +68,8 @@ private:
     std::unordered_map<int, std::uint64_t> numbers_; // by fd
     std::unordered_map<int, FileDescriptor> owned_;  // timers and the signalfd
     std::uint64_t last_number_ = 0;
+    std::uint64_t failures_ = 0;
+    std::chrono::steady_clock::time_point reported_{};
 };
 
 } // namespace vx

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The Controller's other half: what comes by itself, from workers and with time.
 #include "control/controller.h"
+#include "control/memory_reserve.h"
 
 #include <algorithm>
 
@@ -12,6 +13,7 @@ namespace vx
 bool Controller::poll()
 {
     dataplane_.acknowledge();
+    const MemoryReserve::Use use; // without it nothing is taken: the next tick will
     captures_.reap();
     monitors_.reap();
     std::size_t count = 0;
@@ -76,6 +78,7 @@ void Controller::learn(Transaction& transaction, const LearnEvent& event)
 void Controller::tick()
 {
     dataplane_.set_now(now_seconds());
+    const MemoryReserve::Use use;
     resolver_.tick(options_.clock_ms());
     publish_if_needed();
     poll();

@@ -2,6 +2,7 @@
 #include "control/log.h"
 
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <array>
@@ -97,6 +98,17 @@ void write_log(LogLevel level, std::string_view message)
                                                             : fmt::format("{} vxd {}: ", timestamp(), name_of(level)));
     // One write, so that the lines of several threads do not mix. Nobody to tell if it fails.
     [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, lines.data(), lines.size());
+}
+
+void write_unformatted_log(LogLevel level, std::string_view format) noexcept
+{
+    const std::string_view name = name_of(level);
+    std::array<iovec, 5> parts{};
+    std::size_t count = 0;
+    for (const std::string_view part : {std::string_view{"vxd "}, name, std::string_view{": (no memory to say more) "},
+                                        format, std::string_view{"\n"}})
+        parts[count++] = {const_cast<char*>(part.data()), part.size()};
+    [[maybe_unused]] const ssize_t written = writev(STDERR_FILENO, parts.data(), static_cast<int>(parts.size()));
 }
 
 } // namespace vx

@@ -8,10 +8,12 @@
 #include "control/event_loop.h"
 #include "control/identity.h"
 #include "control/log.h"
+#include "control/memory_reserve.h"
 #include "control/options.h"
 #include "control/placement.h"
 #include "control/service.h"
 #include "control/socket_server.h"
+#include "control/spare_descriptors.h"
 #include "dataplane/dataplane.h"
 
 #include <fmt/ranges.h>
@@ -29,6 +31,8 @@ namespace
 {
 
 using namespace std::chrono_literals;
+
+constexpr std::initializer_list<int> kEndingSignals = {SIGTERM, SIGINT, SIGHUP};
 
 // For packet buffers that the user counts: them, and what else may lie in DPDK's memory.
 constexpr unsigned memory_mib(std::uint32_t packet_buffers)
@@ -51,6 +55,14 @@ std::string mac_seed(const std::string& socket_path)
     if (!identity.warning.empty())
         log_warning("{}", identity.warning);
     return fmt::format("{}/{}", identity.machine, socket_path);
+}
+
+// One that the loop will be told of when it has its turn.
+bool has_pending_signal()
+{
+    sigset_t pending;
+    return sigpending(&pending) == 0 &&
+           std::ranges::any_of(kEndingSignals, [&](int signal) { return sigismember(&pending, signal) == 1; });
 }
 
 Result<> apply(Controller& controller, const ConfigFile& file)
@@ -106,15 +118,16 @@ int tell_reasons(std::vector<std::string_view> words)
 
 Result<> run(const Options& options)
 {
+    raise_descriptor_limit();
     auto loop = EventLoop::create();
     if (!loop)
         return std::move(loop).error();
     Service service;
     // Blocks the signals, so before any thread is started.
-    auto signals = (*loop)->on_signals({SIGTERM, SIGINT, SIGHUP}, [&](int signal) {
+    auto signals = (*loop)->on_signals(kEndingSignals, [&](int signal) {
+        (*loop)->stop();
         log_info("SIG{}: stopping", sigabbrev_np(signal));
         service.stopping();
-        (*loop)->stop();
     });
     if (!signals)
         return signals;
@@ -176,7 +189,8 @@ Result<> run(const Options& options)
                                    if (feed_period && is_running)
                                        service.feed(**dataplane);
                                },
-                           .admins = admins_of(options.access)}};
+                           .admins = admins_of(options.access),
+                           .is_ending = has_pending_signal}};
     target = &controller;
     if (config)
         if (auto applied = apply(controller, *config); !applied)
@@ -224,9 +238,14 @@ int main(int argc, char** argv)
     }
     const auto& options = std::get<Options>(*parsed);
     set_log_level(options.log_level);
-    if (const auto ran = run(options); !ran) {
+    try {
+        const auto ran = run(options);
+        if (ran)
+            return 0;
         log_error("{}", ran.error().message);
         return ran.error().kind == Error::Kind::kUsage ? 1 : 2;
+    } catch (const std::exception& failure) { // of the start: the loop has its own
+        log_error("vxd cannot start: {}", words_of(failure));
+        return 2;
     }
-    return 0;
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/monitor.h"
 
+#include "control/memory_reserve.h"
+
 #include <fmt/chrono.h>
-#include <pthread.h>
 
 #include <algorithm>
 #include <chrono>
@@ -46,22 +47,41 @@ std::string line_of(const MonitorSpec& spec, std::string_view topic, std::string
 
 } // namespace
 
-MonitorStream::MonitorStream(const MonitorSpec& spec, FileDescriptor client, std::string first,
-                             std::function<void()> ended)
-    : spec_(spec), ended_(std::move(ended)), connection_(std::move(client), std::move(first))
+Result<std::unique_ptr<MonitorStream>> MonitorStream::start(const MonitorSpec& spec, const Identity& peer,
+                                                            FileDescriptor& client, std::string first,
+                                                            std::function<void()> ended)
 {
-    thread_ = std::thread([this] {
-        pthread_setname_np(pthread_self(), "vxd-monitor");
-        run();
-        has_ended_.store(true, std::memory_order_release);
-        ended_();
-    });
+    auto wake_event = StreamConnection::make_wake_event();
+    if (!wake_event)
+        return std::move(wake_event).error();
+    std::unique_ptr<MonitorStream> stream(new MonitorStream(spec, peer, *std::move(wake_event), std::move(first)));
+    MonitorStream* const self = stream.get();
+    self->connection_.attach(client);
+    auto thread = start_stream_thread(
+        "vxd-monitor", [self] { self->run(); },
+        [self, ended = std::move(ended)] {
+            self->has_ended_.store(true, std::memory_order_release);
+            ended();
+        });
+    if (!thread) {
+        self->connection_.attach(client); // back
+        return std::move(thread).error();
+    }
+    self->thread_ = *std::move(thread);
+    return stream;
+}
+
+MonitorStream::MonitorStream(const MonitorSpec& spec, const Identity& peer, FileDescriptor wake_event,
+                             std::string first)
+    : spec_(spec), peer_(peer), connection_(std::move(wake_event), std::move(first))
+{
 }
 
 MonitorStream::~MonitorStream()
 {
     connection_.abort();
-    thread_.join();
+    if (thread_.joinable())
+        thread_.join();
 }
 
 bool MonitorStream::has_room()
@@ -87,10 +107,15 @@ void MonitorStream::tell(std::string line)
         connection_.wake();
 }
 
+// Not by way of JSON, whose destruction needs memory: this is the stream's thread too.
 std::string MonitorStream::loss(std::uint64_t count) const
 {
-    return line_of(spec_, "lost", "", fmt::format("{} events, which were not read in time", count),
-                   {{"events", count}});
+    const std::string time = spec_.has_time ? timestamp() : "";
+    if (spec_.is_json)
+        return fmt::format("{{{}\"event\":\"lost\",\"events\":{}}}\n",
+                           time.empty() ? "" : fmt::format("\"timestamp\":\"{}\",", time), count);
+    return fmt::format("{}[LOST]{} events, which were not read in time\n",
+                       time.empty() ? "" : fmt::format("[{}] ", time), count);
 }
 
 void MonitorStream::take()
@@ -120,12 +145,32 @@ void MonitorStream::run()
     }
 }
 
-Result<StreamTaker> Monitors::start(const MonitorSpec& spec)
+Result<StreamTaker> Monitors::start(const MonitorSpec& spec, const Identity& peer)
 {
     if (streams_.size() >= kMax)
         return error("{} monitors are running, and no more than that can", kMax);
-    return StreamTaker{[this, spec](FileDescriptor client, std::string first) {
-        streams_.push_back(std::make_unique<MonitorStream>(spec, std::move(client), std::move(first), ended_));
+    if (peer.role == Role::kReader) {
+        const auto count = [this](auto predicate) {
+            return static_cast<std::size_t>(std::ranges::count_if(streams_, [&](const auto& stream) {
+                return stream->peer().role == Role::kReader && predicate(*stream);
+            }));
+        };
+        if (count([&](const MonitorStream& stream) { return stream.peer().uid == peer.uid; }) >= kMaxOfReader)
+            return error("user {} has {} monitors running, and no more than that can a user who may only look",
+                         peer.uid, kMaxOfReader);
+        if (count([](const MonitorStream&) { return true; }) >= kMaxOfReaders)
+            return error("{} monitors of users who may only look are running, and no more than that can; {} are kept "
+                         "for who may change things",
+                         kMaxOfReaders, kMax - kMaxOfReaders);
+    }
+    return StreamTaker{[this, spec, peer](FileDescriptor& client, std::string first) -> Result<> {
+        const MemoryReserve::Use use; // the connection changes hands, or it does not
+        streams_.reserve(streams_.size() + 1);
+        auto stream = MonitorStream::start(spec, peer, client, std::move(first), ended_);
+        if (!stream)
+            return error("monitor: {}", stream.error().message);
+        streams_.push_back(*std::move(stream));
+        return Ok{};
     }};
 }
 

@@ -44,12 +44,16 @@ struct MonitorEvent {
 class MonitorStream
 {
 public:
-    MonitorStream(const MonitorSpec& spec, FileDescriptor client, std::string first, std::function<void()> ended);
+    // Takes the client, unless it fails.
+    static Result<std::unique_ptr<MonitorStream>> start(const MonitorSpec& spec, const Identity& peer,
+                                                        FileDescriptor& client, std::string first,
+                                                        std::function<void()> ended);
     ~MonitorStream();
     MonitorStream(const MonitorStream&) = delete;
     MonitorStream& operator=(const MonitorStream&) = delete;
 
     const MonitorSpec& spec() const { return spec_; }
+    const Identity& peer() const { return peer_; }
     bool has_ended() const { return has_ended_.load(std::memory_order_acquire); }
 
     // Control thread. Whether there is room for an event; if not, it is lost.
@@ -59,12 +63,13 @@ public:
 private:
     static constexpr std::size_t kQueued = 4096; // events
 
+    MonitorStream(const MonitorSpec& spec, const Identity& peer, FileDescriptor wake_event, std::string first);
     void run();
     void take(); // lines, as far as the connection has room
     std::string loss(std::uint64_t count) const;
 
     const MonitorSpec spec_;
-    const std::function<void()> ended_;
+    const Identity peer_;
     StreamConnection connection_;
     std::mutex mutex_; // of the next two; held for moments
     std::deque<std::string> lines_;
@@ -78,10 +83,12 @@ class Monitors
 {
 public:
     static constexpr std::size_t kMax = 16;
+    static constexpr std::size_t kMaxOfReaders = 12; // together: the others are for who may change things
+    static constexpr std::size_t kMaxOfReader = 4;   // of one user who may only look
 
     explicit Monitors(std::function<void()> ended) : ended_(std::move(ended)) {}
 
-    Result<StreamTaker> start(const MonitorSpec& spec);
+    Result<StreamTaker> start(const MonitorSpec& spec, const Identity& peer);
     bool is_wanted(MonitorTopic topic) const; // by somebody, who may have no room
     // Whether an event of this topic is worth making: somebody wants it and has room for it. Who has none, loses it.
     bool wants(MonitorTopic topic);

@@ -2,6 +2,7 @@
 #include "control/service.h"
 
 #include "control/log.h"
+#include "control/memory_reserve.h"
 #include "control/turn_watch.h"
 
 #include <fmt/ranges.h>
@@ -16,11 +17,18 @@ namespace vx
 namespace
 {
 
-void notify(const std::string& state)
+// What is said too late, or not at all, is no reason to fail: what it is about has happened.
+template <typename... Args>
+void notify(fmt::format_string<Args...> format, Args&&... args) noexcept
 {
-    if (const int sent = sd_notify(0, state.c_str()); sent < 0)
-        log_warning("the service manager could not be told \"{}\": {}", state.substr(0, state.find('\n')),
-                    std::strerror(-sent));
+    try {
+        const std::string state = fmt::format(format, std::forward<Args>(args)...);
+        if (const int sent = sd_notify(0, state.c_str()); sent < 0)
+            log_warning("the service manager could not be told \"{}\": {}", state.substr(0, state.find('\n')),
+                        std::strerror(-sent));
+    } catch (const std::exception& failure) {
+        log_warning("the service manager could not be told: {}", words_of(failure));
+    }
 }
 
 // systemd wants to know when a reload began, to tell its READY=1 from an older one.
@@ -46,17 +54,17 @@ std::vector<std::size_t> ProgressWatch::stuck(std::span<const WorkerTotals> work
     return found;
 }
 
-void Service::ready(const std::string& status) const
+void Service::ready(std::string_view status) const noexcept
 {
-    notify(fmt::format("READY=1\nSTATUS={}", status));
+    notify("READY=1\nSTATUS={}", status);
 }
 
-void Service::reloading() const
+void Service::reloading() const noexcept
 {
-    notify(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", monotonic_us()));
+    notify("RELOADING=1\nMONOTONIC_USEC={}", monotonic_us());
 }
 
-void Service::stopping() const
+void Service::stopping() const noexcept
 {
     notify("STOPPING=1");
 }

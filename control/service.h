@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <string>
+#include <string_view>
 #include <vector>
 
 namespace vx
@@ -34,9 +34,9 @@ private:
 class Service
 {
 public:
-    void ready(const std::string& status) const;
-    void reloading() const; // until ready() is said again
-    void stopping() const;
+    void ready(std::string_view status) const noexcept;
+    void reloading() const noexcept; // until ready() is said again
+    void stopping() const noexcept;
 
     // How often feed() is to be called: four times in the time that the manager waits for a sign of life. Nothing if it
     // does not wait for any.

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "control/socket_server.h"
+#include "control/socket_client.h"
 
 #include "control/log.h"
+#include "control/memory_reserve.h"
 
 #include <malloc.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -13,6 +13,7 @@
 #include <array>
 #include <cerrno>
 #include <exception>
+#include <optional>
 #include <vector>
 
 namespace vx
@@ -21,42 +22,11 @@ namespace vx
 namespace
 {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr std::size_t kChunk = 64 << 10;
 constexpr std::size_t kWriteChunk = 256 << 10;
-constexpr std::chrono::seconds kReportPeriod{10};
 constexpr std::size_t kLargeRequest = 8 << 20;
 
-bool has_unread(const FileDescriptor& socket)
-{
-    int size = 0;
-    return ioctl(socket.get(), FIONREAD, &size) == 0 && size > 0;
-}
-
 } // namespace
-
-struct SocketServer::Client {
-    // What became of the bytes at the front of `input`.
-    enum class Line : std::uint8_t { kNone, kComplete, kSkipped };
-
-    FileDescriptor fd;
-    pid_t pid = 0;
-    Role role = Role::kReader;
-    std::string input;       // from the start of a line
-    std::size_t scanned = 0; // bytes of `input` that the scanner has seen; with kComplete, the line's size
-    LineScanner scanner;
-    Line line = Line::kNone;
-    std::size_t skipped = 0; // bytes of a refused line
-    std::string output;
-    std::size_t sent = 0;   // bytes of `output` that are gone
-    bool has_ended = false; // nothing more will be read
-    std::uint32_t events = EPOLLIN;
-    Clock::time_point progress = Clock::now();
-
-    std::size_t pending_output() const { return output.size() - sent; }
-    bool is_between_requests() const { return input.empty() && pending_output() == 0; }
-};
 
 Result<std::unique_ptr<SocketServer>> SocketServer::start(EventLoop& loop, std::string path, std::string version,
                                                           Handler handler, const SocketLimits& limits,
@@ -97,65 +67,28 @@ SocketServer::~SocketServer()
     loop_.cancel(timer_);
 }
 
-void SocketServer::accept()
+// One turn of a client, and the end of it if there is no memory for that.
+void SocketServer::serve(int fd, Client& client)
 {
-    FileDescriptor fd = listener_.accept();
-    if (!fd) {
-        // Out of descriptors or memory, the connection stays in the backlog and would wake us again at once.
-        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
-            is_accepting_ = !loop_.change(listener_.fd(), 0).has_value();
-        return;
+    try {
+        turn(client);
+    } catch (const std::exception& failure) {
+        abandon(fd, failure);
     }
-    if (clients_.size() >= limits_.client_count)
-        make_room();
-    const int number = fd.get();
-    auto client = std::make_unique<Client>();
-    client->fd = std::move(fd);
-    const std::optional<Credentials> peer = credentials_of(number);
-    client->pid = peer ? peer->pid : 0;
-    client->role = role_of(peer, access_, geteuid());
-    if (loop_.watch(number, EPOLLIN, [this, self = client.get()](std::uint32_t) { turn(*self); }))
-        clients_.emplace(number, std::move(client));
 }
 
-// A newcomer always gets in. The one that was idle for longest goes; if none is, the one whose request or reply has not
-// moved for longest. Without the grace, those who come in a crowd would oust one another before their first request.
-void SocketServer::make_room()
+void SocketServer::abandon(int fd, const std::exception& failure) noexcept
 {
-    const auto now = Clock::now();
-    const auto rank = [&](const Client& client) {
-        const bool is_idle =
-            client.is_between_requests() && now - client.progress > limits_.grace && !has_unread(client.fd);
-        return std::pair(!is_idle, client.progress);
-    };
-    const auto ousted = std::min_element(clients_.begin(), clients_.end(), [&](const auto& a, const auto& b) {
-        return rank(*a.second) < rank(*b.second);
-    });
-    const Client& client = *ousted->second;
-    const auto still = std::chrono::duration_cast<std::chrono::milliseconds>(now - client.progress);
-    if (client.pending_output() == 0) { // else it would get the notice in the middle of a reply
-        const std::string notice =
-            encode_error({RpcCode::kLimit,
-                          fmt::format("vxd serves {} clients at a time, and this one, still for {:.1f} s, had to make "
-                                      "room for another; connect again",
-                                      limits_.client_count, static_cast<double>(still.count()) / 1000),
-                          {}});
-        send(client.fd.get(), notice.data(), notice.size(), MSG_NOSIGNAL);
+    if (const auto found = clients_.find(fd); found != clients_.end()) {
+        Client& client = *found->second;
+        const std::string_view reply = std::string_view(client.output).substr(client.sent);
+        if (say(client.fd, reply) == reply.size()) // else it would come in the middle of one
+            say(client.fd, client.has_effect ? kNoMemoryForReply : kNoMemory);
+        close(fd);
     }
-    report_ousted(client, still);
-    close(ousted->first);
-}
-
-void SocketServer::report_ousted(const Client& client, std::chrono::milliseconds still)
-{
-    ++unreported_;
-    if (last_report_ != Clock::time_point{} && Clock::now() - last_report_ < kReportPeriod)
-        return;
-    log_warning("socket {}: all {} places were taken; process {} lost its one, having been still for {:.1f} s{}",
-                path(), limits_.client_count, client.pid, static_cast<double>(still.count()) / 1000,
-                unreported_ > 1 ? fmt::format(" (and {} more since the last report)", unreported_ - 1) : "");
-    last_report_ = Clock::now();
-    unreported_ = 0;
+    if (failed_.is_due())
+        log_error("socket {}: a client had to be closed: {} ({} since the last report)", path(), words_of(failure),
+                  std::exchange(failed_.unreported, 0));
 }
 
 void SocketServer::close(int fd)
@@ -166,11 +99,12 @@ void SocketServer::close(int fd)
 
 void SocketServer::check_stalled()
 {
+    spare_.refill();
     if (!is_accepting_)
         is_accepting_ = loop_.change(listener_.fd(), EPOLLIN).has_value();
     std::vector<int> stalled;
     for (const auto& [fd, client] : clients_) {
-        if (!client->is_between_requests() && Clock::now() - client->progress > limits_.stall)
+        if (!client->is_between_requests() && std::chrono::steady_clock::now() - client->progress > limits_.stall)
             stalled.push_back(fd);
     }
     for (const int fd : stalled)
@@ -218,7 +152,7 @@ bool SocketServer::read(Client& client)
         client.input.clear();
         return true;
     }
-    client.progress = Clock::now();
+    client.progress = std::chrono::steady_clock::now();
     client.input.append(chunk.data(), static_cast<std::size_t>(size));
     find_line(client);
     if (client.input.size() > kChunk && buffered() > limits_.buffered) {
@@ -293,17 +227,19 @@ bool SocketServer::handle_line(Client& client)
     client.scanned = 0;
     client.line = Client::Line::kNone;
     const bool is_large = line.size() > kLargeRequest;
-    auto [reply, stream] = answer(std::move(line), client.role);
+    std::optional<MemoryReserve::Use> use; // what has an effect has an answer
+    auto [reply, stream, id] = answer(client, std::move(line), use);
     if (is_large)
         malloc_trim(0); // what it took goes back, or it would be held for good
     if (stream) {
-        const int number = client.fd.get();
-        loop_.unwatch(number);
-        FileDescriptor fd = std::move(client.fd);
-        const std::string before = client.output.substr(client.sent);
-        clients_.erase(number);
-        stream(std::move(fd), before + reply);
-        return false;
+        auto taken = stream(client.fd, client.output.substr(client.sent) + reply);
+        if (taken) {
+            const int number = client.number;
+            loop_.unwatch(number);
+            clients_.erase(number);
+            return false;
+        }
+        reply = encode_error({RpcCode::kRefused, taken.error().message, std::move(id)});
     }
     if (reply.size() > kMaxReplySize || buffered() + reply.size() > limits_.buffered)
         reply = encode_error({RpcCode::kLimit,
@@ -315,27 +251,40 @@ bool SocketServer::handle_line(Client& client)
         client.output = std::move(reply);
     else
         client.output += reply;
-    client.progress = Clock::now();
+    client.has_effect = false;
+    client.progress = std::chrono::steady_clock::now();
     find_line(client);
     return true;
 }
 
-SocketServer::Answer SocketServer::answer(std::string line, Role role)
+SocketServer::Answer SocketServer::answer(Client& client, std::string line, std::optional<MemoryReserve::Use>& use)
 {
     DecodedRequest request = decode_request(line);
     std::string{}.swap(line); // a large batch need not be held twice
     if (!request)
-        return {encode_error(request.error()), {}};
+        return {encode_error(request.error()), {}, {}};
     if (request->method == Method::kPing)
-        return {encode_pong(*request, version_), {}};
-    request->role = role;
+        return {encode_pong(*request, version_), {}, {}};
+    request->role = client.peer.role;
+    request->uid = client.peer.uid;
+    Response response;
     try {
-        Response response = handler_(*request);
-        return {encode_response(*request, response), std::move(response.stream)};
-    } catch (const std::exception& exception) {
-        return {encode_error({RpcCode::kInternalError, fmt::format("vxd failed: {}", exception.what()), request->id}),
+        response = handler_(*request);
+    } catch (const std::exception& failure) {
+        return {encode_error(
+                    {RpcCode::kInternalError,
+                     fmt::format("vxd could not carry out this request, which has no effect: {}", words_of(failure)),
+                     request->id}),
+                {},
                 {}};
     }
+    client.has_effect = response.has_effect;
+    if (response.has_effect)
+        use.emplace(std::nothrow);
+    Answer answer{encode_response(*request, response), std::move(response.stream), std::move(request->id)};
+    if (!use)
+        use.emplace(std::nothrow); // JSON is destroyed with memory
+    return answer;
 }
 
 // False when the connection is broken.
@@ -347,7 +296,7 @@ bool SocketServer::write(Client& client)
                               std::min(client.pending_output(), kWriteChunk), MSG_NOSIGNAL);
     if (size < 0)
         return errno == EAGAIN || errno == EINTR;
-    client.progress = Clock::now();
+    client.progress = std::chrono::steady_clock::now();
     client.sent += static_cast<std::size_t>(size);
     if (client.pending_output() == 0) {
         std::string{}.swap(client.output);

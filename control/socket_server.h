@@ -4,32 +4,40 @@
 // No client can stop another or make vxd grow without bound. A line that cannot become a request is answered with an
 // error as soon as that is clear, and skipped up to a bound, then the client is closed. A client that does not read
 // its replies is not read from any more, and closed when it makes no progress for a while. Who comes when all places
-// are taken gets that of the client that was idle for longest. A turn of the loop reads one chunk, handles one request
-// and writes one chunk of each client.
+// are taken gets that of a client that does nothing (socket_places.h), or is told why not. A turn of the loop reads one
+// chunk, handles one request and writes one chunk of each client. Where there is no memory for one of these, it is this
+// client that is told so and closed.
 #pragma once
 
 #include "control/access.h"
 #include "control/event_loop.h"
+#include "control/memory_reserve.h"
+#include "control/socket_places.h"
+#include "control/spare_descriptors.h"
 #include "control/unix_listener.h"
 #include "control/wire.h"
 
 #include <chrono>
 #include <cstddef>
+#include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 namespace vx
 {
 
 struct SocketLimits {
-    std::size_t client_count = 64;
+    SocketPlaces places;
     std::size_t pending_output = std::size_t{64} << 10;        // above it, no further request of the client is handled
     std::size_t skipped_input = std::size_t{1} << 20;          // of a line that was refused
     std::size_t buffered = std::size_t{1} << 30;               // for all clients together
     std::chrono::milliseconds stall = std::chrono::minutes{1}; // in the middle of a request or a reply
     std::chrono::milliseconds grace = std::chrono::seconds{1}; // after it a client that does nothing is idle
+    std::chrono::milliseconds patience = std::chrono::seconds{2}; // as stall, when its place is wanted
 };
 
 class SocketServer
@@ -55,9 +63,16 @@ private:
     SocketServer(EventLoop& loop, UnixListener listener, std::string version, Handler handler,
                  const SocketLimits& limits, AccessPolicy access);
     void accept();
-    void make_room();
+    void admit(FileDescriptor newcomer);
+    FileDescriptor take_connection();
+    bool find_place(const FileDescriptor& newcomer, const Identity& peer);
+    std::vector<SocketClient> places() const;
+    void oust(const SocketClient& client);
     void report_ousted(const Client& client, std::chrono::milliseconds still);
+    void report_refused(const std::string& why);
     void check_stalled();
+    void serve(int fd, Client& client);
+    void abandon(int fd, const std::exception& failure) noexcept;
     void turn(Client& client);
     bool read(Client& client);
     bool write(Client& client);
@@ -66,8 +81,9 @@ private:
     struct Answer {
         std::string text;
         StreamTaker stream;
+        nlohmann::ordered_json id; // of the request, with a stream
     };
-    Answer answer(std::string line, Role role);
+    Answer answer(Client& client, std::string line, std::optional<MemoryReserve::Use>& use);
     void refuse(Client& client, std::string message);
     bool skip(Client& client);
     std::size_t buffered() const;
@@ -82,8 +98,13 @@ private:
     std::unordered_map<int, std::unique_ptr<Client>> clients_; // by descriptor
     int timer_ = -1;
     bool is_accepting_ = true;
-    std::chrono::steady_clock::time_point last_report_{}; // of clients that had to make room
-    std::size_t unreported_ = 0;
+    SpareDescriptors spare_;
+    struct Reports { // not one for each
+        std::chrono::steady_clock::time_point last{};
+        std::size_t unreported = 0;
+        bool is_due();
+    };
+    Reports ousted_, refused_, failed_;
 };
 
 } // namespace vx

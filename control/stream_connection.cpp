@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/stream_connection.h"
 
+#include "control/log.h"
+#include "control/memory_reserve.h"
+
 #include <poll.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstring>
+#include <exception>
+#include <system_error>
 
 namespace vx
 {
@@ -20,8 +27,16 @@ constexpr int kLookMilliseconds = 100;
 
 } // namespace
 
-StreamConnection::StreamConnection(FileDescriptor client, std::string first)
-    : client_(std::move(client)), wake_event_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), output_(std::move(first))
+Result<FileDescriptor> StreamConnection::make_wake_event()
+{
+    FileDescriptor event(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+    if (!event)
+        return error("an eventfd for the stream: {}", std::strerror(errno));
+    return event;
+}
+
+StreamConnection::StreamConnection(FileDescriptor wake_event, std::string first)
+    : wake_event_(std::move(wake_event)), output_(std::move(first))
 {
 }
 
@@ -98,6 +113,24 @@ void StreamConnection::abort()
 {
     is_aborted_.store(true, std::memory_order_relaxed);
     wake();
+}
+
+Result<std::thread> start_stream_thread(const char* name, std::function<void()> run, std::function<void()> ended)
+{
+    try {
+        return std::thread([name, run = std::move(run), ended = std::move(ended)] {
+            pthread_setname_np(pthread_self(), name);
+            try {
+                run();
+            } catch (const std::exception& failure) {
+                log_warning("{}: a stream to a client ended early: {}", name, words_of(failure));
+            }
+            ended();
+        });
+    } catch (const std::system_error& failure) {
+        return error("a thread for the stream: {} (is there a limit of processes or threads?)",
+                     std::strerror(failure.code().value()));
+    }
 }
 
 } // namespace vx

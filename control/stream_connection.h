@@ -4,12 +4,16 @@
 // enough.
 #pragma once
 
+#include "dataplane/net/result.h"
 #include "dataplane/port/file_descriptor.h"
 
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <thread>
+#include <utility>
 
 namespace vx
 {
@@ -19,8 +23,14 @@ class StreamConnection
 public:
     enum class Client : std::uint8_t { kStays, kHadEnough, kGone };
 
+    // What wakes the thread that waits for a client.
+    static Result<FileDescriptor> make_wake_event();
+
     // `first` is written before all else.
-    StreamConnection(FileDescriptor client, std::string first);
+    StreamConnection(FileDescriptor wake_event, std::string first);
+
+    // ---- before the stream's thread runs ----
+    void attach(FileDescriptor& client) noexcept { std::swap(client_, client); }
 
     // ---- the stream's thread ----
     void append(std::string_view bytes);
@@ -38,7 +48,7 @@ public:
 private:
     static constexpr std::size_t kRoom = 256 << 10;
 
-    const FileDescriptor client_;
+    FileDescriptor client_;
     const FileDescriptor wake_event_;
     // Set before the eventfd is written, which orders them, and looked at after it was read.
     std::atomic<bool> is_finished_{false};
@@ -46,5 +56,8 @@ private:
     std::string output_;
     std::size_t sent_ = 0; // bytes of it that are gone
 };
+
+// Starts a stream's thread: `run` until it returns or throws, and `ended` in any case.
+Result<std::thread> start_stream_thread(const char* name, std::function<void()> run, std::function<void()> ended);
 
 } // namespace vx

@@ -35,6 +35,7 @@ Transaction::~Transaction()
 {
     if (is_done_)
         return;
+    const MemoryReserve::Use use(std::nothrow);
     for (auto undo = undo_.rbegin(); undo != undo_.rend(); ++undo)
         (*undo)();
     for (const LinkId link : opened_)
@@ -63,18 +64,21 @@ void Transaction::note_link(LinkId id)
 
 Link& Transaction::change_link(LinkId id)
 {
+    const MemoryReserve::Use use;
     note_link(id);
     return *model_.edit(id);
 }
 
 void Transaction::add_address(const AddressKey& key)
 {
+    const MemoryReserve::Use use;
     before_.addresses.try_emplace(key, model_.addresses().contains(key));
     model_.add_address(key);
 }
 
 void Transaction::remove_address(const AddressKey& key)
 {
+    const MemoryReserve::Use use;
     before_.addresses.try_emplace(key, model_.addresses().contains(key));
     model_.remove_address(key);
 }
@@ -89,24 +93,28 @@ static void note(std::map<Key, std::optional<Value>>& before, const std::map<Key
 
 void Transaction::set_route(const IpPrefix& prefix, const Route& route)
 {
+    const MemoryReserve::Use use;
     note(before_.routes, model_.routes(), prefix);
     model_.set_route(prefix, route);
 }
 
 void Transaction::remove_route(const IpPrefix& prefix)
 {
+    const MemoryReserve::Use use;
     note(before_.routes, model_.routes(), prefix);
     model_.remove_route(prefix);
 }
 
 void Transaction::set_neighbor(const NeighborKey& key, const StaticNeighbor& neighbor)
 {
+    const MemoryReserve::Use use;
     note(before_.neighbors, model_.neighbors(), key);
     model_.set_neighbor(key, neighbor);
 }
 
 void Transaction::remove_neighbor(const NeighborKey& key)
 {
+    const MemoryReserve::Use use;
     note(before_.neighbors, model_.neighbors(), key);
     model_.remove_neighbor(key);
 }
@@ -159,6 +167,7 @@ void Transaction::fdb_erase(FdbKey key)
 
 std::optional<VtepId> Transaction::intern(LinkId vxlan, const Remote& remote)
 {
+    const MemoryReserve::Use use;
     if (!vteps_.has_room_for({vxlan, remote}))
         return std::nullopt;
     return vteps_.intern({vxlan, remote});
@@ -166,6 +175,7 @@ std::optional<VtepId> Transaction::intern(LinkId vxlan, const Remote& remote)
 
 Dest Transaction::dest_for(LinkId vxlan, const std::vector<Remote>& remotes)
 {
+    const MemoryReserve::Use use;
     if (remotes.size() == 1)
         return Dest::vtep(vxlan, vteps_.intern({vxlan, remotes.front()}));
     std::vector<VtepId> ids;
@@ -189,6 +199,7 @@ std::vector<Remote> Transaction::remotes_of(Dest dest) const
 
 Result<const Link*> Transaction::add_link(Link link)
 {
+    const MemoryReserve::Use use;
     if (!before_.last_ids)
         before_.last_ids = model_.last_ids();
     link.id = model_.take_link_id();
@@ -243,71 +254,9 @@ std::optional<LinkId> Transaction::port_on(const std::string& interface) const
     return std::nullopt;
 }
 
-// A port that this transaction removed closes at commit, so that a rollback finds it as it was. Until then a new one
-// cannot be opened on the same interface or device.
-Result<AddedPort> Transaction::open_port(LinkId id, const PortSpec& spec)
-{
-    const Link* same = nullptr;  // the last removed of the same kind and options
-    const Link* other = nullptr; // of the same kind
-    for (const LinkId closed : closed_) {
-        const auto before = before_.links.find(closed);
-        if (before == before_.links.end() || !before->second || before->second->port()->kind != spec.kind)
-            continue;
-        const PortSpec& removed = *before->second->port();
-        // A MAC or an MTU that was set cannot be unset but by opening anew; pcap reads its file again from the start.
-        const bool is_same = removed.options == spec.options && spec.kind != "pcap" && (spec.mac || !removed.mac) &&
-                             (spec.mtu || !removed.mtu || spec.kind == "tap");
-        (is_same ? same : other) = &*before->second;
-    }
-    // A TAP may be wanted in a new namespace of the old name: where one can be made, it is.
-    if (same != nullptr && spec.kind != "tap")
-        if (auto taken = take_over_port(same->id, id, spec))
-            return taken;
-    auto added = dataplane_.add_port(id, spec);
-    if (added) {
-        opened_.push_back(id);
-        return added;
-    }
-    if (same != nullptr && spec.kind == "tap")
-        if (auto taken = take_over_port(same->id, id, spec))
-            return taken;
-    if (const Link* in_the_way = same != nullptr ? same : other)
-        return error(
-            "{} (the port of \"{}\" is closed only at the end of this transaction, and its place is taken over "
-            "only by one with the same options; delete it in a transaction of its own)",
-            added.error().message, in_the_way->name);
-    return added;
-}
-
-Result<AddedPort> Transaction::take_over_port(LinkId from, LinkId to, const PortSpec& spec)
-{
-    auto taken = dataplane_.hand_over_port(from, to);
-    if (!taken)
-        return taken;
-    const AddedPort before = *taken;
-    const std::optional<std::uint16_t> mtu = spec.kind == "tap" ? spec.mtu.value_or(kDefaultMtu) : spec.mtu;
-    const auto undo = [this, from, to, before] {
-        (void)dataplane_.set_mtu(to, before.mtu);
-        (void)dataplane_.set_mac(to, before.mac);
-        (void)dataplane_.hand_over_port(to, from);
-    };
-    Result<> set = Ok{};
-    if (mtu && *mtu != before.mtu)
-        set = dataplane_.set_mtu(to, *mtu);
-    if (set && spec.mac && *spec.mac != before.mac)
-        set = dataplane_.set_mac(to, *spec.mac);
-    if (!set) {
-        undo();
-        return std::move(set).error();
-    }
-    undo_.emplace_back(undo);
-    taken->mtu = mtu.value_or(before.mtu);
-    taken->mac = spec.mac.value_or(before.mac);
-    return taken;
-}
-
 void Transaction::remove_link(LinkId id)
 {
+    const MemoryReserve::Use use;
     const Link removed = *model_.find(id);
     for (const LinkId member : std::set<LinkId>{model_.members(id)})
         (void)set_master(member, kNoLink); // leaving a bridge cannot conflict: its own domain is empty
@@ -338,6 +287,7 @@ void Transaction::remove_link(LinkId id)
 
 Result<> Transaction::set_master(LinkId id, LinkId master)
 {
+    const MemoryReserve::Use use;
     note_link(id);
     Link link = *model_.find(id);
     const BridgeId before = model_.domain_of(link);
@@ -366,6 +316,7 @@ Result<> Transaction::set_master(LinkId id, LinkId master)
 
 Result<> Transaction::set_mac(LinkId id, const Mac& mac)
 {
+    const MemoryReserve::Use use;
     Link& link = change_link(id);
     if (PortSpec* spec = link.port(); spec != nullptr) {
         spec->mac = mac;
@@ -380,6 +331,7 @@ Result<> Transaction::set_mac(LinkId id, const Mac& mac)
 
 Result<> Transaction::set_mtu(LinkId id, std::uint16_t mtu)
 {
+    const MemoryReserve::Use use;
     Link& link = change_link(id);
     if (PortSpec* spec = link.port(); spec != nullptr) {
         spec->mtu = mtu;

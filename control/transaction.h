@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a command handler works with: the Model as it will be, the FDB as it will be, and the ports. Either everything
-// that was done through it takes effect (Controller::commit), or, when it is destroyed before, nothing.
+// that was done through it takes effect (Controller::commit), or, when it is destroyed before, nothing; also when it is
+// destroyed because something threw. Every function that changes something changes all of it or throws before.
 #pragma once
 
 #include "control/fdb_changes.h"
+#include "control/memory_reserve.h"
 #include "control/model.h"
 #include "control/resolver.h"
 #include "control/vteps.h"
@@ -46,7 +48,8 @@ public:
     // change, so nothing may have changed before it.
     Result<Dataplane::TallyTotals> tally(Tally::By by)
     {
-        if (mode_ == Mode::kRehearsal || !before_.empty() || !fdb_changes_.empty())
+        const MemoryReserve::Use use;
+        if (mode_ == Mode::kRehearsal || has_changes())
             return error("packets cannot be counted in the middle of changes: ask for it by itself");
         return dataplane_.tally(by);
     }
@@ -85,6 +88,7 @@ public:
     std::vector<FdbEntry> fdb_entries_of(LinkId link) const;
     // About how many changes of the FDB may come.
     void expect_fdb_changes(std::size_t count) { fdb_changes_.expect(count); }
+    bool has_changes() const { return !before_.empty() || !fdb_changes_.empty() || !forgotten_.empty(); }
     std::uint32_t now_seconds() const { return now_seconds_; }
     void set_now_seconds(std::uint32_t now) { now_seconds_ = now; }
 

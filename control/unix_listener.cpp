@@ -24,7 +24,7 @@ namespace
 
 constexpr mode_t kSocketMode = 0660;
 constexpr mode_t kDirectoryMode = 0755;
-constexpr int kBacklog = 64;
+constexpr int kBacklog = 1024;
 
 std::string directory_of(const std::string& path)
 {
@@ -75,28 +75,47 @@ Result<> UnixListener::lock()
     for (;;) {
         FileDescriptor file(::open(lock_path().c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
         if (!file)
-            return vx::error("socket {}: open {}: {}", path_, lock_path(), std::strerror(errno));
+            return vx::error("socket {}: open {}: {}{}", path_, lock_path(), std::strerror(errno),
+                             errno == ELOOP ? " (it is a symbolic link, which vxd does not follow; remove it)" : "");
         if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
             if (errno != EWOULDBLOCK)
                 return vx::error("socket {}: lock {}: {}", path_, lock_path(), std::strerror(errno));
             std::array<char, 16> pid{};
             const ssize_t size = pread(file.get(), pid.data(), pid.size(), 0);
-            const std::string_view holder(pid.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+            std::string_view holder(pid.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+            holder = holder.substr(0, holder.find_first_not_of("0123456789")); // whatever file it is
             return vx::error("socket {}: another vxd{} already listens on it", path_,
                              holder.empty() ? "" : fmt::format(" (process {})", holder));
         }
         // The one who had it before may have removed the file between our open and our lock.
         struct stat mine, there;
-        if (fstat(file.get(), &mine) != 0 || !S_ISREG(mine.st_mode))
-            return vx::error("socket {}: {} is in the way and not a regular file", path_, lock_path());
-        if (stat(lock_path().c_str(), &there) != 0 || !is_same_file(mine, there))
+        if (fstat(file.get(), &mine) != 0)
+            return vx::error("socket {}: look at {}: {}", path_, lock_path(), std::strerror(errno));
+        if (lstat(lock_path().c_str(), &there) != 0 || !is_same_file(mine, there))
             continue;
+        if (auto ours = check_ours(mine); !ours)
+            return ours;
         const std::string pid = std::to_string(getpid());
         if (ftruncate(file.get(), 0) != 0 || pwrite(file.get(), pid.data(), pid.size(), 0) < 0)
             return vx::error("socket {}: write {}: {}", path_, lock_path(), std::strerror(errno));
         lock_ = std::move(file);
         return Ok{};
     }
+}
+
+// Others may write to the folder: what has the lock's name may be a second name of any file of ours.
+Result<> UnixListener::check_ours(const struct stat& file) const
+{
+    if (!S_ISREG(file.st_mode))
+        return vx::error("socket {}: {} is in the way and not a regular file", path_, lock_path());
+    if (file.st_uid != geteuid())
+        return vx::error("socket {}: {} is of user {}, and vxd runs as user {}; remove it", path_, lock_path(),
+                         file.st_uid, geteuid());
+    if (file.st_nlink > 1)
+        return vx::error("socket {}: {} is a hard link, and its file has another name, which would be overwritten; "
+                         "remove it",
+                         path_, lock_path());
+    return Ok{};
 }
 
 Result<> UnixListener::remove_stale() const
@@ -127,20 +146,29 @@ Result<> UnixListener::bind(std::optional<gid_t> group)
 {
     FileDescriptor listener(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     const sockaddr_un address = *address_of(path_);
-    // fchmod first: Linux gives the file the socket's mode, less the umask, so it is at no time open to more.
-    if (!listener || fchmod(listener.get(), kSocketMode) != 0 ||
-        ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
+    // fchmod first: Linux gives the file the socket's mode, less the umask. By its path it is not changed any more: in
+    // a folder of others, that may have come to mean another file.
+    bool is_bound = listener && fchmod(listener.get(), kSocketMode) == 0;
+    if (is_bound) {
+        const mode_t mask = umask(0);
+        is_bound = ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+        const int failure = errno;
+        umask(mask);
+        errno = failure;
+    }
+    if (!is_bound)
         return vx::error("socket {}: bind: {}", path_, std::strerror(errno));
     listener_ = std::move(listener);
+    const FileDescriptor file(::open(path_.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
     struct stat there;
-    if (lstat(path_.c_str(), &there) == 0) {
-        device_ = there.st_dev;
-        inode_ = there.st_ino;
-    }
-    if (chmod(path_.c_str(), kSocketMode) != 0)
-        return vx::error("socket {}: set mode {:o}: {}", path_, kSocketMode, std::strerror(errno));
+    if (!file || fstat(file.get(), &there) != 0)
+        return vx::error("socket {}: look at it: {}", path_, std::strerror(errno));
+    if (!S_ISSOCK(there.st_mode) || there.st_uid != geteuid() || there.st_nlink != 1)
+        return vx::error("socket {}: somebody has put another file in its place", path_);
+    device_ = there.st_dev;
+    inode_ = there.st_ino;
     // Nobody can have connected yet: it does not listen.
-    if (group && lchown(path_.c_str(), static_cast<uid_t>(-1), *group) != 0)
+    if (group && fchownat(file.get(), "", static_cast<uid_t>(-1), *group, AT_EMPTY_PATH) != 0)
         return vx::error("socket {}: give it to the group {}: {}", path_, *group, std::strerror(errno));
     if (listen(listener_.get(), kBacklog) != 0)
         return vx::error("socket {}: listen: {}", path_, std::strerror(errno));

@@ -9,6 +9,7 @@
 #include "dataplane/net/result.h"
 #include "dataplane/port/file_descriptor.h"
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <optional>
@@ -41,6 +42,7 @@ private:
     }
     std::string lock_path() const { return path_ + ".lock"; }
     Result<> lock();
+    Result<> check_ours(const struct stat& file) const;
     Result<> remove_stale() const;
     Result<> bind(std::optional<gid_t> group);
 

@@ -59,6 +59,11 @@ enum class Role : std::uint8_t {
     kReader, // commands that only show something
     kAdmin,
 };
+// Who a client is, as far as that decides what it gets.
+struct Identity {
+    Role role = Role::kReader;
+    std::uint32_t uid = 0;
+};
 enum class Format : std::uint8_t { kText, kJson };
 enum class Method : std::uint8_t { kRun, kStream, kPing };
 // What becomes of a list of commands when one of them fails.
@@ -80,6 +85,7 @@ struct Request {
     Format format = Format::kText;
     Config config = Config::kNone;
     Role role = Role::kAdmin;
+    std::uint32_t uid = 0; // of the client
 };
 
 struct Failure {
@@ -88,15 +94,17 @@ struct Failure {
     std::size_t line = 0; // of a script, from 1; else 0
 };
 
-// Takes over a client's connection; `first` is to be written before all else.
-using StreamTaker = std::function<void(FileDescriptor client, std::string first)>;
+// Takes over a client's connection; `first` is to be written before all else. After an error, or what it throws, the
+// connection is still the caller's. One that is not called leaves nothing behind.
+using StreamTaker = std::function<Result<>(FileDescriptor& client, std::string first)>;
 
 // What a `run` comes to. With kUndoAll and kStop there is at most one failure.
 struct Response {
     Outputs outputs; // one a command: a string, or JSON; null where it failed
     std::vector<std::string> warnings;
     std::vector<Failure> failures;
-    StreamTaker stream; // who goes on with the connection; empty but for a `stream` that did not fail
+    StreamTaker stream;      // who goes on with the connection; empty but for a `stream` that did not fail
+    bool has_effect = false; // something was changed, also if something else failed
 };
 
 // JSON-RPC 2.0 section 5.1, and from -32000 on our own.

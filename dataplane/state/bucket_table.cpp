@@ -31,8 +31,12 @@ BucketTable::Array<T> BucketTable::allocate(std::size_t count)
     const std::size_t size = count * sizeof(T);
     const std::size_t alignment = size >= kHugePage ? kHugePage : alignof(Bucket);
     void* memory = std::aligned_alloc(alignment, round_up(size, alignment));
-    if (memory == nullptr)
-        throw std::bad_alloc();
+    for (; memory == nullptr; memory = std::aligned_alloc(alignment, round_up(size, alignment))) { // as operator new
+        const std::new_handler handler = std::get_new_handler();
+        if (handler == nullptr)
+            throw std::bad_alloc();
+        handler();
+    }
     if (alignment == kHugePage)
         static_cast<void>(madvise(memory, round_up(size, alignment), MADV_HUGEPAGE)); // a hint; 4 KiB pages work too
     T* const first = static_cast<T*>(memory);

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <csignal>
+#include <new>
 #include <thread>
 
 using namespace vx;
@@ -129,4 +130,18 @@ TEST_CASE("signals arrive in the loop")
     REQUIRE(raise(SIGUSR2) == 0);
     REQUIRE(loop->run());
     CHECK(got == SIGUSR2);
+}
+
+TEST_CASE("a callback that throws is counted, and the loop and the other callbacks go on")
+{
+    auto loop = make_loop();
+    int calls = 0;
+    REQUIRE(loop->every(1ms, [&]() -> void {
+        ++calls;
+        throw std::bad_alloc();
+    }));
+    REQUIRE(loop->every(20ms, [&] { loop->stop(); }));
+    REQUIRE(loop->run());
+    CHECK(calls > 0);
+    CHECK(loop->failures() == static_cast<std::uint64_t>(calls));
 }

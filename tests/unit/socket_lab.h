@@ -6,6 +6,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -111,6 +112,12 @@ public:
     {
         send(text);
         return line();
+    }
+    // Whether there is something to be read, or the end.
+    bool is_readable() const
+    {
+        pollfd state{fd_.get(), POLLIN, 0};
+        return poll(&state, 1, 0) == 1;
     }
     void shut() { shutdown(fd_.get(), SHUT_WR); }
 

@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 
 #include <csignal>
+#include <fstream>
+#include <iterator>
 
 using namespace vx;
 using namespace vx::test;
@@ -182,7 +184,7 @@ TEST_CASE("an exception in a handler is an error for its client")
     const Folder folder;
     Server server(folder.socket());
     Peer peer(folder.socket());
-    CHECK(peer.ask(run_line({"throw"})).find("vxd failed: a bug") != std::string::npos);
+    CHECK(peer.ask(run_line({"throw"})).find("which has no effect: a bug") != std::string::npos);
     CHECK(peer.ask(kPing) == kPong);
 }
 
@@ -277,4 +279,35 @@ TEST_CASE("of many that start at once exactly one wins")
         CHECK(winners == 1);
         CHECK_FALSE(exists(folder.socket()));
     }
+}
+
+TEST_CASE("a lock file that is another name of a file, or somebody else's, is refused and left as it is")
+{
+    const Folder folder;
+    const std::string victim = folder.path + "/victim";
+    const std::string lock = folder.socket() + ".lock";
+    const auto content = [](const std::string& path) {
+        std::ifstream file(path);
+        return std::string(std::istreambuf_iterator<char>(file), {});
+    };
+    std::ofstream(victim) << "precious";
+    SECTION("a hard link")
+    {
+        REQUIRE(link(victim.c_str(), lock.c_str()) == 0);
+        CHECK(start_failure(folder.socket()).find(lock + " is a hard link") != std::string::npos);
+    }
+    SECTION("a symbolic link")
+    {
+        REQUIRE(symlink(victim.c_str(), lock.c_str()) == 0);
+        CHECK(start_failure(folder.socket()).find("symbolic link") != std::string::npos);
+    }
+    SECTION("another user's")
+    {
+        std::ofstream(lock) << "theirs";
+        REQUIRE(chown(lock.c_str(), 42001, 42001) == 0);
+        CHECK(start_failure(folder.socket()).find(lock + " is of user 42001") != std::string::npos);
+        CHECK(content(lock) == "theirs");
+    }
+    CHECK(content(victim) == "precious");
+    CHECK(exists(lock)); // it is not ours to remove
 }

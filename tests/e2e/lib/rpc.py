@@ -3,6 +3,7 @@
 
 import json
 import socket
+import struct
 
 from .shell import Failed, expect
 
@@ -10,8 +11,10 @@ from .shell import Failed, expect
 class Rpc:
     def __init__(self, path, timeout=5.0):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(timeout)
+        # A connect() without a wait fails where others come in a crowd; this one waits, and not for ever.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(timeout), 0))
         self.socket.connect(path)
+        self.socket.settimeout(timeout)
         self._read = b""
         self._id = 0
 

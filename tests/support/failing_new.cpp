@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tests/support/failing_new.h"
+
+#include <cstdlib>
+#include <new>
+
+namespace vx::test
+{
+
+namespace
+{
+
+thread_local bool is_armed = false;
+thread_local std::uint64_t until = 0; // attempts that still succeed
+thread_local std::uint64_t left = 0;  // that fail then
+thread_local bool failed = false;
+
+bool fails() noexcept
+{
+    if (!is_armed)
+        return false;
+    if (until > 0) {
+        --until;
+        return false;
+    }
+    if (left == 0)
+        return false;
+    --left;
+    failed = true;
+    return true;
+}
+
+void* allocate(std::size_t size, std::size_t alignment)
+{
+    // What the handler makes room for may be too little: then that fails as well.
+    for (;;) {
+        void* const memory = fails() ? nullptr
+                             : alignment > 0
+                                 ? std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment)
+                                 : std::malloc(size > 0 ? size : 1);
+        if (memory != nullptr)
+            return memory;
+        const std::new_handler handler = std::get_new_handler();
+        if (handler == nullptr)
+            throw std::bad_alloc();
+        handler();
+    }
+}
+
+} // namespace
+
+FailingNew::FailingNew(std::uint64_t nth, std::uint64_t burst) noexcept
+{
+    until = nth - 1;
+    left = burst;
+    failed = false;
+    is_armed = true;
+}
+
+FailingNew::~FailingNew()
+{
+    is_armed = false;
+}
+
+bool FailingNew::has_failed() const noexcept
+{
+    return failed;
+}
+
+} // namespace vx::test
+
+void* operator new(std::size_t size)
+{
+    return vx::test::allocate(size, 0);
+}
+
+void* operator new(std::size_t size, std::align_val_t alignment)
+{
+    return vx::test::allocate(size, static_cast<std::size_t>(alignment));
+}
+
+void operator delete(void* memory) noexcept
+{
+    std::free(memory);
+}
+
+void operator delete(void* memory, std::size_t) noexcept
+{
+    std::free(memory);
+}
+
+void operator delete(void* memory, std::align_val_t) noexcept
+{
+    std::free(memory);
+}
+
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept
+{
+    std::free(memory);
+}
