@@ -72,6 +72,7 @@ void Controller::learn(Transaction& transaction, const LearnEvent& event)
 
 void Controller::tick()
 {
+    ticked_ms_ = options_.clock_ms();
     dataplane_.set_now(now_seconds());
     resolver_.tick(options_.clock_ms());
     publish_if_needed();

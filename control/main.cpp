@@ -183,6 +183,7 @@ Result<> run(const Options& options)
     Controller controller{**dataplane,
                           {.mac_seed = mac_seed((*server)->path()),
                            .clock_ms = monotonic_ms,
+                           .worked_ms = Budget::worked_ms,
                            .alive =
                                [&] {
                                    if (feed_period && is_running)

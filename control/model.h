@@ -133,6 +133,8 @@ public:
     bool is_vxlan_local(const IpAddress& address) const { return vxlan_locals_.contains(address); }
     // Whether it is in the subnet of an address of the link.
     bool is_on_link(LinkId link, const IpAddress& address) const;
+    // Whether it is the subnet of an address.
+    bool is_subnet(const IpPrefix& prefix) const { return subnets_.contains(prefix); }
     // The address whose subnet it is in, of those of `device` if one is given, else of any link that is up; the longest
     // prefix goes first.
     const AddressKey* subnet_of(const IpAddress& address, std::optional<LinkId> device) const;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "control/socket_server.h"
+#include "control/socket_client.h"
 
 #include "control/log.h"
 
@@ -36,28 +36,6 @@ bool has_unread(const FileDescriptor& socket)
 
 } // namespace
 
-struct SocketServer::Client {
-    // What became of the bytes at the front of `input`.
-    enum class Line : std::uint8_t { kNone, kComplete, kSkipped };
-
-    FileDescriptor fd;
-    pid_t pid = 0;
-    Role role = Role::kReader;
-    std::string input;       // from the start of a line
-    std::size_t scanned = 0; // bytes of `input` that the scanner has seen; with kComplete, the line's size
-    LineScanner scanner;
-    Line line = Line::kNone;
-    std::size_t skipped = 0; // bytes of a refused line
-    std::string output;
-    std::size_t sent = 0;   // bytes of `output` that are gone
-    bool has_ended = false; // nothing more will be read
-    std::uint32_t events = EPOLLIN;
-    Clock::time_point progress = Clock::now();
-
-    std::size_t pending_output() const { return output.size() - sent; }
-    bool is_between_requests() const { return input.empty() && pending_output() == 0; }
-};
-
 Result<std::unique_ptr<SocketServer>> SocketServer::start(EventLoop& loop, std::string path, std::string version,
                                                           Handler handler, const SocketLimits& limits,
                                                           AccessPolicy access)
@@ -79,6 +57,10 @@ Result<std::unique_ptr<SocketServer>> SocketServer::start(EventLoop& loop, std::
     if (!timer)
         return std::move(timer).error();
     server->timer_ = *timer;
+    auto alarm = loop.alarm([self = server.get()] { self->serve_waiting(); });
+    if (!alarm)
+        return std::move(alarm).error();
+    server->alarm_ = *alarm;
     return server;
 }
 
@@ -95,6 +77,7 @@ SocketServer::~SocketServer()
         loop_.unwatch(fd);
     loop_.unwatch(listener_.fd());
     loop_.cancel(timer_);
+    loop_.cancel(alarm_);
 }
 
 void SocketServer::accept()
@@ -113,8 +96,15 @@ void SocketServer::accept()
     client->fd = std::move(fd);
     const std::optional<Credentials> peer = credentials_of(number);
     client->pid = peer ? peer->pid : 0;
+    client->user = peer ? peer->uid : 0;
     client->role = role_of(peer, access_, geteuid());
-    if (loop_.watch(number, EPOLLIN, [this, self = client.get()](std::uint32_t) { turn(*self); }))
+    client->scanner = LineScanner{limits_of(client->role).request};
+    const auto on_event = [this, self = client.get()](std::uint32_t events) {
+        if (self->is_waiting && (events & EPOLLHUP) != 0) // nobody is there any more for the answer
+            return close(self->fd.get());
+        turn(*self);
+    };
+    if (loop_.watch(number, EPOLLIN, on_event))
         clients_.emplace(number, std::move(client));
 }
 
@@ -162,6 +152,7 @@ void SocketServer::close(int fd)
 {
     loop_.unwatch(fd);
     clients_.erase(fd);
+    std::erase(waiting_, fd);
 }
 
 void SocketServer::check_stalled()
@@ -170,11 +161,12 @@ void SocketServer::check_stalled()
         is_accepting_ = loop_.change(listener_.fd(), EPOLLIN).has_value();
     std::vector<int> stalled;
     for (const auto& [fd, client] : clients_) {
-        if (!client->is_between_requests() && Clock::now() - client->progress > limits_.stall)
+        if (!client->is_between_requests() && !client->is_waiting && Clock::now() - client->progress > limits_.stall)
             stalled.push_back(fd);
     }
     for (const int fd : stalled)
         close(fd);
+    serve_waiting();
 }
 
 // One turn of a client; destroys it when it is done.
@@ -189,7 +181,7 @@ void SocketServer::turn(Client& client)
     if (may_read() && !read(client))
         return close(fd);
     if (client.line == Client::Line::kComplete && client.pending_output() <= limits_.pending_output &&
-        !handle_line(client))
+        !must_wait(client) && !handle_line(client))
         return;
     if (!write(client))
         return close(fd);
@@ -197,7 +189,8 @@ void SocketServer::turn(Client& client)
     if (client.has_ended && !has_work)
         return close(fd);
     // A complete line waits for its turn as a writable socket does.
-    const std::uint32_t events = (may_read() ? EPOLLIN : 0U) | (has_work ? EPOLLOUT : 0U);
+    const bool can_go_on = client.pending_output() > 0 || (has_work && !client.is_waiting);
+    const std::uint32_t events = (may_read() ? EPOLLIN : 0U) | (can_go_on ? EPOLLOUT : 0U);
     if (events != client.events && !loop_.change(fd, events))
         return close(fd);
     client.events = events;
@@ -221,7 +214,7 @@ bool SocketServer::read(Client& client)
     client.progress = Clock::now();
     client.input.append(chunk.data(), static_cast<std::size_t>(size));
     find_line(client);
-    if (client.input.size() > kChunk && buffered() > limits_.buffered) {
+    if (client.input.size() > kChunk && is_full(client.role, 0)) {
         client.input = {};
         client.line = Client::Line::kNone;
         client.has_ended = true;
@@ -270,7 +263,12 @@ void SocketServer::find_line(Client& client)
         if (state == LineScanner::State::kLine) {
             client.line = Client::Line::kComplete;
         } else if (state == LineScanner::State::kRefused) {
-            refuse(client, client.scanner.refusal());
+            std::string why = client.scanner.refusal();
+            if (client.scanner.is_over_size())
+                why += fmt::format("; {} sends up to {} MiB",
+                                   client.role == Role::kAdmin ? "a client" : "whoever may only look",
+                                   limits_of(client.role).request >> 20);
+            refuse(client, std::move(why));
             client.scanner.reset();
             client.line = Client::Line::kSkipped;
             client.skipped = 0;
@@ -292,10 +290,13 @@ bool SocketServer::handle_line(Client& client)
     client.input = std::move(rest);
     client.scanned = 0;
     client.line = Client::Line::kNone;
-    const bool is_large = line.size() > kLargeRequest;
+    const std::size_t size = line.size();
+    const Clock::time_point begin = Clock::now();
     auto [reply, stream] = answer(std::move(line), client.role);
-    if (is_large)
+    if (size + reply.size() > kLargeRequest)
         malloc_trim(0); // what it took goes back, or it would be held for good
+    if (client.role != Role::kAdmin)
+        shares_.charge(client.user, Clock::now() - begin, Clock::now());
     if (stream) {
         const int number = client.fd.get();
         loop_.unwatch(number);
@@ -305,7 +306,7 @@ bool SocketServer::handle_line(Client& client)
         stream(std::move(fd), before + reply);
         return false;
     }
-    if (reply.size() > kMaxReplySize || buffered() + reply.size() > limits_.buffered)
+    if (reply.size() > limits_of(client.role).reply || is_full(client.role, reply.size()))
         reply = encode_error({RpcCode::kLimit,
                               fmt::format("the reply has {} bytes, which is too long; ask for less", reply.size()),
                               {}});
@@ -322,13 +323,22 @@ bool SocketServer::handle_line(Client& client)
 
 SocketServer::Answer SocketServer::answer(std::string line, Role role)
 {
-    DecodedRequest request = decode_request(line);
+    const std::int64_t begin_ms = Budget::worked_ms();
+    Budget budget{limits_of(role).budget, Budget::worked_ms, begin_ms};
+    DecodedRequest request = [&]() -> DecodedRequest {
+        try {
+            return decode_request(line, budget);
+        } catch (const OverBudget& over) {
+            return RpcError{RpcCode::kLimit, fmt::format("reading the request takes {}; send less", over.what()), {}};
+        }
+    }();
     std::string{}.swap(line); // a large batch need not be held twice
     if (!request)
         return {encode_error(request.error()), {}};
     if (request->method == Method::kPing)
         return {encode_pong(*request, version_), {}};
     request->role = role;
+    request->begin_ms = begin_ms;
     try {
         Response response = handler_(*request);
         return {encode_response(*request, response), std::move(response.stream)};

@@ -5,11 +5,14 @@
 // error as soon as that is clear, and skipped up to a bound, then the client is closed. A client that does not read
 // its replies is not read from any more, and closed when it makes no progress for a while. Who comes when all places
 // are taken gets that of the client that was idle for longest. A turn of the loop reads one chunk, handles one request
-// and writes one chunk of each client.
+// and writes one chunk of each client. Whoever may only look (role_limits.h) has smaller bounds, and waits after what
+// took long (ReaderShares).
 #pragma once
 
 #include "control/access.h"
 #include "control/event_loop.h"
+#include "control/reader_shares.h"
+#include "control/role_limits.h"
 #include "control/unix_listener.h"
 #include "control/wire.h"
 
@@ -19,6 +22,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 namespace vx
 {
@@ -71,6 +75,9 @@ private:
     void refuse(Client& client, std::string message);
     bool skip(Client& client);
     std::size_t buffered() const;
+    bool is_full(Role role, std::size_t more) const; // of what is buffered
+    bool must_wait(Client& client);
+    void serve_waiting();
     void close(int fd);
 
     EventLoop& loop_;
@@ -81,6 +88,10 @@ private:
     AccessPolicy access_;
     std::unordered_map<int, std::unique_ptr<Client>> clients_; // by descriptor
     int timer_ = -1;
+    ReaderShares shares_;
+    std::vector<int> waiting_;     // readers with a request, who came first is first
+    const Client* next_ = nullptr; // of them, whose turn it is
+    int alarm_ = -1;               // for them
     bool is_accepting_ = true;
     std::chrono::steady_clock::time_point last_report_{}; // of clients that had to make room
     std::size_t unreported_ = 0;

@@ -138,10 +138,11 @@ std::vector<FdbEntry> Transaction::fdb_entries_of(LinkId link) const
     std::vector<FdbEntry> entries;
     if (mode_ == Mode::kReal && dataplane_.fdb().count_of(link) != 0)
         dataplane_.fdb().for_each([&](FdbKey key, Dest dest, std::uint32_t seen) {
+            budget_->step();
             if (is_its(dest) && fdb_changes_.find(key) == nullptr)
                 entries.push_back({key, dest, seen});
         });
-    for (const auto& [key, dest] : fdb_changes_)
+    for (const auto& [key, dest] : budget_->each(fdb_changes_))
         if (dest.kind() != Dest::Kind::kNone && is_its(dest))
             entries.push_back({key, dest, now_seconds_});
     return entries;
@@ -177,11 +178,7 @@ Dest Transaction::dest_for(LinkId vxlan, const std::vector<Remote>& remotes)
 std::vector<Remote> Transaction::remotes_of(Dest dest) const
 {
     std::vector<Remote> remotes;
-    if (dest.kind() == Dest::Kind::kVtep)
-        remotes.push_back(vteps_.key_of(dest.vtep()).second);
-    if (dest.kind() == Dest::Kind::kReplicate)
-        for (const VtepId id : vteps_.list_of(dest.replication()).vteps)
-            remotes.push_back(vteps_.key_of(id).second);
+    for_each_remote(dest, [&](const Remote& remote) { remotes.push_back(remote); });
     return remotes;
 }
 
@@ -237,73 +234,10 @@ std::optional<LinkId> Transaction::port_on(const std::string& interface) const
 {
     if (mode_ == Mode::kReal)
         return dataplane_.port_on(interface);
-    for (const auto& [id, link] : model_.links())
+    for (const auto& [id, link] : budget_->each(model_.links()))
         if (const PortSpec* spec = link.port(); spec != nullptr && spec->has("dev") && spec->option("dev") == interface)
             return id;
     return std::nullopt;
-}
-
-// A port that this transaction removed closes at commit, so that a rollback finds it as it was. Until then a new one
-// cannot be opened on the same interface or device.
-Result<AddedPort> Transaction::open_port(LinkId id, const PortSpec& spec)
-{
-    const Link* same = nullptr;  // the last removed of the same kind and options
-    const Link* other = nullptr; // of the same kind
-    for (const LinkId closed : closed_) {
-        const auto before = before_.links.find(closed);
-        if (before == before_.links.end() || !before->second || before->second->port()->kind != spec.kind)
-            continue;
-        const PortSpec& removed = *before->second->port();
-        // A MAC or an MTU that was set cannot be unset but by opening anew; pcap reads its file again from the start.
-        const bool is_same = removed.options == spec.options && spec.kind != "pcap" && (spec.mac || !removed.mac) &&
-                             (spec.mtu || !removed.mtu || spec.kind == "tap");
-        (is_same ? same : other) = &*before->second;
-    }
-    // A TAP may be wanted in a new namespace of the old name: where one can be made, it is.
-    if (same != nullptr && spec.kind != "tap")
-        if (auto taken = take_over_port(same->id, id, spec))
-            return taken;
-    auto added = dataplane_.add_port(id, spec);
-    if (added) {
-        opened_.push_back(id);
-        return added;
-    }
-    if (same != nullptr && spec.kind == "tap")
-        if (auto taken = take_over_port(same->id, id, spec))
-            return taken;
-    if (const Link* in_the_way = same != nullptr ? same : other)
-        return error(
-            "{} (the port of \"{}\" is closed only at the end of this transaction, and its place is taken over "
-            "only by one with the same options; delete it in a transaction of its own)",
-            added.error().message, in_the_way->name);
-    return added;
-}
-
-Result<AddedPort> Transaction::take_over_port(LinkId from, LinkId to, const PortSpec& spec)
-{
-    auto taken = dataplane_.hand_over_port(from, to);
-    if (!taken)
-        return taken;
-    const AddedPort before = *taken;
-    const std::optional<std::uint16_t> mtu = spec.kind == "tap" ? spec.mtu.value_or(kDefaultMtu) : spec.mtu;
-    const auto undo = [this, from, to, before] {
-        (void)dataplane_.set_mtu(to, before.mtu);
-        (void)dataplane_.set_mac(to, before.mac);
-        (void)dataplane_.hand_over_port(to, from);
-    };
-    Result<> set = Ok{};
-    if (mtu && *mtu != before.mtu)
-        set = dataplane_.set_mtu(to, *mtu);
-    if (set && spec.mac && *spec.mac != before.mac)
-        set = dataplane_.set_mac(to, *spec.mac);
-    if (!set) {
-        undo();
-        return std::move(set).error();
-    }
-    undo_.emplace_back(undo);
-    taken->mtu = mtu.value_or(before.mtu);
-    taken->mac = spec.mac.value_or(before.mac);
-    return taken;
 }
 
 void Transaction::remove_link(LinkId id)
@@ -319,7 +253,7 @@ void Transaction::remove_link(LinkId id)
         remove_address(key);
     std::vector<IpPrefix> routes;
     if (model_.has_route(id))
-        for (const auto& [prefix, route] : model_.routes())
+        for (const auto& [prefix, route] : budget_->each(model_.routes()))
             if (route.link == id)
                 routes.push_back(prefix);
     for (const IpPrefix& prefix : routes)

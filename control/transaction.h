@@ -3,10 +3,12 @@
 // that was done through it takes effect (Controller::commit), or, when it is destroyed before, nothing.
 #pragma once
 
+#include "control/budget.h"
 #include "control/fdb_changes.h"
 #include "control/model.h"
 #include "control/resolver.h"
 #include "control/vteps.h"
+#include "control/wire.h"
 #include "dataplane/dataplane.h"
 
 #include <cstdint>
@@ -37,6 +39,15 @@ public:
     Transaction(const Transaction&) = delete;
     Transaction& operator=(const Transaction&) = delete;
 
+    // Whose commands these are: what the request may take, and the form of its answer. Without it there is no bound.
+    void serve(Budget& budget, Format format)
+    {
+        budget_ = &budget;
+        format_ = format;
+    }
+    Budget& budget() const { return *budget_; }
+    Format format() const { return format_; }
+
     // ---- reading ----
     const Model& model() const { return model_; }
     const Resolver& resolver() const { return resolver_; }
@@ -63,10 +74,11 @@ public:
     {
         if (mode_ == Mode::kReal)
             dataplane_.fdb().for_each([&](FdbKey key, Dest dest, std::uint32_t seen) {
+                budget_->step();
                 if (fdb_changes_.empty() || fdb_changes_.find(key) == nullptr)
                     function(FdbEntry{key, dest, seen});
             });
-        for (const auto& [key, dest] : fdb_changes_)
+        for (const auto& [key, dest] : budget_->each(fdb_changes_))
             if (dest.kind() != Dest::Kind::kNone)
                 function(FdbEntry{key, dest, now_seconds_});
     }
@@ -116,6 +128,15 @@ public:
     Dest dest_for(LinkId vxlan, const std::vector<Remote>& remotes);
     // The remotes behind a Dest of kind kVtep or kReplicate.
     std::vector<Remote> remotes_of(Dest dest) const;
+    template <typename Function>
+    void for_each_remote(Dest dest, Function&& function) const // function(const Remote&)
+    {
+        if (dest.kind() == Dest::Kind::kVtep)
+            function(vteps_.key_of(dest.vtep()).second);
+        if (dest.kind() == Dest::Kind::kReplicate)
+            for (const VtepId id : vteps_.list_of(dest.replication()).vteps)
+                function(vteps_.key_of(id).second);
+    }
 
     // Dynamic neighbours to be forgotten at commit (neigh del, flush).
     void forget_neighbor(const NeighborKey& key) { forgotten_.push_back(key); }
@@ -140,6 +161,9 @@ private:
     const std::string mac_seed_;
     const Mode mode_;
     std::uint32_t now_seconds_ = 0;
+    Budget unbounded_;
+    Budget* budget_ = &unbounded_;
+    Format format_ = Format::kText;
 
     void note_link(LinkId id);
 

@@ -2,6 +2,7 @@
 // `addr`: addresses of ports, bridges and VXLAN devices.
 #include "control/commands/arguments.h"
 #include "control/commands/commands.h"
+#include "control/commands/rows.h"
 #include "control/commands/show.h"
 
 #include <algorithm>
@@ -125,7 +126,7 @@ void drop_routes_without_address(Transaction& transaction, LinkId link, std::spa
         std::ranges::any_of(model.addresses_of(link), [&](const AddressKey& key) { return is_v4(key.second); }))
         return;
     std::vector<IpPrefix> dropped;
-    for (const auto& [prefix, route] : model.routes())
+    for (const auto& [prefix, route] : transaction.budget().each(model.routes()))
         if (route.link == link && is_v4(prefix))
             dropped.push_back(prefix);
     for (const IpPrefix& prefix : dropped)
@@ -148,7 +149,7 @@ void warn_of_lost_sources(Transaction& transaction, const Words& words, std::spa
         if (!model.is_vxlan_local(prefix.address()) || model.owner_of(prefix.address()) != nullptr)
             continue;
         std::vector<std::string_view> devices;
-        for (const auto& [id, link] : model.links())
+        for (const auto& [id, link] : transaction.budget().each(model.links()))
             if (const VxlanSettings* vxlan = link.vxlan(); vxlan != nullptr && vxlan->local == prefix.address())
                 devices.push_back(link.name);
         transaction.warn(fmt::format("{}: no device has the address {} any more, the local of {}: nothing is carried "
@@ -284,22 +285,23 @@ Result<Reply> addr_show(Transaction& transaction, Words& words)
         if (const auto link = find_device(transaction, words, *name); !link)
             return link.error();
     }
-    Reply reply;
-    reply.json = nlohmann::ordered_json::array();
+    Rows rows{transaction};
     const Model& model = transaction.model();
-    for (const auto& [id, link] : model.links()) {
+    for (const auto& entry : transaction.budget().each(model.links())) {
+        const Link& link = entry.second;
         if (name && link.name != *name)
             continue;
         std::vector<IpPrefix> prefixes;
-        for (const AddressKey& key : model.addresses_of(id))
+        const AddressRange addresses = model.addresses_of(link.id);
+        for (const AddressKey& key : transaction.budget().each(addresses))
             if (is_wanted(words.options(), key.second))
                 prefixes.push_back(key.second);
         if (prefixes.empty() && words.options().family)
             continue;
-        reply.text += device_text(transaction, link, prefixes, words.options());
-        reply.json.push_back(device_json(transaction, link, prefixes, words.options()));
+        rows.add([&](std::string& text) { text += device_text(transaction, link, prefixes, words.options()); },
+                 [&] { return device_json(transaction, link, prefixes, words.options()); });
     }
-    return reply;
+    return rows.reply();
 }
 
 constexpr Command kCommands[] = {
