@@ -110,6 +110,13 @@ Result<> Applier::add_link(const Link& wanted)
 
 Result<> Applier::change_port(const Link& link, const Link& wanted)
 {
+    if (!transaction_.has_port(link.id)) {
+        const auto reopened = transaction_.reopen_port(link.id, wanted);
+        transaction_.warn(reopened
+                              ? fmt::format("\"{}\" was gone and is opened again", link.name)
+                              : fmt::format("\"{}\" is gone and stays so: {}", link.name, reopened.error().message));
+        return Ok{};
+    }
     if (const auto mac = configured_mac(wanted); mac && *mac != link.mac)
         if (auto set = transaction_.set_mac(link.id, *mac); !set)
             return set;

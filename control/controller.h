@@ -28,6 +28,8 @@
 namespace vx
 {
 
+struct ConfigDiff;
+
 class Controller
 {
 public:
@@ -66,7 +68,9 @@ private:
     using Origins = std::unordered_map<std::string, std::size_t>; // commands that made links
     Result<> rehearse(const Request& request, Transaction& wanted, std::size_t& index, Origins& origins,
                       Response& response);
-    Result<nlohmann::ordered_json> compare(const Transaction& wanted, Format format, Budget& budget);
+    Result<nlohmann::ordered_json> compare(const Transaction& wanted, Format format, Budget& budget,
+                                           std::vector<std::string>& warnings);
+    void add_lost_ports(const Transaction& wanted, ConfigDiff& difference, std::vector<std::string>& warnings) const;
     void take_turn();
     Error over_budget(const Request& request, std::size_t index, const Budget& budget, const OverBudget& why) const;
     Error not_allowed(std::string_view command) const;

@@ -5,6 +5,7 @@
 #include "control/config_apply.h"
 #include "control/config_lines.h"
 #include "control/controller.h"
+#include "control/log.h"
 
 #include <limits>
 
@@ -89,7 +90,35 @@ void Controller::take_turn()
         tick();
 }
 
-Result<nlohmann::ordered_json> Controller::compare(const Transaction& wanted, Format format, Budget& budget)
+// Ports that are in both and whose interface is gone: what apply would open again is a difference.
+void Controller::add_lost_ports(const Transaction& wanted, ConfigDiff& difference,
+                                std::vector<std::string>& warnings) const
+{
+    for (const auto& [id, link] : wanted.budget().each(model_.links())) {
+        if (link.port() == nullptr || dataplane_.has_port(id))
+            continue;
+        const Link* const same = wanted.model().find(link.name);
+        if (same == nullptr || same->port() == nullptr)
+            continue;
+        const CommandWords words = link_words(*same);
+        if (words != link_words(link))
+            continue; // a difference already
+        PortSpec spec = *link.port();
+        spec.name = link.name;
+        if (!can_attach(spec)) {
+            warnings.push_back(
+                fmt::format("\"{}\" is gone, and there is no place for it now: apply would leave it so", link.name));
+            continue;
+        }
+        warnings.push_back(fmt::format("\"{}\" is gone: apply would open it again", link.name));
+        difference.added.add(words);
+        const std::vector<std::string_view> views(words.begin(), words.end());
+        difference.lines.insert(difference.lines.begin(), fmt::format("+{}", config_line(views)));
+    }
+}
+
+Result<nlohmann::ordered_json> Controller::compare(const Transaction& wanted, Format format, Budget& budget,
+                                                   std::vector<std::string>& warnings)
 {
     const auto before = [&] {
         const auto transaction = begin();
@@ -101,8 +130,9 @@ Result<nlohmann::ordered_json> Controller::compare(const Transaction& wanted, Fo
     if (!before || !after)
         return before ? after.error() : before.error();
     take_turn();
-    const ConfigDiff difference = diff(*before, *after, budget);
+    ConfigDiff difference = diff(*before, *after, budget);
     take_turn();
+    add_lost_ports(wanted, difference, warnings);
     if (format == Format::kJson)
         return nlohmann::ordered_json{{"removed", json_of(difference.removed, budget)},
                                       {"added", json_of(difference.added, budget)}};
@@ -125,6 +155,8 @@ Response Controller::run_config(const Request& request, Budget& budget)
     };
     if (request.config == Request::Config::kApply && request.role != Role::kAdmin)
         return fail(kNowhere, not_allowed("config apply"));
+    if (request.role == Role::kAdmin)
+        check_ports(); // what is gone is to be known
     std::size_t index = 0;
     try {
         Model model;
@@ -136,7 +168,7 @@ Response Controller::run_config(const Request& request, Budget& budget)
         if (auto rehearsed = rehearse(request, wanted, index, origins, response); !rehearsed)
             return fail(index, std::move(rehearsed).error());
         if (request.config != Request::Config::kApply) {
-            auto compared = compare(wanted, request.format, budget);
+            auto compared = compare(wanted, request.format, budget, response.warnings);
             if (!compared)
                 return fail(kNowhere, std::move(compared).error());
             response.outputs.push_back(*std::move(compared));
@@ -153,6 +185,11 @@ Response Controller::run_config(const Request& request, Budget& budget)
         if (auto fits = check_fdb_size(*transaction); !fits)
             return fail(kNowhere, std::move(fits).error());
         commit(*transaction);
+        for (const LinkId id : transaction->opened_)
+            if (transaction->before_.links.at(id)) { // it was there before, and gone
+                log_notice("{}: it was gone and is opened again", link_name(id));
+                tell_port(*model_.find(id), "back");
+            }
         for (std::string& warning : transaction->take_warnings())
             response.warnings.push_back(std::move(warning));
     } catch (const OverBudget& over) {

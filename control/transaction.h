@@ -115,6 +115,8 @@ public:
     Result<const Link*> add_link(Link link);
     // Removes a link and everything that names it: members' master, addresses, routes, neighbours, FDB entries.
     void remove_link(LinkId id);
+    // Opens again a port whose interface is gone, with the wanted one's MAC and MTU.
+    Result<> reopen_port(LinkId id, const Link& wanted);
     // `master` none: out of its bridge. FDB entries of a VXLAN device move with it, learned ones are forgotten.
     Result<> set_master(LinkId id, LinkId master);
     Result<> set_mac(LinkId id, const Mac& mac);
