@@ -106,6 +106,32 @@ TEST_CASE("reading a request ends within its time, whatever its shape")
     }
 }
 
+TEST_CASE("a line goes on in as many others as it likes, but not out of a comment")
+{
+    std::string text = "link \"a # \\\n";
+    for (int i = 0; i < 100'000; ++i)
+        text += "b\\\n";
+    text += "\" c\nlink # no \\\nnext \\\n\nlast\\\\\n\n\nend";
+    const Script script = read_script(text);
+    REQUIRE_FALSE(script.failure.has_value());
+    CHECK(script.commands ==
+          CommandList{{"link", "a # " + std::string(100'000, 'b'), "c"}, {"link"}, {"next"}, {"last"}, {"end"}});
+    CHECK(script.lines == std::vector<std::uint32_t>{1, 100'003, 100'004, 100'006, 100'009});
+}
+
+TEST_CASE("a client's own bound on a request's size is that of its scanner")
+{
+    LineScanner scanner{1000};
+    std::size_t used = 0;
+    CHECK(scanner.scan("{\"params\":{\"script\":\"" + std::string(900, 'a'), used) == LineScanner::State::kMore);
+    CHECK(scanner.scan(std::string(200, 'a'), used) == LineScanner::State::kRefused);
+    CHECK(scanner.is_over_size());
+    scanner.reset();
+    CHECK(scanner.scan("{}\n" + std::string(2000, ' '), used) == LineScanner::State::kLine);
+    CHECK(scanner.scan("[", used) == LineScanner::State::kRefused);
+    CHECK_FALSE(scanner.is_over_size());
+}
+
 TEST_CASE("whoever took long waits for as long, and so does every other reader")
 {
     ReaderShares shares;
