@@ -114,7 +114,7 @@ void join_lines(std::string& text)
 Reply complete(const Transaction& transaction, CommandView words, std::span<const Noun> table)
 {
     Reply reply;
-    reply.json = completions(words, table, &transaction.model());
+    reply.json = completions(words, table, &transaction.model(), transaction.budget());
     for (const auto& word : reply.json)
         reply.text += word.get_ref<const std::string&>() + '\n';
     return reply;

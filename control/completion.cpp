@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <span>
+#include <unordered_set>
 
 namespace vx
 {
@@ -54,18 +55,21 @@ enum class Which { kAny, kBridges };
 class Completer
 {
 public:
-    Completer(std::string_view prefix, const Model* model) : prefix_(prefix), model_(model) {}
+    Completer(std::string_view prefix, const Model* model, Budget& budget)
+        : prefix_(prefix), model_(model), budget_(budget)
+    {
+    }
 
     void offer(std::string_view word)
     {
-        if (!word.empty() && word.starts_with(prefix_) && std::find(found_.begin(), found_.end(), word) == found_.end())
+        if (!word.empty() && word.starts_with(prefix_) && known_.emplace(word).second)
             found_.emplace_back(word);
     }
     void offer_links(Which which)
     {
         if (model_ == nullptr)
             return;
-        for (const auto& [id, link] : model_->links())
+        for (const auto& [id, link] : budget_.each(model_->links()))
             if (which == Which::kAny || link.bridge() != nullptr)
                 offer(link.name);
     }
@@ -122,7 +126,9 @@ private:
 
     std::string_view prefix_;
     const Model* model_;
+    Budget& budget_;
     std::vector<std::string> found_;
+    std::unordered_set<std::string> known_; // what is in found_
 };
 
 // The usage of what comes behind "type KIND"; nothing where no type was named.
@@ -204,9 +210,15 @@ void offer_arguments(Completer& completer, const Command& command, CommandView w
 
 std::vector<std::string> completions(CommandView words, std::span<const Noun> table, const Model* model)
 {
+    Budget unbounded;
+    return completions(words, table, model, unbounded);
+}
+
+std::vector<std::string> completions(CommandView words, std::span<const Noun> table, const Model* model, Budget& budget)
+{
     if (words.empty())
         return {};
-    Completer completer{words.back(), model};
+    Completer completer{words.back(), model, budget};
     if (words.size() == 1) {
         for (const Noun& noun : table)
             completer.offer(noun.name);

@@ -3,6 +3,7 @@
 // help have too, and from the devices that there are.
 #pragma once
 
+#include "control/budget.h"
 #include "control/command.h"
 #include "control/model.h"
 
@@ -18,5 +19,7 @@ inline constexpr std::string_view kCompleteCommand = "__complete";
 
 // What the last word may become, in order, each once. Devices are those of the `model`, if there is one.
 std::vector<std::string> completions(CommandView words, std::span<const Noun> table, const Model* model);
+std::vector<std::string> completions(CommandView words, std::span<const Noun> table, const Model* model,
+                                     Budget& budget);
 
 } // namespace vx

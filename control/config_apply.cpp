@@ -44,7 +44,8 @@ class Applier
 {
 public:
     Applier(Transaction& transaction, const Transaction& wanted)
-        : transaction_(transaction), wanted_(wanted), model_(transaction.model()), wanted_model_(wanted.model())
+        : transaction_(transaction), wanted_(wanted), budget_(transaction.budget()), model_(transaction.model()),
+          wanted_model_(wanted.model())
     {
     }
     Result<Ok, ApplyFailure> run();
@@ -64,6 +65,7 @@ private:
 
     Transaction& transaction_;
     const Transaction& wanted_;
+    Budget& budget_;
     const Model& model_;
     const Model& wanted_model_;
     std::map<LinkId, LinkId> ours_;   // by the rehearsal's
@@ -74,7 +76,7 @@ private:
 void Applier::remove_links()
 {
     std::vector<LinkId> gone;
-    for (const auto& [id, link] : model_.links()) {
+    for (const auto& [id, link] : budget_.each(model_.links())) {
         const Link* wanted = wanted_model_.find(link.name);
         if (wanted != nullptr && can_stay(link, *wanted))
             ours_[wanted->id] = id;
@@ -108,6 +110,13 @@ Result<> Applier::add_link(const Link& wanted)
 
 Result<> Applier::change_port(const Link& link, const Link& wanted)
 {
+    if (!transaction_.has_port(link.id)) {
+        const auto reopened = transaction_.reopen_port(link.id, wanted);
+        transaction_.warn(reopened
+                              ? fmt::format("\"{}\" was gone and is opened again", link.name)
+                              : fmt::format("\"{}\" is gone and stays so: {}", link.name, reopened.error().message));
+        return Ok{};
+    }
     if (const auto mac = configured_mac(wanted); mac && *mac != link.mac)
         if (auto set = transaction_.set_mac(link.id, *mac); !set)
             return set;
@@ -170,9 +179,12 @@ void Applier::drop_fdb()
         wanted_ids[ours] = wanted;
     const auto place = [](LinkId link, const Mac& mac) { return (std::uint64_t{link.value} << 48) | mac.to_u64(); };
     std::unordered_map<std::uint64_t, Dest> wanted;
-    for (const FixedEntry& entry : fixed_entries(wanted_))
+    const std::vector<FixedEntry> wanted_entries = fixed_entries(wanted_);
+    const std::vector<FixedEntry> entries = fixed_entries(transaction_);
+    wanted.reserve(wanted_entries.size());
+    for (const FixedEntry& entry : budget_.each(wanted_entries))
         wanted.emplace(place(entry.link, entry.mac), entry.dest);
-    for (const FixedEntry& entry : fixed_entries(transaction_)) {
+    for (const FixedEntry& entry : budget_.each(entries)) {
         const Link& link = *model_.find(entry.link);
         const auto id = wanted_ids.find(entry.link);
         const auto found = id == wanted_ids.end() ? wanted.end() : wanted.find(place(id->second, entry.mac));
@@ -184,13 +196,13 @@ void Applier::drop_fdb()
         else
             transaction_.fdb_erase({model_.domain_of(link), entry.mac});
     }
-    for (const auto& [at, dest] : wanted)
+    for (const auto& [at, dest] : budget_.each(wanted))
         missing_.push_back({dest.link(), Mac::from_u64(at & 0xffffffffffffULL), dest});
 }
 
 Result<> Applier::make_fdb()
 {
-    for (const FixedEntry& entry : missing_) {
+    for (const FixedEntry& entry : budget_.each(missing_)) {
         const Link& link = *model_.find(counterpart(entry.link));
         const FdbKey key{model_.domain_of(link), entry.mac};
         if (entry.dest.kind() == Dest::Kind::kPort) {
@@ -209,7 +221,7 @@ Result<> Applier::make_fdb()
 void Applier::make_addresses()
 {
     std::set<AddressKey> wanted;
-    for (const auto& [link, prefix] : wanted_model_.addresses())
+    for (const auto& [link, prefix] : budget_.each(wanted_model_.addresses()))
         wanted.emplace(counterpart(link), prefix);
     std::vector<AddressKey> gone;
     std::set_difference(model_.addresses().begin(), model_.addresses().end(), wanted.begin(), wanted.end(),
@@ -224,10 +236,10 @@ void Applier::make_addresses()
 void Applier::make_neighbors()
 {
     std::map<NeighborKey, StaticNeighbor> wanted;
-    for (const auto& [key, neighbor] : wanted_model_.neighbors())
+    for (const auto& [key, neighbor] : budget_.each(wanted_model_.neighbors()))
         wanted.emplace(NeighborKey{counterpart(key.first), key.second}, neighbor);
     std::vector<NeighborKey> gone;
-    for (const auto& [key, neighbor] : model_.neighbors())
+    for (const auto& [key, neighbor] : budget_.each(model_.neighbors()))
         if (!wanted.contains(key))
             gone.push_back(key);
     for (const NeighborKey& key : gone)
@@ -241,12 +253,12 @@ void Applier::make_neighbors()
 void Applier::make_routes()
 {
     std::vector<IpPrefix> gone;
-    for (const auto& [prefix, route] : model_.routes())
+    for (const auto& [prefix, route] : budget_.each(model_.routes()))
         if (!wanted_model_.routes().contains(prefix))
             gone.push_back(prefix);
     for (const IpPrefix& prefix : gone)
         transaction_.remove_route(prefix);
-    for (const auto& [prefix, route] : wanted_model_.routes()) {
+    for (const auto& [prefix, route] : budget_.each(wanted_model_.routes())) {
         Route ours = route;
         ours.link = counterpart(route.link);
         const auto found = model_.routes().find(prefix);
@@ -262,13 +274,13 @@ Result<Ok, ApplyFailure> Applier::run()
         return ApplyFailure{std::move(result).error(), link};
     };
     remove_links();
-    for (const auto& [id, wanted] : wanted_model_.links()) {
+    for (const auto& [id, wanted] : budget_.each(wanted_model_.links())) {
         const bool is_there = ours_.contains(id);
         if (auto made = is_there ? change_link(*model_.find(ours_.at(id)), wanted) : add_link(wanted); !made)
             return failed(std::move(made), wanted.name);
     }
     drop_fdb();
-    for (const auto& [id, wanted] : wanted_model_.links()) {
+    for (const auto& [id, wanted] : budget_.each(wanted_model_.links())) {
         const LinkId ours = ours_.at(id);
         const LinkId master = counterpart(wanted.master);
         if (model_.find(ours)->master == master)

@@ -64,33 +64,9 @@ bool is_keyword(std::string_view name)
     return std::find(std::begin(kLinkKeywords), std::end(kLinkKeywords), name) != std::end(kLinkKeywords);
 }
 
-CommandWords link_words(const Link& link)
+Result<> add_links(const Model& model, CommandList& to, Budget& budget)
 {
-    CommandWords words{"link", "add"};
-    if (is_keyword(link.name))
-        append(words, {"name"});
-    append(words, {link.name});
-    const std::optional<Mac> mac = link.port() != nullptr ? configured_mac(link) : link.mac;
-    const std::optional<std::uint16_t> mtu = link.port() != nullptr ? configured_mtu(link) : link.mtu;
-    if (mac)
-        append(words, {"address", mac->to_string()});
-    if (mtu)
-        append(words, {"mtu", std::to_string(*mtu)});
-    if (link.port() != nullptr) {
-        append_port(words, link);
-    } else if (const BridgeSettings* bridge = link.bridge()) {
-        append(words, {"type", "bridge"});
-        if (bridge->ageing_time != kDefaultAgeingTime)
-            append(words, {"ageing_time", std::to_string(bridge->ageing_time)});
-    } else {
-        append_vxlan(words, *link.vxlan());
-    }
-    return words;
-}
-
-Result<> add_links(const Model& model, CommandList& to)
-{
-    for (const auto& [id, link] : model.links()) {
+    for (const auto& [id, link] : budget.each(model.links())) {
         const CommandWords words = link_words(link);
         for (const std::string& word : words)
             if (word.find('\n') != word.npos)
@@ -99,7 +75,7 @@ Result<> add_links(const Model& model, CommandList& to)
                              link.name);
         to.add(words);
     }
-    for (const auto& [id, link] : model.links())
+    for (const auto& [id, link] : budget.each(model.links()))
         if (!link.master.is_none())
             to.add(CommandWords{"link", "set", "dev", link.name, "master", std::string{name_of(model, link.master)}});
     return Ok{};
@@ -137,10 +113,12 @@ void add_flood(const Link& link, CommandList& to)
 void add_fdb(const Transaction& transaction, CommandList& to)
 {
     const Model& model = transaction.model();
-    for (const auto& [id, link] : model.links())
+    Budget& budget = transaction.budget();
+    for (const auto& [id, link] : budget.each(model.links()))
         if (link.vxlan() != nullptr)
             add_flood(link, to);
-    for (const FixedEntry& entry : fixed_entries(transaction)) {
+    const std::vector<FixedEntry> entries = fixed_entries(transaction);
+    for (const FixedEntry& entry : budget.each(entries)) {
         const Link& link = *model.find(entry.link);
         const bool is_external = entry.dest.has(Dest::kExternal);
         if (entry.dest.kind() == Dest::Kind::kPort) {
@@ -192,7 +170,55 @@ std::size_t section_of(std::string_view line)
     return static_cast<std::size_t>(found - kSections.begin());
 }
 
+// Commands as lines, one text.
+class Lines
+{
+public:
+    Lines(const CommandList& commands, Budget& budget)
+    {
+        ends_.reserve(commands.size());
+        for (auto words = commands.begin(); words != commands.end(); ++words) {
+            budget.step();
+            text_ += config_line(*words);
+            ends_.push_back(text_.size());
+        }
+    }
+    std::string_view operator[](std::size_t index) const
+    {
+        const std::size_t first = index == 0 ? 0 : ends_[index - 1];
+        return std::string_view(text_).substr(first, ends_[index] - first);
+    }
+
+private:
+    std::string text_;
+    std::vector<std::size_t> ends_;
+};
+
 } // namespace
+
+CommandWords link_words(const Link& link)
+{
+    CommandWords words{"link", "add"};
+    if (is_keyword(link.name))
+        append(words, {"name"});
+    append(words, {link.name});
+    const std::optional<Mac> mac = link.port() != nullptr ? configured_mac(link) : link.mac;
+    const std::optional<std::uint16_t> mtu = link.port() != nullptr ? configured_mtu(link) : link.mtu;
+    if (mac)
+        append(words, {"address", mac->to_string()});
+    if (mtu)
+        append(words, {"mtu", std::to_string(*mtu)});
+    if (link.port() != nullptr) {
+        append_port(words, link);
+    } else if (const BridgeSettings* bridge = link.bridge()) {
+        append(words, {"type", "bridge"});
+        if (bridge->ageing_time != kDefaultAgeingTime)
+            append(words, {"ageing_time", std::to_string(bridge->ageing_time)});
+    } else {
+        append_vxlan(words, *link.vxlan());
+    }
+    return words;
+}
 
 std::optional<Mac> configured_mac(const Link& port)
 {
@@ -210,8 +236,9 @@ std::optional<std::uint16_t> configured_mtu(const Link& port)
 std::vector<FixedEntry> fixed_entries(const Transaction& transaction)
 {
     const Model& model = transaction.model();
+    Budget& budget = transaction.budget();
     std::set<FdbKey> own; // what a transaction's end makes of these is a bridge's own, whatever was there
-    for (const auto& [id, link] : model.links())
+    for (const auto& [id, link] : budget.each(model.links()))
         if (link.port() == nullptr && model.interface_of(link) != nullptr)
             own.emplace(model.domain_of(link), link.mac);
     std::vector<FixedEntry> entries;
@@ -219,7 +246,7 @@ std::vector<FixedEntry> fixed_entries(const Transaction& transaction)
         if (entry.dest.is_configured() && entry.dest.kind() != Dest::Kind::kLocal && !own.contains(entry.key))
             entries.push_back({entry.dest.link(), entry.key.mac(), entry.dest});
     });
-    std::sort(entries.begin(), entries.end(), [](const FixedEntry& a, const FixedEntry& b) {
+    budget.sort(entries, [](const FixedEntry& a, const FixedEntry& b) {
         return std::pair(a.link, a.mac.to_u64()) < std::pair(b.link, b.mac.to_u64());
     });
     return entries;
@@ -228,11 +255,12 @@ std::vector<FixedEntry> fixed_entries(const Transaction& transaction)
 Result<CommandList> config_commands(const Transaction& transaction)
 {
     const Model& model = transaction.model();
+    Budget& budget = transaction.budget();
     CommandList commands;
-    if (auto added = add_links(model, commands); !added)
+    if (auto added = add_links(model, commands, budget); !added)
         return std::move(added).error();
     add_fdb(transaction, commands);
-    for (const auto& [key, neighbor] : model.neighbors()) {
+    for (const auto& [key, neighbor] : budget.each(model.neighbors())) {
         CommandWords words{"neigh",
                            "add",
                            key.second.to_string(),
@@ -244,16 +272,16 @@ Result<CommandList> config_commands(const Transaction& transaction)
             append(words, {"nud", "noarp"});
         commands.add(words);
     }
-    for (const auto& [prefix, route] : model.routes())
+    for (const auto& [prefix, route] : budget.each(model.routes()))
         if (is_early(model, prefix, route))
             commands.add(route_words(model, prefix, route, true));
-    for (const AddressKey& key : model.addresses())
+    for (const AddressKey& key : budget.each(model.addresses()))
         commands.add(
             CommandWords{"addr", "add", key.second.to_string(), "dev", std::string{name_of(model, key.first)}});
-    for (const auto& [prefix, route] : model.routes())
+    for (const auto& [prefix, route] : budget.each(model.routes()))
         if (!is_early(model, prefix, route))
             commands.add(route_words(model, prefix, route, route.onlink));
-    for (const auto& [id, link] : model.links())
+    for (const auto& [id, link] : budget.each(model.links()))
         if (!link.is_up) // before that it has subnets for its routes
             commands.add(CommandWords{"link", "set", "dev", link.name, "down"});
     return commands;
@@ -280,29 +308,32 @@ std::string config_line(CommandView words)
     return line;
 }
 
-ConfigDiff diff(const CommandList& from, const CommandList& to)
+ConfigDiff diff(const CommandList& from, const CommandList& to, Budget& budget)
 {
-    std::unordered_map<std::string, std::ptrdiff_t> surplus; // of `to`
-    for (auto words = to.begin(); words != to.end(); ++words)
-        ++surplus[config_line(*words)];
-    for (auto words = from.begin(); words != from.end(); ++words)
-        --surplus[config_line(*words)];
+    const Lines before{from, budget};
+    const Lines after{to, budget};
+    std::unordered_map<std::string_view, std::ptrdiff_t> surplus; // of `to`: a line may be there more than once
+    surplus.reserve(to.size());
+    for (std::size_t i = 0; i < to.size(); ++i, budget.step())
+        ++surplus[after[i]];
+    for (std::size_t i = 0; i < from.size(); ++i, budget.step())
+        --surplus[before[i]];
     ConfigDiff result;
     std::array<std::vector<std::string>, 7> sections;
-    const auto collect = [&](const CommandList& commands, char sign, CommandList& differing) {
+    const auto collect = [&](const CommandList& commands, const Lines& lines, char sign, CommandList& differing) {
         const std::ptrdiff_t step = sign == '+' ? 1 : -1;
-        for (auto words = commands.begin(); words != commands.end(); ++words) {
-            const std::string line = config_line(*words);
-            std::ptrdiff_t& count = surplus[line];
-            if (count * step <= 0)
+        auto words = commands.begin();
+        for (std::size_t i = 0; i < commands.size(); ++i, ++words, budget.step()) {
+            std::ptrdiff_t& left = surplus.find(lines[i])->second;
+            if (left * step <= 0)
                 continue;
-            count -= step;
-            sections[section_of(line)].push_back(sign + line);
+            left -= step;
+            sections[section_of(lines[i])].push_back(fmt::format("{}{}", sign, lines[i]));
             differing.add(*words);
         }
     };
-    collect(from, '-', result.removed);
-    collect(to, '+', result.added);
+    collect(from, before, '-', result.removed);
+    collect(to, after, '+', result.added);
     for (std::vector<std::string>& lines : sections)
         result.lines.insert(result.lines.end(), std::make_move_iterator(lines.begin()),
                             std::make_move_iterator(lines.end()));

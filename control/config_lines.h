@@ -21,6 +21,9 @@ namespace vx
 
 Result<CommandList> config_commands(const Transaction& transaction);
 
+// The command that makes the link, without its master.
+CommandWords link_words(const Link& link);
+
 // The words as a line of a script, quoted where they have to be.
 std::string config_line(CommandView words);
 
@@ -41,6 +44,6 @@ struct ConfigDiff {
     std::vector<std::string> lines; // "-link add ..." and "+link add ...", with what belongs together side by side
     CommandList removed, added;
 };
-ConfigDiff diff(const CommandList& from, const CommandList& to);
+ConfigDiff diff(const CommandList& from, const CommandList& to, Budget& budget);
 
 } // namespace vx

@@ -10,6 +10,7 @@
 #include "control/model.h"
 #include "control/monitor.h"
 #include "control/resolver.h"
+#include "control/role_limits.h"
 #include "control/transaction.h"
 #include "control/turn_watch.h"
 #include "control/vteps.h"
@@ -29,23 +30,27 @@
 namespace vx
 {
 
+struct ConfigDiff;
+
 class Controller
 {
 public:
     struct Options {
         std::string mac_seed;                   // of MACs that nobody chose; the same over restarts
         std::function<std::int64_t()> clock_ms; // monotonic
+        Budget::Clock worked_ms = nullptr;      // for requests' budgets; none: clock_ms
         std::function<void()> alive = [] {};    // called every second while a long request is carried out
         std::string admins = "root";            // who may change things, for those who may not
         // Whether vxd is to end: asked now and then, a long request is given up.
         std::function<bool()> is_ending = [] { return false; };
+        std::function<Budget::Limits(Role)> limits = [](Role role) { return limits_of(role).budget; };
     };
     // The Dataplane has to outlive it.
     Controller(Dataplane& dataplane, Options options);
     ~Controller(); // removes every port
 
     // Carries out a list of commands: one transaction, or one for each command. A change is visible to the next
-    // packet after this returns.
+    // packet after this returns. What takes more than the client's role allows is refused, and changes nothing.
     Response run(const Request& request);
 
     // When Dataplane::event_fd() is readable: what workers learned and punted. True if there was anything.
@@ -62,7 +67,16 @@ public:
 
 private:
     std::unique_ptr<Transaction> begin();
-    Response run_config(const Request& request); // what run() does of one about the whole configuration
+    Response run_commands(const Request& request, Budget& budget);
+    Response run_config(const Request& request, Budget& budget);  // one about the whole configuration
+    using Origins = std::unordered_map<std::string, std::size_t>; // commands that made links
+    Result<> rehearse(const Request& request, Transaction& wanted, std::size_t& index, Origins& origins,
+                      Response& response);
+    Result<nlohmann::ordered_json> compare(const Transaction& wanted, Format format, Budget& budget,
+                                           std::vector<std::string>& warnings);
+    void add_lost_ports(const Transaction& wanted, ConfigDiff& difference, std::vector<std::string>& warnings) const;
+    void take_turn();
+    Error over_budget(const Request& request, std::size_t index, const Budget& budget, const OverBudget& why) const;
     Error not_allowed(std::string_view command) const;
     Result<> check_role(Role role, CommandView words) const;
     Result<> start_stream(const Request& request, const Reply& reply, Response& response);
@@ -123,6 +137,7 @@ private:
     bool needs_publish_ = false;
     TurnWatch turns_;
     bool needs_refresh_ = false;                  // a table was rebuilt
+    std::int64_t ticked_ms_ = 0;                  // when tick() was called last
     std::int64_t aged_ms_ = 0;                    // until when it was due
     std::size_t aged_parts_ = 0;                  // of the table, in this round
     std::int64_t checked_ms_ = 0;                 // when interfaces were looked for

@@ -5,21 +5,29 @@
 #include "control/config_apply.h"
 #include "control/config_lines.h"
 #include "control/controller.h"
+#include "control/log.h"
 #include "control/memory_reserve.h"
 
 #include <limits>
-#include <unordered_map>
 
 namespace vx
 {
 
+static constexpr std::size_t kStepsOfCommand = 16; // about what reading one takes
+static constexpr std::size_t kCommandsPerTurn = 64;
+static constexpr std::size_t kCommandsPerLook = 4096; // at whether vxd is to end
+static constexpr std::int64_t kTurnMilliseconds = 20;
+
 namespace
 {
 
-nlohmann::ordered_json json_of(const CommandList& commands)
+constexpr std::size_t kNowhere = std::numeric_limits<std::size_t>::max(); // no command's fault
+
+nlohmann::ordered_json json_of(const CommandList& commands, Budget& budget)
 {
     auto json = nlohmann::ordered_json::array();
     for (auto words = commands.begin(); words != commands.end(); ++words) {
+        budget.step();
         const CommandView view = *words;
         json.push_back(std::vector<std::string>(view.begin(), view.end()));
     }
@@ -48,35 +56,27 @@ Result<> Controller::check_role(Role role, CommandView words) const
     return not_allowed(fmt::format("{} {}", command->noun, command->verb));
 }
 
-Response Controller::run_config(const Request& request)
+// The commands, on an empty configuration. `index` says which one it is at. A rehearsal is nobody else's, so that
+// between two commands there is a turn for what others wait for.
+Result<> Controller::rehearse(const Request& request, Transaction& wanted, std::size_t& index, Origins& origins,
+                              Response& response)
 {
-    Response response;
-    constexpr std::size_t kNowhere = std::numeric_limits<std::size_t>::max(); // no command's fault
-    const auto fail = [&](std::size_t index, Error failure) {
-        const std::size_t line = index < request.lines.size() ? request.lines[index] : 0;
-        response.failures.push_back({index, std::move(failure), line});
-        return std::move(response);
-    };
-    if (request.config == Request::Config::kApply && request.role != Role::kAdmin)
-        return fail(kNowhere, not_allowed("config apply"));
-    Model model;
-    VtepRegistry vteps;
-    Resolver resolver{{}};
-    Transaction wanted{model, vteps, dataplane_, resolver, options_.mac_seed, Transaction::Mode::kRehearsal};
+    const Model& model = wanted.model();
     wanted.expect_fdb_changes(request.commands.size());
-    std::unordered_map<std::string, std::size_t> origins; // commands that made links
     auto words = request.commands.begin();
-    for (std::size_t index = 0; index < request.commands.size(); ++index, ++words) {
-        constexpr std::size_t kBetweenLooks = 4096; // commands
-        if (index % kBetweenLooks == kBetweenLooks - 1 && options_.is_ending())
-            return fail(kNowhere, error("vxd is ending"));
+    for (; index < request.commands.size(); ++index, ++words) {
+        wanted.budget().step(kStepsOfCommand);
+        if (index % kCommandsPerTurn == 0)
+            take_turn();
+        if (index % kCommandsPerLook == kCommandsPerLook - 1 && options_.is_ending())
+            return error("vxd is ending");
         MemoryReserve::check();
         const std::uint16_t last = model.last_ids().link;
         auto reply = dispatch(wanted, *words);
         if (reply && reply->stream)
             reply = error("{}: its answer has no end, so it can be no part of a configuration", (*words)[0]);
         if (!reply)
-            return fail(index, std::move(reply).error());
+            return std::move(reply).error();
         for (std::string& warning : reply->warnings)
             response.warnings.push_back(std::move(warning));
         if (model.last_ids().link != last)
@@ -85,35 +85,123 @@ Response Controller::run_config(const Request& request)
     }
     for (std::string& warning : wanted.take_warnings())
         response.warnings.push_back(std::move(warning));
+    return Ok{};
+}
 
-    const auto transaction = begin();
-    if (request.config != Request::Config::kApply) {
-        const auto before = config_commands(*transaction);
-        const auto after = config_commands(wanted);
-        if (!before || !after)
-            return fail(kNowhere, before ? after.error() : before.error());
-        const ConfigDiff difference = diff(*before, *after);
-        if (request.format == Format::kJson)
-            response.outputs.push_back(
-                {{"removed", json_of(difference.removed)}, {"added", json_of(difference.added)}});
-        else
-            response.outputs.push_back(
-                difference.lines.empty() ? std::string{} : fmt::format("{}\n", fmt::join(difference.lines, "\n")));
-        return response;
+// In the middle of a long request, where no Transaction on what there is has begun.
+void Controller::take_turn()
+{
+    if (options_.clock_ms() - ticked_ms_ >= kTurnMilliseconds)
+        tick();
+}
+
+// Ports that are in both and whose interface is gone: what apply would open again is a difference.
+void Controller::add_lost_ports(const Transaction& wanted, ConfigDiff& difference,
+                                std::vector<std::string>& warnings) const
+{
+    for (const auto& [id, link] : wanted.budget().each(model_.links())) {
+        if (link.port() == nullptr || dataplane_.has_port(id))
+            continue;
+        const Link* const same = wanted.model().find(link.name);
+        if (same == nullptr || same->port() == nullptr)
+            continue;
+        const CommandWords words = link_words(*same);
+        if (words != link_words(link))
+            continue; // a difference already
+        PortSpec spec = *link.port();
+        spec.name = link.name;
+        if (!can_attach(spec)) {
+            warnings.push_back(
+                fmt::format("\"{}\" is gone, and there is no place for it now: apply would leave it so", link.name));
+            continue;
+        }
+        warnings.push_back(fmt::format("\"{}\" is gone: apply would open it again", link.name));
+        difference.added.add(words);
+        const std::vector<std::string_view> views(words.begin(), words.end());
+        difference.lines.insert(difference.lines.begin(), fmt::format("+{}", config_line(views)));
     }
-    if (auto applied = apply_config(*transaction, wanted); !applied) {
-        const auto origin = origins.find(applied.error().link);
-        const std::string where = applied.error().link.empty() ? "" : fmt::format("\"{}\": ", applied.error().link);
-        return fail(origin == origins.end() ? kNowhere : origin->second,
-                    error("config apply: {}{}", where, applied.error().error.message));
+}
+
+Result<nlohmann::ordered_json> Controller::compare(const Transaction& wanted, Format format, Budget& budget,
+                                                   std::vector<std::string>& warnings)
+{
+    const auto before = [&] {
+        const auto transaction = begin();
+        transaction->serve(budget, format);
+        return config_commands(*transaction);
+    }();
+    take_turn();
+    const auto after = config_commands(wanted);
+    if (!before || !after)
+        return before ? after.error() : before.error();
+    take_turn();
+    ConfigDiff difference = diff(*before, *after, budget);
+    take_turn();
+    add_lost_ports(wanted, difference, warnings);
+    if (format == Format::kJson)
+        return nlohmann::ordered_json{{"removed", json_of(difference.removed, budget)},
+                                      {"added", json_of(difference.added, budget)}};
+    std::string text;
+    for (const std::string& line : difference.lines) {
+        budget.step();
+        budget.hold(line.size());
+        (text += line) += '\n';
     }
-    if (auto fits = check_fdb_size(*transaction); !fits)
-        return fail(kNowhere, std::move(fits).error());
-    commit(*transaction);
-    const MemoryReserve::Use use(std::nothrow); // it has taken effect, so nothing more may fail
-    response.has_effect = true;
-    for (std::string& warning : transaction->take_warnings())
-        response.warnings.push_back(std::move(warning));
+    return nlohmann::ordered_json(std::move(text));
+}
+
+Response Controller::run_config(const Request& request, Budget& budget)
+{
+    Response response;
+    const auto fail = [&](std::size_t index, Error failure) {
+        const std::size_t line = index < request.lines.size() ? request.lines[index] : 0;
+        response.failures.push_back({index, std::move(failure), line});
+        return std::move(response);
+    };
+    if (request.config == Request::Config::kApply && request.role != Role::kAdmin)
+        return fail(kNowhere, not_allowed("config apply"));
+    if (request.role == Role::kAdmin)
+        check_ports(); // what is gone is to be known
+    std::size_t index = 0;
+    try {
+        Model model;
+        VtepRegistry vteps;
+        Resolver resolver{{}};
+        Transaction wanted{model, vteps, dataplane_, resolver, options_.mac_seed, Transaction::Mode::kRehearsal};
+        wanted.serve(budget, request.format);
+        Origins origins;
+        if (auto rehearsed = rehearse(request, wanted, index, origins, response); !rehearsed)
+            return fail(index, std::move(rehearsed).error());
+        if (request.config != Request::Config::kApply) {
+            auto compared = compare(wanted, request.format, budget, response.warnings);
+            if (!compared)
+                return fail(kNowhere, std::move(compared).error());
+            response.outputs.push_back(*std::move(compared));
+            return response;
+        }
+        const auto transaction = begin();
+        transaction->serve(budget, request.format);
+        if (auto applied = apply_config(*transaction, wanted); !applied) {
+            const auto origin = origins.find(applied.error().link);
+            const std::string where = applied.error().link.empty() ? "" : fmt::format("\"{}\": ", applied.error().link);
+            return fail(origin == origins.end() ? kNowhere : origin->second,
+                        error("config apply: {}{}", where, applied.error().error.message));
+        }
+        if (auto fits = check_fdb_size(*transaction); !fits)
+            return fail(kNowhere, std::move(fits).error());
+        commit(*transaction);
+        const MemoryReserve::Use use(std::nothrow); // it has taken effect, so nothing more may fail
+        response.has_effect = true;
+        for (const LinkId id : transaction->opened_)
+            if (transaction->before_.links.at(id)) { // it was there before, and gone
+                log_notice("{}: it was gone and is opened again", link_name(id));
+                tell_port(*model_.find(id), "back");
+            }
+        for (std::string& warning : transaction->take_warnings())
+            response.warnings.push_back(std::move(warning));
+    } catch (const OverBudget& over) {
+        return fail(index < request.commands.size() ? index : kNowhere, over_budget(request, index, budget, over));
+    }
     return response;
 }
 

@@ -26,11 +26,13 @@ void Controller::check_ports()
             }
             const std::string_view lost = find_port_kind(link->port()->kind)->attaches_to;
             log_warning("{}: its {} is gone; {}", link->name, lost.empty() ? "interface" : lost,
-                        lost.empty() ? "link del removes what is left, link add makes a new one"
-                                     : "it is opened again when there is one at the same place");
+                        lost.empty()
+                            ? "config apply makes it again when there is a place for it, link del removes what is left"
+                            : "it is opened again when there is one at the same place");
         }
     for (const auto& [id, link] : model_.links())
-        if (link.port() != nullptr && !dataplane_.has_port(id) && !failed.contains(id) && can_attach(*link.port()) &&
+        if (link.port() != nullptr && !dataplane_.has_port(id) && !failed.contains(id) &&
+            !find_port_kind(link.port()->kind)->attaches_to.empty() && can_attach(*link.port()) &&
             !dataplane_.port_on(std::string{link.port()->option("dev")}))
             reopen(link);
     follow_interfaces();

@@ -1,24 +1,56 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What the Controller does with the commands of a request: one transaction for all of them, or one for each.
+#include "control/commands/rows.h"
 #include "control/controller.h"
 #include "control/memory_reserve.h"
 
 namespace vx
 {
 
-// How long one request of somebody who may only look may keep everybody else waiting; looked at between its commands.
-static constexpr std::int64_t kReaderMilliseconds = 1000;
 static constexpr std::int64_t kEndingMilliseconds = 100;
 static constexpr std::int64_t kAliveMilliseconds = 1000; // between two signs of life in the middle of a request
+static constexpr std::size_t kStepsOfCommand = 16;       // about what reading one takes
 
 Response Controller::run(const Request& request)
 {
-    if (request.config != Request::Config::kNone)
-        return run_config(request);
+    const Budget::Clock& worked_ms = options_.worked_ms ? options_.worked_ms : options_.clock_ms;
+    const auto give_sign = [this, last_ms = options_.clock_ms()]() mutable {
+        if (const std::int64_t now_ms = options_.clock_ms(); now_ms - last_ms >= kAliveMilliseconds) {
+            last_ms = now_ms;
+            options_.alive();
+        }
+    };
+    Budget budget{options_.limits(request.role), worked_ms, request.begin_ms ? *request.begin_ms : worked_ms(),
+                  give_sign};
+    return request.config == Request::Config::kNone ? run_commands(request, budget) : run_config(request, budget);
+}
+
+// What was too much, how far the request got, and what may be asked instead.
+Error Controller::over_budget(const Request& request, std::size_t index, const Budget& budget,
+                              const OverBudget& why) const
+{
+    std::string place = fmt::format("after {} steps", budget.steps());
+    std::string instead = "less at a time";
+    std::string name = request.config == Request::Config::kNone ? "this request" : "config diff";
+    if (index < request.commands.size() && (request.commands.size() > 1 || request.config != Request::Config::kNone))
+        place += fmt::format(", in command {} of {}", index + 1, request.commands.size());
+    if (request.config == Request::Config::kNone && index < request.commands.size()) {
+        CommandList::Iterator words{request.commands, index};
+        if (const Command* const command = command_of(*words)) {
+            name = fmt::format("{}{}{}", command->noun, command->verb.empty() ? "" : " ", command->verb);
+            if (!command->usage.empty())
+                instead = fmt::format("less: {} {}", name, command->usage);
+        }
+    }
+    return error(
+        "{}: it takes {}, which is all that one request gets ({}); ask for {}{}", name, why.what(), place, instead,
+        request.role == Role::kAdmin ? "" : fmt::format("; or ask as {}, for whom there is more", options_.admins));
+}
+
+Response Controller::run_commands(const Request& request, Budget& budget)
+{
     Response response;
-    const std::int64_t begin_ms = options_.clock_ms();
-    std::int64_t alive_ms = begin_ms;
-    std::int64_t asked_ms = begin_ms;
+    std::int64_t asked_ms = options_.clock_ms();
     std::unique_ptr<Transaction> transaction;
     const auto fail = [&](std::size_t index, Error failure) {
         transaction.reset(); // takes back what the transaction did so far
@@ -28,9 +60,11 @@ Response Controller::run(const Request& request)
         MemoryReserve::check();
         if (transaction == nullptr) {
             transaction = begin();
+            transaction->serve(budget, request.format);
             if (request.on_failure == OnFailure::kUndoAll)
                 transaction->expect_fdb_changes(request.commands.size());
         }
+        budget.step(kStepsOfCommand);
         auto allowed = check_role(request.role, command);
         auto reply = allowed ? dispatch(*transaction, command) : std::move(allowed).error();
         if (reply && (reply->stream || request.method == Method::kStream))
@@ -40,12 +74,15 @@ Response Controller::run(const Request& request)
             return std::move(reply).error();
         for (std::string& warning : reply->warnings)
             response.warnings.push_back(std::move(warning));
-        if (request.format == Format::kJson)
+        if (request.format == Format::kJson) {
+            budget.hold(size_of(reply->json));
             response.outputs.push_back(std::move(reply->json));
-        else if (reply->text.empty())
+        } else if (reply->text.empty()) {
             response.outputs.push_nothing();
-        else
+        } else {
+            budget.hold(reply->text.size());
             response.outputs.push_back(std::move(reply->text));
+        }
         if (request.on_failure == OnFailure::kUndoAll && index + 1 != request.commands.size())
             return Ok{};
         if (auto fits = check_fdb_size(*transaction); !fits)
@@ -59,45 +96,49 @@ Response Controller::run(const Request& request)
         transaction.reset();
         return Ok{};
     };
-    auto words = request.commands.begin();
-    for (std::size_t index = 0; index < request.commands.size(); ++index, ++words) {
-        const std::int64_t now_ms = options_.clock_ms();
-        if (now_ms - alive_ms >= kAliveMilliseconds) {
-            options_.alive();
-            alive_ms = now_ms;
-        }
-        if (now_ms - asked_ms >= kEndingMilliseconds) {
-            asked_ms = now_ms;
-            if (options_.is_ending()) {
-                fail(index, error("vxd is ending"));
-                return response;
-            }
-        }
-        if (request.role == Role::kReader && now_ms - begin_ms > kReaderMilliseconds) {
-            fail(index,
-                 error("this request has kept vxd busy for more than {} s; ask for less at a time (who may change "
-                       "things has no such limit)",
-                       kReaderMilliseconds / 1000));
-            return response;
-        }
-        Result<> done = Ok{};
-        try {
-            done = attempt(index, *words);
-        } catch (const std::exception& failure) {
-            // The command has no effect. Those before it may have, so this is an answer like others.
-            const MemoryReserve::Use use(std::nothrow);
-            done = error("vxd could not carry it out: {}", words_of(failure));
-        }
-        if (done)
-            continue;
-        const MemoryReserve::Use use(std::nothrow);
+    // A command without effect, and with it the outputs from there on.
+    const auto take_back = [&](std::size_t index, Error failure) {
         response.stream = nullptr;
         while (response.outputs.size() > index)
             response.outputs.pop_back();
-        fail(index, std::move(done).error());
-        if (request.on_failure != OnFailure::kGoOn)
-            return response;
-        response.outputs.push_back(nullptr);
+        fail(index, std::move(failure));
+    };
+    std::size_t index = 0;
+    try {
+        auto words = request.commands.begin();
+        for (; index < request.commands.size(); ++index, ++words) {
+            if (const std::int64_t now_ms = options_.clock_ms(); now_ms - asked_ms >= kEndingMilliseconds) {
+                asked_ms = now_ms;
+                if (options_.is_ending()) {
+                    fail(index, error("vxd is ending"));
+                    return response;
+                }
+            }
+            Result<> done = Ok{};
+            try {
+                done = attempt(index, *words);
+            } catch (const OverBudget&) {
+                throw;
+            } catch (const std::exception& failure) {
+                // The command has no effect. Those before it may have, so this is an answer like others.
+                const MemoryReserve::Use use(std::nothrow);
+                done = error("vxd could not carry it out: {}", words_of(failure));
+            }
+            if (done)
+                continue;
+            const MemoryReserve::Use use(std::nothrow);
+            take_back(index, std::move(done).error());
+            if (request.on_failure != OnFailure::kGoOn)
+                return response;
+            response.outputs.push_back(nullptr);
+            budget.hold(response.failures.back().error.message.size() + sizeof(Failure));
+        }
+    } catch (const OverBudget& over) {
+        // The list ends here, also one that goes on where a command fails.
+        const MemoryReserve::Use use(std::nothrow);
+        if (request.on_failure == OnFailure::kUndoAll)
+            response.outputs = {};
+        take_back(index, over_budget(request, index, budget, over));
     }
     return response;
 }

@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -114,6 +115,22 @@ void EventLoop::unwatch_and_close(int fd)
 }
 
 Result<int> EventLoop::every(std::chrono::nanoseconds period, std::function<void()> callback)
+{
+    return start_timer(period, std::move(callback));
+}
+
+Result<int> EventLoop::alarm(std::function<void()> callback)
+{
+    return start_timer({}, std::move(callback)); // of no period: not set
+}
+
+void EventLoop::set_alarm(int alarm, std::chrono::nanoseconds after)
+{
+    const itimerspec time{.it_interval = {}, .it_value = to_timespec(std::max(after, std::chrono::nanoseconds{1}))};
+    timerfd_settime(alarm, 0, &time, nullptr); // fails for no timer of ours
+}
+
+Result<int> EventLoop::start_timer(std::chrono::nanoseconds period, std::function<void()> callback)
 {
     FileDescriptor timer(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
     const itimerspec times{.it_interval = to_timespec(period), .it_value = to_timespec(period)};

@@ -35,6 +35,10 @@ public:
 
     // A periodic timer; what is returned is for cancel(). Turns that were missed are not made up for.
     Result<int> every(std::chrono::nanoseconds period, std::function<void()> callback);
+    // A timer that goes off once, when it was set.
+    Result<int> alarm(std::function<void()> callback);
+    void set_alarm(int alarm,
+                   std::chrono::nanoseconds after); // in place of what it was set to; at once if that is past
     void cancel(int timer) { unwatch_and_close(timer); }
 
     // Blocks the signals in the calling thread and hands them to the loop instead. Threads started later inherit the
@@ -55,6 +59,7 @@ private:
         : epoll_(std::move(epoll)), wake_event_(std::move(wake_event))
     {
     }
+    Result<int> start_timer(std::chrono::nanoseconds period, std::function<void()> callback);
     Result<> own(FileDescriptor fd, Callback callback); // watch for EPOLLIN, and close with the loop
     void unwatch_and_close(int fd);
     void report(const std::exception& failure) noexcept;

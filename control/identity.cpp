@@ -22,12 +22,12 @@ std::string first_line(const std::string& path)
 
 } // namespace
 
-Identity identify_machine(const IdentityFiles& files)
+MachineIdentity identify_machine(const IdentityFiles& files)
 {
     std::string machine = first_line(files.machine_id);
     if (machine == "uninitialized") // of an image that was never started
         machine.clear();
-    Identity identity;
+    MachineIdentity identity;
     if (std::string kept = first_line(files.kept); !kept.empty()) {
         if (kept.starts_with(machine + '/'))
             return {std::move(kept), {}};

@@ -14,7 +14,7 @@ struct IdentityFiles {
     std::string kept = "/var/lib/vxd/mac-seed";           // how an earlier vxd called this machine
 };
 
-struct Identity {
+struct MachineIdentity {
     std::string machine;
     std::string warning; // empty if all is well
 };
@@ -22,6 +22,6 @@ struct Identity {
 // The machine-id, alone: a host name may come late, from DHCP. What `kept` says goes first, if it is about a machine of
 // this id: vxd up to 0.1 had "MACHINE-ID/BOARD/HOST NAME", and a package that replaces it writes that down, so that
 // MACs stay. Without any of them it is random, and the warning says so.
-Identity identify_machine(const IdentityFiles& files);
+MachineIdentity identify_machine(const IdentityFiles& files);
 
 } // namespace vx

@@ -77,6 +77,7 @@ void Controller::learn(Transaction& transaction, const LearnEvent& event)
 
 void Controller::tick()
 {
+    ticked_ms_ = options_.clock_ms();
     dataplane_.set_now(now_seconds());
     const MemoryReserve::Use use;
     resolver_.tick(options_.clock_ms());

@@ -51,7 +51,7 @@ std::int64_t monotonic_ms()
 // What tells this daemon from others, and stays over restarts: the machine, and the socket on it.
 std::string mac_seed(const std::string& socket_path)
 {
-    const Identity identity = identify_machine({});
+    const MachineIdentity identity = identify_machine({});
     if (!identity.warning.empty())
         log_warning("{}", identity.warning);
     return fmt::format("{}/{}", identity.machine, socket_path);
@@ -184,6 +184,7 @@ Result<> run(const Options& options)
     Controller controller{**dataplane,
                           {.mac_seed = mac_seed((*server)->path()),
                            .clock_ms = monotonic_ms,
+                           .worked_ms = Budget::worked_ms,
                            .alive =
                                [&] {
                                    if (feed_period && is_running)

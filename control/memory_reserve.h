@@ -5,8 +5,8 @@
 // yet, or not at all.
 //
 // A part of it is for all else of that thread, for some destructors allocate, and end the process if they cannot
-// (nlohmann::json's): who has drawn on it finds that out at the next check(). While an exception is on its way, all of it
-// is for them.
+// (nlohmann::json's): who has drawn on it finds that out at the next check(). While an exception is on its way, all of
+// it is for them.
 //
 // The reserve is address space that was never touched: it costs no memory, but counts for the limits under which an
 // allocation fails (RLIMIT_AS, RLIMIT_DATA, vm.overcommit_memory=2).

@@ -146,6 +146,8 @@ public:
     bool is_vxlan_port(std::uint16_t udp_port) const { return vxlan_ports_.contains(udp_port); }
     // Whether it is in the subnet of an address of the link.
     bool is_on_link(LinkId link, const IpAddress& address) const;
+    // Whether it is the subnet of an address.
+    bool is_subnet(const IpPrefix& prefix) const { return subnets_.contains(prefix); }
     // The address whose subnet it is in, of those of `device` if one is given, else of any link that is up; the longest
     // prefix goes first.
     const AddressKey* subnet_of(const IpAddress& address, std::optional<LinkId> device) const;

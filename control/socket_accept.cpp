@@ -58,9 +58,15 @@ void SocketServer::admit(FileDescriptor fd)
         client->number = number;
         client->pid = who ? who->pid : 0;
         client->peer = peer;
+        client->scanner = LineScanner{limits_of(peer.role).request};
         Client* const self = clients_.emplace(number, std::move(client)).first->second.get();
         self->fd = std::move(fd);
-        if (loop_.watch(number, EPOLLIN, [this, number, self](std::uint32_t) { serve(number, *self); }))
+        const auto on_event = [this, number, self](std::uint32_t events) {
+            if (self->is_waiting && (events & EPOLLHUP) != 0) // nobody is there any more for the answer
+                return close(number);
+            serve(number, *self);
+        };
+        if (loop_.watch(number, EPOLLIN, on_event))
             return;
         say(self->fd, kNoMemory);
         clients_.erase(number);

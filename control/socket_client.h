@@ -31,8 +31,9 @@ struct SocketServer::Client {
     Line line = Line::kNone;
     std::size_t skipped = 0; // bytes of a refused line
     std::string output;
-    std::size_t sent = 0;   // bytes of `output` that are gone
-    bool has_ended = false; // nothing more will be read
+    std::size_t sent = 0;    // bytes of `output` that are gone
+    bool has_ended = false;  // nothing more will be read
+    bool is_waiting = false; // for a reader's turn
     std::uint32_t events = EPOLLIN;
     std::chrono::steady_clock::time_point progress = std::chrono::steady_clock::now();
 

@@ -49,6 +49,10 @@ Result<std::unique_ptr<SocketServer>> SocketServer::start(EventLoop& loop, std::
     if (!timer)
         return std::move(timer).error();
     server->timer_ = *timer;
+    auto alarm = loop.alarm([self = server.get()] { self->serve_waiting(); });
+    if (!alarm)
+        return std::move(alarm).error();
+    server->alarm_ = *alarm;
     return server;
 }
 
@@ -65,6 +69,7 @@ SocketServer::~SocketServer()
         loop_.unwatch(fd);
     loop_.unwatch(listener_.fd());
     loop_.cancel(timer_);
+    loop_.cancel(alarm_);
 }
 
 // One turn of a client, and the end of it if there is no memory for that.
@@ -95,6 +100,7 @@ void SocketServer::close(int fd)
 {
     loop_.unwatch(fd);
     clients_.erase(fd);
+    std::erase(waiting_, fd);
 }
 
 void SocketServer::check_stalled()
@@ -104,11 +110,13 @@ void SocketServer::check_stalled()
         is_accepting_ = loop_.change(listener_.fd(), EPOLLIN).has_value();
     std::vector<int> stalled;
     for (const auto& [fd, client] : clients_) {
-        if (!client->is_between_requests() && std::chrono::steady_clock::now() - client->progress > limits_.stall)
+        if (!client->is_between_requests() && !client->is_waiting &&
+            std::chrono::steady_clock::now() - client->progress > limits_.stall)
             stalled.push_back(fd);
     }
     for (const int fd : stalled)
         close(fd);
+    serve_waiting();
 }
 
 // One turn of a client; destroys it when it is done.
@@ -123,7 +131,7 @@ void SocketServer::turn(Client& client)
     if (may_read() && !read(client))
         return close(fd);
     if (client.line == Client::Line::kComplete && client.pending_output() <= limits_.pending_output &&
-        !handle_line(client))
+        !must_wait(client) && !handle_line(client))
         return;
     if (!write(client))
         return close(fd);
@@ -131,7 +139,8 @@ void SocketServer::turn(Client& client)
     if (client.has_ended && !has_work)
         return close(fd);
     // A complete line waits for its turn as a writable socket does.
-    const std::uint32_t events = (may_read() ? EPOLLIN : 0U) | (has_work ? EPOLLOUT : 0U);
+    const bool can_go_on = client.pending_output() > 0 || (has_work && !client.is_waiting);
+    const std::uint32_t events = (may_read() ? EPOLLIN : 0U) | (can_go_on ? EPOLLOUT : 0U);
     if (events != client.events && !loop_.change(fd, events))
         return close(fd);
     client.events = events;
@@ -155,7 +164,7 @@ bool SocketServer::read(Client& client)
     client.progress = std::chrono::steady_clock::now();
     client.input.append(chunk.data(), static_cast<std::size_t>(size));
     find_line(client);
-    if (client.input.size() > kChunk && buffered() > limits_.buffered) {
+    if (client.input.size() > kChunk && is_full(client.peer.role, 0)) {
         client.input = {};
         client.line = Client::Line::kNone;
         client.has_ended = true;
@@ -204,7 +213,12 @@ void SocketServer::find_line(Client& client)
         if (state == LineScanner::State::kLine) {
             client.line = Client::Line::kComplete;
         } else if (state == LineScanner::State::kRefused) {
-            refuse(client, client.scanner.refusal());
+            std::string why = client.scanner.refusal();
+            if (client.scanner.is_over_size())
+                why += fmt::format("; {} sends up to {} MiB",
+                                   client.peer.role == Role::kAdmin ? "a client" : "whoever may only look",
+                                   limits_of(client.peer.role).request >> 20);
+            refuse(client, std::move(why));
             client.scanner.reset();
             client.line = Client::Line::kSkipped;
             client.skipped = 0;
@@ -226,11 +240,16 @@ bool SocketServer::handle_line(Client& client)
     client.input = std::move(rest);
     client.scanned = 0;
     client.line = Client::Line::kNone;
-    const bool is_large = line.size() > kLargeRequest;
+    const std::size_t size = line.size();
+    const auto begin = std::chrono::steady_clock::now();
     std::optional<MemoryReserve::Use> use; // what has an effect has an answer
     auto [reply, stream, id] = answer(client, std::move(line), use);
-    if (is_large)
+    if (size + reply.size() > kLargeRequest)
         malloc_trim(0); // what it took goes back, or it would be held for good
+    if (client.peer.role != Role::kAdmin) {
+        const auto end = std::chrono::steady_clock::now();
+        shares_.charge(client.peer.uid, end - begin, end);
+    }
     if (stream) {
         auto taken = stream(client.fd, client.output.substr(client.sent) + reply);
         if (taken) {
@@ -241,7 +260,7 @@ bool SocketServer::handle_line(Client& client)
         }
         reply = encode_error({RpcCode::kRefused, taken.error().message, std::move(id)});
     }
-    if (reply.size() > kMaxReplySize || buffered() + reply.size() > limits_.buffered)
+    if (reply.size() > limits_of(client.peer.role).reply || is_full(client.peer.role, reply.size()))
         reply = encode_error({RpcCode::kLimit,
                               fmt::format("the reply has {} bytes, which is too long; ask for less", reply.size()),
                               {}});
@@ -259,7 +278,15 @@ bool SocketServer::handle_line(Client& client)
 
 SocketServer::Answer SocketServer::answer(Client& client, std::string line, std::optional<MemoryReserve::Use>& use)
 {
-    DecodedRequest request = decode_request(line);
+    const std::int64_t begin_ms = Budget::worked_ms();
+    Budget budget{limits_of(client.peer.role).budget, Budget::worked_ms, begin_ms};
+    DecodedRequest request = [&]() -> DecodedRequest {
+        try {
+            return decode_request(line, budget);
+        } catch (const OverBudget& over) {
+            return RpcError{RpcCode::kLimit, fmt::format("reading the request takes {}; send less", over.what()), {}};
+        }
+    }();
     std::string{}.swap(line); // a large batch need not be held twice
     if (!request)
         return {encode_error(request.error()), {}, {}};
@@ -267,6 +294,7 @@ SocketServer::Answer SocketServer::answer(Client& client, std::string line, std:
         return {encode_pong(*request, version_), {}, {}};
     request->role = client.peer.role;
     request->uid = client.peer.uid;
+    request->begin_ms = begin_ms;
     Response response;
     try {
         response = handler_(*request);

@@ -5,13 +5,16 @@
 // error as soon as that is clear, and skipped up to a bound, then the client is closed. A client that does not read
 // its replies is not read from any more, and closed when it makes no progress for a while. Who comes when all places
 // are taken gets that of a client that does nothing (socket_places.h), or is told why not. A turn of the loop reads one
-// chunk, handles one request and writes one chunk of each client. Where there is no memory for one of these, it is this
-// client that is told so and closed.
+// chunk, handles one request and writes one chunk of each client. Whoever may only look (role_limits.h) has smaller
+// bounds, and waits after what took long (ReaderShares). Where there is no memory for one of these, it is this client
+// that is told so and closed.
 #pragma once
 
 #include "control/access.h"
 #include "control/event_loop.h"
 #include "control/memory_reserve.h"
+#include "control/reader_shares.h"
+#include "control/role_limits.h"
 #include "control/socket_places.h"
 #include "control/spare_descriptors.h"
 #include "control/unix_listener.h"
@@ -87,6 +90,9 @@ private:
     void refuse(Client& client, std::string message);
     bool skip(Client& client);
     std::size_t buffered() const;
+    bool is_full(Role role, std::size_t more) const; // of what is buffered
+    bool must_wait(Client& client);
+    void serve_waiting();
     void close(int fd);
 
     EventLoop& loop_;
@@ -97,6 +103,10 @@ private:
     AccessPolicy access_;
     std::unordered_map<int, std::unique_ptr<Client>> clients_; // by descriptor
     int timer_ = -1;
+    ReaderShares shares_;
+    std::vector<int> waiting_;     // readers with a request, who came first is first
+    const Client* next_ = nullptr; // of them, whose turn it is
+    int alarm_ = -1;               // for them
     bool is_accepting_ = true;
     SpareDescriptors spare_;
     struct Reports { // not one for each

@@ -146,10 +146,11 @@ std::vector<FdbEntry> Transaction::fdb_entries_of(LinkId link) const
     std::vector<FdbEntry> entries;
     if (mode_ == Mode::kReal && dataplane_.fdb().count_of(link) != 0)
         dataplane_.fdb().for_each([&](FdbKey key, Dest dest, std::uint32_t seen) {
+            budget_->step();
             if (is_its(dest) && fdb_changes_.find(key) == nullptr)
                 entries.push_back({key, dest, seen});
         });
-    for (const auto& [key, dest] : fdb_changes_)
+    for (const auto& [key, dest] : budget_->each(fdb_changes_))
         if (dest.kind() != Dest::Kind::kNone && is_its(dest))
             entries.push_back({key, dest, now_seconds_});
     return entries;
@@ -187,11 +188,7 @@ Dest Transaction::dest_for(LinkId vxlan, const std::vector<Remote>& remotes)
 std::vector<Remote> Transaction::remotes_of(Dest dest) const
 {
     std::vector<Remote> remotes;
-    if (dest.kind() == Dest::Kind::kVtep)
-        remotes.push_back(vteps_.key_of(dest.vtep()).second);
-    if (dest.kind() == Dest::Kind::kReplicate)
-        for (const VtepId id : vteps_.list_of(dest.replication()).vteps)
-            remotes.push_back(vteps_.key_of(id).second);
+    for_each_remote(dest, [&](const Remote& remote) { remotes.push_back(remote); });
     return remotes;
 }
 
@@ -248,7 +245,7 @@ std::optional<LinkId> Transaction::port_on(const std::string& interface) const
 {
     if (mode_ == Mode::kReal)
         return dataplane_.port_on(interface);
-    for (const auto& [id, link] : model_.links())
+    for (const auto& [id, link] : budget_->each(model_.links()))
         if (const PortSpec* spec = link.port(); spec != nullptr && spec->has("dev") && spec->option("dev") == interface)
             return id;
     return std::nullopt;
@@ -268,7 +265,7 @@ void Transaction::remove_link(LinkId id)
         remove_address(key);
     std::vector<IpPrefix> routes;
     if (model_.has_route(id))
-        for (const auto& [prefix, route] : model_.routes())
+        for (const auto& [prefix, route] : budget_->each(model_.routes()))
             if (route.link == id)
                 routes.push_back(prefix);
     for (const IpPrefix& prefix : routes)

@@ -4,11 +4,13 @@
 // destroyed because something threw. Every function that changes something changes all of it or throws before.
 #pragma once
 
+#include "control/budget.h"
 #include "control/fdb_changes.h"
 #include "control/memory_reserve.h"
 #include "control/model.h"
 #include "control/resolver.h"
 #include "control/vteps.h"
+#include "control/wire.h"
 #include "dataplane/dataplane.h"
 
 #include <cstdint>
@@ -39,6 +41,15 @@ public:
     Transaction(const Transaction&) = delete;
     Transaction& operator=(const Transaction&) = delete;
 
+    // Whose commands these are: what the request may take, and the form of its answer. Without it there is no bound.
+    void serve(Budget& budget, Format format)
+    {
+        budget_ = &budget;
+        format_ = format;
+    }
+    Budget& budget() const { return *budget_; }
+    Format format() const { return format_; }
+
     // ---- reading ----
     const Model& model() const { return model_; }
     const Resolver& resolver() const { return resolver_; }
@@ -66,10 +77,11 @@ public:
     {
         if (mode_ == Mode::kReal)
             dataplane_.fdb().for_each([&](FdbKey key, Dest dest, std::uint32_t seen) {
+                budget_->step();
                 if (fdb_changes_.empty() || fdb_changes_.find(key) == nullptr)
                     function(FdbEntry{key, dest, seen});
             });
-        for (const auto& [key, dest] : fdb_changes_)
+        for (const auto& [key, dest] : budget_->each(fdb_changes_))
             if (dest.kind() != Dest::Kind::kNone)
                 function(FdbEntry{key, dest, now_seconds_});
     }
@@ -107,6 +119,8 @@ public:
     Result<const Link*> add_link(Link link);
     // Removes a link and everything that names it: members' master, addresses, routes, neighbours, FDB entries.
     void remove_link(LinkId id);
+    // Opens again a port whose interface is gone, with the wanted one's MAC and MTU.
+    Result<> reopen_port(LinkId id, const Link& wanted);
     // `master` none: out of its bridge. FDB entries of a VXLAN device move with it, learned ones are forgotten.
     Result<> set_master(LinkId id, LinkId master);
     Result<> set_mac(LinkId id, const Mac& mac);
@@ -120,6 +134,15 @@ public:
     Dest dest_for(LinkId vxlan, const std::vector<Remote>& remotes);
     // The remotes behind a Dest of kind kVtep or kReplicate.
     std::vector<Remote> remotes_of(Dest dest) const;
+    template <typename Function>
+    void for_each_remote(Dest dest, Function&& function) const // function(const Remote&)
+    {
+        if (dest.kind() == Dest::Kind::kVtep)
+            function(vteps_.key_of(dest.vtep()).second);
+        if (dest.kind() == Dest::Kind::kReplicate)
+            for (const VtepId id : vteps_.list_of(dest.replication()).vteps)
+                function(vteps_.key_of(id).second);
+    }
 
     // Dynamic neighbours to be forgotten at commit (neigh del, flush).
     void forget_neighbor(const NeighborKey& key) { forgotten_.push_back(key); }
@@ -144,6 +167,9 @@ private:
     const std::string mac_seed_;
     const Mode mode_;
     std::uint32_t now_seconds_ = 0;
+    Budget unbounded_;
+    Budget* budget_ = &unbounded_;
+    Format format_ = Format::kText;
 
     void note_link(LinkId id);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// How a Transaction opens ports, or has one change hands that it removed.
+// How a Transaction opens ports, has one change hands that it removed, and opens one again that was gone.
 #include "control/transaction.h"
 
 namespace vx
@@ -66,6 +66,33 @@ Result<AddedPort> Transaction::take_over_port(LinkId from, LinkId to, const Port
     taken->mtu = mtu.value_or(before.mtu);
     taken->mac = spec.mac.value_or(before.mac);
     return taken;
+}
+
+Result<> Transaction::reopen_port(LinkId id, const Link& wanted)
+{
+    Link& link = change_link(id);
+    PortSpec spec = *link.port();
+    spec.name = link.name;
+    spec.mac = wanted.port()->mac;
+    spec.mtu = wanted.port()->mtu;
+    *link.port() = spec;
+    if (!find_port_kind(spec.kind)->has_own_mac)
+        spec.mac = wanted.mac;
+    link.mac = spec.mac.value_or(link.mac);
+    link.mtu = spec.mtu ? spec.mtu : link.mtu;
+    auto added = dataplane_.add_port(id, spec);
+    if (!added)
+        return std::move(added).error();
+    opened_.push_back(id);
+    link.mac = added->mac;
+    link.mtu = added->mtu;
+    if (!added->warning.empty())
+        warn(std::move(added->warning));
+    // Who is at the other end now is not known.
+    for (auto at = resolver_.all().lower_bound({id, IpAddress{}}); at != resolver_.all().end() && at->first.first == id;
+         ++at)
+        forget_neighbor(at->first);
+    return Ok{};
 }
 
 } // namespace vx

@@ -20,6 +20,7 @@
 // `ping` has no params; its result is {"version":"..."}.
 #pragma once
 
+#include "control/budget.h"
 #include "control/command_list.h"
 #include "control/outputs.h"
 #include "dataplane/net/result.h"
@@ -85,7 +86,8 @@ struct Request {
     Format format = Format::kText;
     Config config = Config::kNone;
     Role role = Role::kAdmin;
-    std::uint32_t uid = 0; // of the client
+    std::uint32_t uid = 0;                // of the client
+    std::optional<std::int64_t> begin_ms; // of Budget::worked_ms(), when vxd began with it
 };
 
 struct Failure {
@@ -131,7 +133,9 @@ using DecodedRequest = Result<Request, RpcError>;
 
 // Strict: unknown members and wrong types are errors that name where they are ("params.commands[3][1]: expected a
 // string"). Never recurses, whatever the nesting.
+// Throws OverBudget; without a budget there is no bound.
 DecodedRequest decode_request(std::string_view line);
+DecodedRequest decode_request(std::string_view line, Budget& budget);
 
 // All of these return one line with its '\n'. Bytes that are not UTF-8 become U+FFFD in replies, and are an error in
 // requests.
@@ -154,24 +158,27 @@ Result<std::string> decode_pong(std::string_view line); // the version
 class LineScanner
 {
 public:
+    explicit LineScanner(std::size_t longest = kMaxRequestSize) : longest_(longest) {}
     enum class State : std::uint8_t { kMore, kLine, kRefused };
     // Looks at `bytes`, which follow those of the calls before. `used` is how many of them belong to this line, with
     // its '\n' when kLine; the next call then starts a new line. On kRefused, refusal() says why.
     State scan(std::string_view bytes, std::size_t& used);
     bool at_start() const { return size_ == 0; } // nothing but white space so far
     const char* refusal() const { return refusal_; }
-    void reset() { *this = LineScanner{}; }
+    bool is_over_size() const { return size_ > longest_; } // why it was refused
+    void reset() { *this = LineScanner{longest_}; }
 
 private:
     State refuse(const char* why);
     std::size_t skip_text(std::string_view bytes);
     // An escape is up to 6 bytes for one.
-    bool is_too_long() const { return size_ > kMaxRequestSize || (run_ > 6 * kMaxWordSize && depth_ != kScriptDepth); }
+    bool is_too_long() const { return is_over_size() || (run_ > 6 * kMaxWordSize && depth_ != kScriptDepth); }
 
     static constexpr std::size_t kScriptDepth = 2; // in the params of the request; no word is so far out
-    std::size_t size_ = 0;                         // of the line so far, from its '{'
-    std::size_t depth_ = 0;                        // of open brackets
-    std::size_t run_ = 0;                          // bytes of the string or of the bare word so far
+    std::size_t longest_;
+    std::size_t size_ = 0;  // of the line so far, from its '{'
+    std::size_t depth_ = 0; // of open brackets
+    std::size_t run_ = 0;   // bytes of the string or of the bare word so far
     bool in_string_ = false;
     bool escaped_ = false;
     const char* refusal_ = "";
@@ -189,6 +196,7 @@ struct Script {
 };
 // `options` go in front of each command.
 Script read_script(std::string_view text, CommandView options = {});
+Script read_script(std::string_view text, CommandView options, Budget& budget);
 // `name` is for errors: "NAME:7: ...".
 Result<Script> parse_script(std::string_view text, std::string_view name);
 Error at_line(std::string_view name, std::size_t line, Error failure);

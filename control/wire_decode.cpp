@@ -82,7 +82,7 @@ constexpr std::string_view expected(Place place)
 }
 
 // What a request without a failure comes to. Its script may have one still.
-DecodedRequest put_together(RequestParts parts)
+DecodedRequest put_together(RequestParts parts, Budget& budget)
 {
     Request& request = parts.request;
     if (parts.force.value_or(false))
@@ -94,7 +94,7 @@ DecodedRequest put_together(RequestParts parts)
     CommandList options = parts.options ? *std::move(parts.options) : CommandList{};
     options.end_command();
     auto first = options.begin();
-    Script script = read_script(*parts.script, *first);
+    Script script = read_script(*parts.script, *first, budget);
     if (script.failure)
         return RpcError{RpcCode::kUsage, std::move(script.failure->error.message), std::move(request.id),
                         script.failure->line};
@@ -106,6 +106,7 @@ DecodedRequest put_together(RequestParts parts)
 class Decoder : public nlohmann::json_sax<Json>
 {
 public:
+    explicit Decoder(Budget& budget) : budget_(budget) {}
     bool null() override { return wrong(); }
     bool number_float(number_float_t, const string_t&) override { return wrong(); }
     bool binary(binary_t&) override { return wrong(); }
@@ -171,6 +172,7 @@ private:
     bool word(std::string_view value, CommandList& to);
     bool open(bool is_expected)
     {
+        budget_.step();
         if (open_.size() >= kMaxDepth) {
             failure_ = RpcError{RpcCode::kLimit, fmt::format("brackets are nested more than {} deep", kMaxDepth), {}};
             return false;
@@ -202,6 +204,7 @@ private:
             failure_ = RpcError{code, std::move(message), {}};
     }
 
+    Budget& budget_;
     RequestParts parts_;
     std::vector<Place> open_;        // brackets
     Place member_ = Place::kIgnored; // whose value comes next in an object
@@ -275,6 +278,7 @@ bool Decoder::key(string_t& name)
 
 bool Decoder::string(string_t& value)
 {
+    budget_.step();
     switch (place()) {
     case Place::kVersion:
         return value == "2.0" ? true : wrong();
@@ -361,21 +365,27 @@ DecodedRequest Decoder::finish(bool is_parsed) &&
         failure_->id = std::move(request.id);
         return std::move(*failure_);
     }
-    return put_together(std::move(parts_));
+    return put_together(std::move(parts_), budget_);
 }
 
 } // namespace
 
 DecodedRequest decode_request(std::string_view line)
 {
-    if (auto parts = decode_plain(line))
-        return put_together(*std::move(parts));
-    return decode_by_events(line);
+    Budget unbounded;
+    return decode_request(line, unbounded);
 }
 
-DecodedRequest decode_by_events(std::string_view line)
+DecodedRequest decode_request(std::string_view line, Budget& budget)
 {
-    Decoder decoder;
+    if (auto parts = decode_plain(line, budget))
+        return put_together(*std::move(parts), budget);
+    return decode_by_events(line, budget);
+}
+
+DecodedRequest decode_by_events(std::string_view line, Budget& budget)
+{
+    Decoder decoder{budget};
     // To nlohmann-json a NUL ends the text, whatever follows.
     const bool is_parsed = line.find('\0') == line.npos && Json::sax_parse(line, &decoder);
     return std::move(decoder).finish(is_parsed);

@@ -20,8 +20,8 @@ struct RequestParts {
 };
 
 // Nothing: it is not of the common shape, right or wrong.
-std::optional<RequestParts> decode_plain(std::string_view line);
+std::optional<RequestParts> decode_plain(std::string_view line, Budget& budget);
 // Of any shape. What decode_request() says, at a higher price.
-DecodedRequest decode_by_events(std::string_view line);
+DecodedRequest decode_by_events(std::string_view line, Budget& budget);
 
 } // namespace vx

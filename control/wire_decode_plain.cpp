@@ -24,7 +24,10 @@ constexpr auto kIsPlain = [] {
 class PlainReader
 {
 public:
-    explicit PlainReader(std::string_view text) : at_(text.data()), end_(text.data() + text.size()) {}
+    PlainReader(std::string_view text, Budget& budget)
+        : at_(text.data()), end_(text.data() + text.size()), budget_(budget)
+    {
+    }
 
     // False: it is not of that shape.
     bool read_request(RequestParts& parts);
@@ -82,6 +85,7 @@ private:
         if (take(close))
             return true;
         do {
+            budget_.step();
             if (!read_item())
                 return false;
         } while (take(','));
@@ -128,6 +132,7 @@ private:
 
     const char* at_;
     const char* end_;
+    Budget& budget_;
     std::uint32_t seen_ = 0;
 };
 
@@ -151,7 +156,7 @@ bool PlainReader::read_script(std::string& to)
     if (!take('"'))
         return false;
     to.reserve(static_cast<std::size_t>(end_ - at_));
-    for (;;) {
+    for (;; budget_.step()) { // a line, in most cases
         const char* const first = at_;
         while (at_ != end_ && kIsPlain[static_cast<unsigned char>(*at_)])
             ++at_;
@@ -254,10 +259,10 @@ bool PlainReader::read_request(RequestParts& parts)
 
 } // namespace
 
-std::optional<RequestParts> decode_plain(std::string_view line)
+std::optional<RequestParts> decode_plain(std::string_view line, Budget& budget)
 {
     RequestParts parts;
-    if (!PlainReader(line).read_request(parts))
+    if (!PlainReader(line, budget).read_request(parts))
         return std::nullopt;
     return parts;
 }

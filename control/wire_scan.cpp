@@ -43,7 +43,7 @@ LineScanner::State LineScanner::scan(std::string_view bytes, std::size_t& used)
         if (in_string_ && !escaped_) {
             used += skip_text(bytes.substr(used));
             if (is_too_long())
-                return refuse(size_ > kMaxRequestSize ? "the request is too long" : "a word is too long");
+                return refuse(is_over_size() ? "the request is too long" : "a word is too long");
             if (used == bytes.size())
                 return State::kMore;
         }
@@ -58,7 +58,8 @@ LineScanner::State LineScanner::scan(std::string_view bytes, std::size_t& used)
             reset();
             return State::kLine;
         }
-        if (++size_ > kMaxRequestSize)
+        ++size_;
+        if (is_over_size())
             return refuse("the request is too long");
         if (in_string_) {
             if (!escaped_ && c == '"') {

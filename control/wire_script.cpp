@@ -76,16 +76,56 @@ Result<> add_words(std::string_view line, CommandList& to)
     return Ok{};
 }
 
-// Whether a line ends with a backslash that is not in a comment.
-bool is_continued(std::string_view line)
+// Whether a line goes on in the next: it ends with a backslash that is in no comment. It may go on often, so that each
+// part is looked at once.
+class Continuation
 {
-    if (!line.ends_with('\\'))
-        return false;
-    const auto with_it = split_words(line);
-    line.remove_suffix(1);
-    const auto without = split_words(line);
-    return !with_it || !without || *with_it != *without;
-}
+public:
+    // `part` is the line, or what it goes on in.
+    bool goes_on(std::string_view part)
+    {
+        if (!part.ends_with('\\'))
+            return false;
+        part.remove_suffix(1);
+        for (const char c : part)
+            pass(c);
+        return place_ != Place::kComment;
+    }
+
+private:
+    enum class Place : std::uint8_t { kBetween, kWord, kQuoted, kEscaped, kComment };
+    void pass(char c)
+    {
+        switch (place_) {
+        case Place::kComment:
+            break;
+        case Place::kEscaped:
+            place_ = Place::kQuoted;
+            break;
+        case Place::kQuoted:
+            if (c == '\\' && quote_ == '"')
+                place_ = Place::kEscaped;
+            else if (c == quote_)
+                place_ = Place::kWord;
+            break;
+        case Place::kBetween:
+        case Place::kWord:
+            if (kind_of(c) == Kind::kBlank) {
+                place_ = Place::kBetween;
+            } else if (c == '#' && place_ == Place::kBetween) {
+                place_ = Place::kComment;
+            } else if (c == '"' || c == '\'') {
+                place_ = Place::kQuoted;
+                quote_ = c;
+            } else {
+                place_ = Place::kWord;
+            }
+        }
+    }
+
+    Place place_ = Place::kBetween;
+    char quote_ = '"';
+};
 
 std::string_view take_line(std::string_view& text)
 {
@@ -109,6 +149,12 @@ Result<CommandWords> split_words(std::string_view line)
 
 Script read_script(std::string_view text, CommandView options)
 {
+    Budget unbounded;
+    return read_script(text, options, unbounded);
+}
+
+Script read_script(std::string_view text, CommandView options, Budget& budget)
+{
     // About what a batch of FDB entries takes; what is not used costs nothing.
     constexpr std::size_t kUsualWord = 6;
     constexpr std::size_t kUsualLine = 32;
@@ -118,12 +164,16 @@ Script read_script(std::string_view text, CommandView options)
     std::uint32_t number = 1;
     std::string joined; // a line with those that it goes on in
     for (std::uint32_t count = 1; !text.empty(); number += count, count = 1) {
+        budget.step();
         std::string_view line = take_line(text);
-        if (is_continued(line)) {
+        if (Continuation continuation; continuation.goes_on(line)) {
             joined = line;
-            for (; is_continued(joined); ++count) {
+            for (bool goes_on = true; goes_on; ++count) {
+                budget.step();
+                const std::string_view next = take_line(text);
                 joined.pop_back();
-                joined += take_line(text);
+                joined += next;
+                goes_on = next.empty() ? joined.ends_with('\\') : continuation.goes_on(next);
             }
             line = joined;
         }

@@ -226,6 +226,7 @@ class Suite:
 
     def step_includes(self):
         self.run_step("includes", [sys.executable, "tests/check/includes.py"])
+        self.run_step("budget", [sys.executable, "tests/check/budget.py"])
 
     def step_headers(self):
         if self.configure(""):

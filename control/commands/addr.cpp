@@ -2,6 +2,7 @@
 // `addr`: addresses of ports, bridges and VXLAN devices.
 #include "control/commands/arguments.h"
 #include "control/commands/commands.h"
+#include "control/commands/rows.h"
 #include "control/commands/show.h"
 
 #include <algorithm>
@@ -128,7 +129,7 @@ void drop_routes_without_address(Transaction& transaction, LinkId link, std::spa
         std::ranges::any_of(model.addresses_of(link), [&](const AddressKey& key) { return is_v4(key.second); }))
         return;
     std::vector<IpPrefix> dropped;
-    for (const auto& [prefix, route] : model.routes())
+    for (const auto& [prefix, route] : transaction.budget().each(model.routes()))
         if (route.link == link && is_v4(prefix))
             dropped.push_back(prefix);
     for (const IpPrefix& prefix : dropped)
@@ -151,7 +152,7 @@ void warn_of_lost_sources(Transaction& transaction, const Words& words, std::spa
         if (!model.is_vxlan_local(prefix.address()) || model.owner_of(prefix.address()) != nullptr)
             continue;
         std::vector<std::string_view> devices;
-        for (const auto& [id, link] : model.links())
+        for (const auto& [id, link] : transaction.budget().each(model.links()))
             if (const VxlanSettings* vxlan = link.vxlan(); vxlan != nullptr && vxlan->local == prefix.address())
                 devices.push_back(link.name);
         transaction.warn(fmt::format("{}: no device has the address {} any more, the local of {}: nothing is carried "
@@ -186,10 +187,11 @@ struct Selector {
     std::optional<Family> family;
 
     bool is_of_addresses() const { return family || prefix; } // and not of links
-    std::vector<IpPrefix> addresses_of(const Model& model, LinkId link) const
+    std::vector<IpPrefix> addresses_of(const Transaction& transaction, LinkId link) const
     {
         std::vector<IpPrefix> found;
-        for (const AddressKey& key : model.addresses_of(link))
+        const AddressRange addresses = transaction.model().addresses_of(link);
+        for (const AddressKey& key : transaction.budget().each(addresses))
             if ((!family || key.second.address().family() == *family) &&
                 (!prefix || prefix->contains(key.second.address())))
                 found.push_back(key.second);
@@ -232,7 +234,7 @@ Result<Reply> addr_flush(Transaction& transaction, Words& words)
     for (const auto& [id, link] : transaction.model().links()) {
         if (!selector->links.includes(link))
             continue;
-        const std::vector<IpPrefix> gone = selector->addresses_of(transaction.model(), id);
+        const std::vector<IpPrefix> gone = selector->addresses_of(transaction, id);
         for (const IpPrefix& prefix : gone)
             transaction.remove_address({id, prefix});
         drop_routes_without_address(transaction, id, gone);
@@ -320,19 +322,20 @@ Result<Reply> addr_show(Transaction& transaction, Words& words)
     const auto selector = parse_selector(transaction, words);
     if (!selector)
         return selector.error();
-    Reply reply;
-    reply.json = nlohmann::ordered_json::array();
+    Rows rows{transaction};
     const Model& model = transaction.model();
-    for (const auto& [id, link] : model.links()) {
+    for (const auto& entry : transaction.budget().each(model.links())) {
+        const Link& link = entry.second;
         if (!selector->links.includes(link))
             continue;
-        const std::vector<IpPrefix> prefixes = selector->addresses_of(model, id);
+        const std::vector<IpPrefix> prefixes = selector->addresses_of(transaction, link.id);
         if (prefixes.empty() && selector->is_of_addresses())
             continue;
-        reply.text += device_text(transaction, link, prefixes, words.options(), *selector);
-        reply.json.push_back(device_json(transaction, link, prefixes, words.options(), *selector));
+        rows.add(
+            [&](std::string& text) { text += device_text(transaction, link, prefixes, words.options(), *selector); },
+            [&] { return device_json(transaction, link, prefixes, words.options(), *selector); });
     }
-    return reply;
+    return rows.reply();
 }
 
 constexpr std::string_view kSelectorUsage =

@@ -2,6 +2,7 @@
 // `config`: the whole configuration. What changes it as a whole is no command among others: vxctl reads the file and
 // sends it as a request of its own (Request::config), which Controller::run_config carries out.
 #include "control/commands/commands.h"
+#include "control/commands/rows.h"
 #include "control/config_lines.h"
 
 namespace vx
@@ -17,14 +18,13 @@ Result<Reply> config_show(Transaction& transaction, Words& words)
     const auto commands = config_commands(transaction);
     if (!commands)
         return commands.error();
-    Reply reply;
-    reply.json = nlohmann::ordered_json::array();
+    Rows rows{transaction};
     for (auto command = commands->begin(); command != commands->end(); ++command) {
         const CommandView view = *command;
-        reply.text += config_line(view) + '\n';
-        reply.json.push_back(std::vector<std::string>(view.begin(), view.end()));
+        rows.add([&](std::string& text) { text += config_line(view) + '\n'; },
+                 [&] { return std::vector<std::string>(view.begin(), view.end()); });
     }
-    return reply;
+    return rows.reply();
 }
 
 Result<Reply> config_file(Transaction& /*transaction*/, Words& words)

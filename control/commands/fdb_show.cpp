@@ -3,6 +3,7 @@
 #include "control/commands/fdb.h"
 
 #include "control/commands/arguments.h"
+#include "control/commands/rows.h"
 #include "control/commands/show.h"
 
 #include <algorithm>
@@ -22,30 +23,42 @@ struct Row {
     Dest dest;
 };
 
-std::vector<Row> all_rows(const Transaction& transaction, const FdbFilter& filter)
+// function(const Row&) for every entry that the filter holds for and whose Dest the predicate does: by device, of each
+// the flood list first.
+template <typename Predicate, typename Function>
+void for_each_row(const Transaction& transaction, const FdbFilter& filter, Predicate predicate, Function function)
 {
     const Model& model = transaction.model();
+    Budget& budget = transaction.budget();
     constexpr auto kFlags = static_cast<std::uint8_t>(Dest::kStatic | Dest::kPermanent);
-    std::vector<Row> rows;
+    const Dest flood = Dest::flood().with(kFlags);
     const auto is_right = [&](const Mac& mac) { return !filter.mac || mac == *filter.mac; };
-    for (const auto& [id, link] : model.links())
-        if (const VxlanSettings* vxlan = link.vxlan();
-            vxlan != nullptr && is_right(Mac{}) && filter.includes(model, id))
+    std::vector<FdbEntry> entries = transaction.fdb_entries([&](const FdbEntry& entry) {
+        return is_right(entry.key.mac()) && filter.includes(model, entry.dest.link()) && predicate(entry.dest);
+    });
+    budget.sort(entries, [](const FdbEntry& a, const FdbEntry& b) {
+        return std::pair(a.dest.link(), a.key) < std::pair(b.dest.link(), b.key);
+    });
+    auto entry = entries.begin();
+    const auto entries_up_to = [&](LinkId last) {
+        for (; entry != entries.end() && entry->dest.link() <= last; ++entry) {
+            const Row row{entry->dest.link(), entry->key.mac(), std::nullopt, entry->dest};
+            bool has_remotes = false;
+            transaction.for_each_remote(entry->dest, [&](const Remote& remote) {
+                has_remotes = true;
+                function(Row{row.device, row.mac, remote, row.dest});
+            });
+            if (!has_remotes)
+                function(row);
+        }
+    };
+    for (const auto& [id, link] : budget.each(model.links())) {
+        const VxlanSettings* vxlan = link.vxlan();
+        if (vxlan != nullptr && is_right(Mac{}) && filter.includes(model, id) && predicate(flood))
             for (const Remote& remote : vxlan->flood)
-                rows.push_back({id, Mac{}, remote, Dest::flood().with(kFlags)});
-    std::vector<FdbEntry> entries = transaction.fdb_entries(
-        [&](const FdbEntry& entry) { return is_right(entry.key.mac()) && filter.includes(model, entry.dest.link()); });
-    std::sort(entries.begin(), entries.end(), [](const FdbEntry& a, const FdbEntry& b) { return a.key < b.key; });
-    for (const FdbEntry& entry : entries) {
-        const LinkId device = entry.dest.link();
-        const std::vector<Remote> remotes = transaction.remotes_of(entry.dest);
-        if (remotes.empty())
-            rows.push_back({device, entry.key.mac(), std::nullopt, entry.dest});
-        for (const Remote& remote : remotes)
-            rows.push_back({device, entry.key.mac(), remote, entry.dest});
+                function(Row{id, Mac{}, remote, flood});
+        entries_up_to(id);
     }
-    std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.device < b.device; });
-    return rows;
 }
 
 // The bridge whose table an entry is in where Linux says "master"; none where it says "self".
@@ -58,47 +71,58 @@ LinkId master_of(const Link& link)
 
 enum class Naming { kWithDevice, kWithoutDevice };
 
-void show(const Transaction& transaction, const Row& row, Naming naming, Reply& reply)
+void append(std::string& text, const Model& model, const Link& link, const Row& row, Naming naming)
 {
-    const Model& model = transaction.model();
-    const Link* link = model.find(row.device);
-    if (link == nullptr)
-        return;
-    const std::string mac = row.mac.to_string();
-    nlohmann::ordered_json json{{"mac", mac}, {"ifname", link->name}};
-    reply.text += mac;
+    text += row.mac.to_string();
+    const auto add = [&](std::string_view word, std::string_view value) { ((text += word) += value); };
     if (naming == Naming::kWithDevice)
-        reply.text += fmt::format(" dev {}", link->name);
-    if (const VxlanSettings* vxlan = link->vxlan(); vxlan != nullptr && row.remote) {
-        reply.text += fmt::format(" dst {}", row.remote->address.to_string());
+        add(" dev ", link.name);
+    if (const VxlanSettings* vxlan = link.vxlan(); vxlan != nullptr && row.remote) {
+        add(" dst ", row.remote->address.to_string());
+        if (row.remote->port != vxlan->udp_port)
+            add(" port ", std::to_string(row.remote->port));
+        if (row.remote->vni != vxlan->vni)
+            add(" vni ", std::to_string(row.remote->vni.value()));
+    }
+    const LinkId master = master_of(link);
+    if (master.is_none())
+        text += " self";
+    if (row.dest.has(Dest::kExternal))
+        text += " extern_learn";
+    if (!master.is_none())
+        add(" master ", name_of(model, master));
+    const std::string_view state = state_of(row.dest);
+    add(state.empty() ? "" : " ", state);
+    text += '\n';
+}
+
+nlohmann::ordered_json json_of(const Model& model, const Link& link, const Row& row)
+{
+    nlohmann::ordered_json json{{"mac", row.mac.to_string()}, {"ifname", link.name}};
+    if (const VxlanSettings* vxlan = link.vxlan(); vxlan != nullptr && row.remote) {
         json["dst"] = row.remote->address.to_string();
-        if (row.remote->port != vxlan->udp_port) {
-            reply.text += fmt::format(" port {}", row.remote->port);
+        if (row.remote->port != vxlan->udp_port)
             json["port"] = row.remote->port;
-        }
-        if (row.remote->vni != vxlan->vni) {
-            reply.text += fmt::format(" vni {}", row.remote->vni.value());
+        if (row.remote->vni != vxlan->vni)
             json["vni"] = row.remote->vni.value();
-        }
     }
     json["flags"] = nlohmann::ordered_json::array();
-    const LinkId master = master_of(*link);
-    if (master.is_none()) {
-        reply.text += " self";
+    const LinkId master = master_of(link);
+    if (master.is_none())
         json["flags"].push_back("self");
-    }
-    if (row.dest.has(Dest::kExternal)) {
-        reply.text += " extern_learn";
+    if (row.dest.has(Dest::kExternal))
         json["flags"].push_back("extern_learn");
-    }
-    if (!master.is_none()) {
-        reply.text += fmt::format(" master {}", name_of(model, master));
+    if (!master.is_none())
         json["master"] = name_of(model, master);
-    }
-    const std::string_view state = state_of(row.dest);
-    reply.text += fmt::format("{}{}\n", state.empty() ? "" : " ", state);
-    json["state"] = state;
-    reply.json.push_back(std::move(json));
+    json["state"] = state_of(row.dest);
+    return json;
+}
+
+void show(const Model& model, const Row& row, Naming naming, Rows& rows)
+{
+    if (const Link* link = model.find(row.device))
+        rows.add([&](std::string& text) { append(text, model, *link, row, naming); },
+                 [&] { return json_of(model, *link, row); });
 }
 
 constexpr std::string_view kUnsupported[] = {"vlan", "vni", "src_vni"}; // of show and get
@@ -147,12 +171,11 @@ Result<Reply> fdb_show(Transaction& transaction, Words& words)
         return usage_error("{}: dev and brport are one device too many; expected one of them", words.name());
     // As with bridge(8), a device that was asked for is not repeated.
     const Naming naming = filter.device || filter.port ? Naming::kWithoutDevice : Naming::kWithDevice;
-    Reply reply;
-    reply.json = nlohmann::ordered_json::array();
-    for (const Row& row : all_rows(transaction, filter))
-        if (!state || state_of(row.dest) == *state)
-            show(transaction, row, naming, reply);
-    return reply;
+    Rows rows{transaction};
+    for_each_row(
+        transaction, filter, [&](Dest dest) { return !state || state_of(dest) == *state; },
+        [&](const Row& row) { show(transaction.model(), row, naming, rows); });
+    return rows.reply();
 }
 
 Result<Reply> fdb_get(Transaction& transaction, Words& words)
@@ -173,17 +196,17 @@ Result<Reply> fdb_get(Transaction& transaction, Words& words)
         return std::move(end).error();
     if (!filter.mac || (!filter.device && !filter.port && !filter.bridge))
         return words.missing(filter.mac ? "dev" : "LLADDR");
-    Reply reply;
-    reply.json = nlohmann::ordered_json::array();
-    for (const Row& row : all_rows(transaction, filter))
-        show(transaction, row, Naming::kWithDevice, reply);
-    if (reply.text.empty())
+    Rows rows{transaction};
+    for_each_row(
+        transaction, filter, [](Dest) { return true; },
+        [&](const Row& row) { show(transaction.model(), row, Naming::kWithDevice, rows); });
+    if (rows.count() == 0)
         return error("{}: \"{}\" has no entry {} (Fdb entry not found)", words.name(),
                      name_of(transaction.model(), filter.device ? *filter.device
                                                   : filter.port ? *filter.port
                                                                 : *filter.bridge),
                      filter.mac->to_string());
-    return reply;
+    return rows.reply();
 }
 
 } // namespace vx

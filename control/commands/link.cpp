@@ -106,7 +106,7 @@ Result<> check_member(const Transaction& transaction, const Words& words, const 
         return error("{}: \"{}\" has the address {}, and a member of a bridge has none; delete it first (addr del "
                      "{} dev {}), or give it to \"{}\"",
                      words.name(), link.name, key.second.to_string(), key.second.to_string(), link.name, master.name);
-    for (const auto& [prefix, route] : model.routes())
+    for (const auto& [prefix, route] : transaction.budget().each(model.routes()))
         if (route.link == link.id)
             return error(
                 "{}: the route to {} leaves by \"{}\", and a member of a bridge is not routed; delete it first",

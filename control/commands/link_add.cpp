@@ -83,7 +83,7 @@ Result<> check_interface(const Transaction& transaction, const Words& words, con
     if (const auto owner = added.has("dev") ? transaction.port_on(std::string{added.option("dev")}) : std::nullopt)
         if (const Link* link = model.find(*owner))
             return taken(*link, "");
-    for (const auto& [id, link] : model.links()) {
+    for (const auto& [id, link] : transaction.budget().each(model.links())) {
         const PortSpec* port = link.port();
         if (port == nullptr || !share_interface(added, *port))
             continue;

@@ -2,6 +2,7 @@
 #include "control/commands/link.h"
 
 #include "control/commands/arguments.h"
+#include "control/commands/rows.h"
 #include "control/commands/show.h"
 
 namespace vx
@@ -37,27 +38,30 @@ nlohmann::ordered_json kind_json(const Link& link)
     return json;
 }
 
-void append(Reply& reply, const Transaction& transaction, const Link& link, const CommandOptions& options)
+std::string text_of(const Transaction& transaction, const Link& link, const CommandOptions& options)
+{
+    if (options.is_brief)
+        return fmt::format("{}{} <{}> \n", brief_text(transaction, link), link.mac.to_string(),
+                           fmt::join(flags_of(transaction.dataplane(), link), ","));
+    std::string text = link_text(transaction, link) + kind_text(link);
+    if (options.has_statistics)
+        text += statistics_text(transaction.dataplane().link_totals(link.id));
+    return text;
+}
+
+nlohmann::ordered_json json_of(const Transaction& transaction, const Link& link, const CommandOptions& options)
 {
     if (options.is_brief) {
-        const std::vector<std::string_view> flags = flags_of(transaction.dataplane(), link);
-        reply.text +=
-            fmt::format("{}{} <{}> \n", brief_text(transaction, link), link.mac.to_string(), fmt::join(flags, ","));
         auto json = brief_json(transaction, link);
         json["address"] = link.mac.to_string();
-        json["flags"] = flags;
-        reply.json.push_back(std::move(json));
-        return;
+        json["flags"] = flags_of(transaction.dataplane(), link);
+        return json;
     }
-    reply.text += link_text(transaction, link) + kind_text(link);
     auto json = link_json(transaction, link);
     json["linkinfo"] = kind_json(link);
-    if (options.has_statistics) {
-        const LinkTotals totals = transaction.dataplane().link_totals(link.id);
-        reply.text += statistics_text(totals);
-        json["stats64"] = statistics_json(totals);
-    }
-    reply.json.push_back(std::move(json));
+    if (options.has_statistics)
+        json["stats64"] = statistics_json(transaction.dataplane().link_totals(link.id));
+    return json;
 }
 
 } // namespace
@@ -76,12 +80,14 @@ Result<Reply> link_show(Transaction& transaction, Words& words)
     if (auto end = words.finish(); !end)
         return std::move(end).error();
 
-    Reply reply;
-    reply.json = nlohmann::ordered_json::array();
-    for (const auto& [id, link] : transaction.model().links())
+    Rows rows{transaction};
+    for (const auto& entry : transaction.budget().each(transaction.model().links())) {
+        const Link& link = entry.second;
         if (selector.includes(link))
-            append(reply, transaction, link, words.options());
-    return reply;
+            rows.add([&](std::string& text) { text += text_of(transaction, link, words.options()); },
+                     [&] { return json_of(transaction, link, words.options()); });
+    }
+    return rows.reply();
 }
 
 } // namespace vx

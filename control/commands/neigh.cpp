@@ -2,6 +2,7 @@
 // `neigh`: static neighbours, which are the Model's (PERMANENT), and those that the Resolver asked for.
 #include "control/commands/arguments.h"
 #include "control/commands/commands.h"
+#include "control/commands/rows.h"
 #include "control/commands/show.h"
 
 #include <algorithm>
@@ -208,9 +209,10 @@ struct Row {
 std::map<NeighborKey, Row> all_rows(const Transaction& transaction)
 {
     std::map<NeighborKey, Row> rows;
-    for (const auto& [key, neighbor] : transaction.model().neighbors())
+    for (const auto& [key, neighbor] : transaction.budget().each(transaction.model().neighbors()))
         rows.emplace(key, Row{neighbor.mac, neighbor.state_name()});
-    for (const auto& [key, neighbor] : transaction.resolver().all()) // emplace(): what is static goes first
+    // emplace(): what is static goes first
+    for (const auto& [key, neighbor] : transaction.budget().each(transaction.resolver().all()))
         rows.emplace(key, Row{neighbor.mac, to_string(neighbor.state)});
     return rows;
 }
@@ -240,20 +242,24 @@ Result<Reply> neigh_flush(Transaction& transaction, Words& words)
 
 enum class Naming { kWithDevice, kWithoutDevice };
 
-void append(Reply& reply, const Model& model, const NeighborKey& key, const Row& row, Naming naming)
+void append(Rows& rows, const Model& model, const NeighborKey& key, const Row& row, Naming naming)
 {
     const std::string name = name_of(model, key.first);
-    nlohmann::ordered_json json{{"dst", key.second.to_string()}, {"dev", name}};
-    reply.text += key.second.to_string();
-    if (naming == Naming::kWithDevice)
-        reply.text += fmt::format(" dev {}", name);
-    if (row.mac) {
-        reply.text += fmt::format(" lladdr {}", row.mac->to_string());
-        json["lladdr"] = row.mac->to_string();
-    }
-    reply.text += fmt::format(" {}\n", row.state);
-    json["state"] = {row.state};
-    reply.json.push_back(std::move(json));
+    const auto append_text = [&](std::string& text) {
+        text += key.second.to_string();
+        if (naming == Naming::kWithDevice)
+            text += fmt::format(" dev {}", name);
+        if (row.mac)
+            text += fmt::format(" lladdr {}", row.mac->to_string());
+        text += fmt::format(" {}\n", row.state);
+    };
+    rows.add(append_text, [&] {
+        nlohmann::ordered_json json{{"dst", key.second.to_string()}, {"dev", name}};
+        if (row.mac)
+            json["lladdr"] = row.mac->to_string();
+        json["state"] = {row.state};
+        return json;
+    });
 }
 
 Result<Reply> neigh_show(Transaction& transaction, Words& words)
@@ -263,12 +269,12 @@ Result<Reply> neigh_show(Transaction& transaction, Words& words)
         return filter.error();
     // As with ip(8), a device that was asked for is not repeated.
     const Naming naming = filter->device ? Naming::kWithoutDevice : Naming::kWithDevice;
-    Reply reply;
-    reply.json = nlohmann::ordered_json::array();
-    for (const auto& [key, row] : all_rows(transaction))
+    const auto rows = all_rows(transaction);
+    Rows shown{transaction};
+    for (const auto& [key, row] : rows)
         if (filter->includes(key, row.state, kNotShown))
-            append(reply, transaction.model(), key, row, naming);
-    return reply;
+            append(shown, transaction.model(), key, row, naming);
+    return shown.reply();
 }
 
 Result<Reply> neigh_get(Transaction& transaction, Words& words)
@@ -298,10 +304,9 @@ Result<Reply> neigh_get(Transaction& transaction, Words& words)
     const auto found = rows.find(key);
     if (found == rows.end())
         return error("{}: \"{}\" has no neighbour {}", words.name(), *device, address->to_string());
-    Reply reply;
-    reply.json = nlohmann::ordered_json::array();
-    append(reply, transaction.model(), key, found->second, Naming::kWithDevice);
-    return reply;
+    Rows shown{transaction};
+    append(shown, transaction.model(), key, found->second, Naming::kWithDevice);
+    return shown.reply();
 }
 
 constexpr Command kCommands[] = {

@@ -164,10 +164,7 @@ Result<RouteWords> parse_route(Words& words)
 
 bool is_connected(const Model& model, const IpPrefix& prefix)
 {
-    for (const AddressKey& key : model.addresses())
-        if (key.second.network() == prefix)
-            return true;
-    return false;
+    return model.is_subnet(prefix);
 }
 
 Result<Reply> route_add(Transaction& transaction, Words& words)

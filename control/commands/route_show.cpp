@@ -2,6 +2,7 @@
 #include "control/commands/route.h"
 
 #include "control/commands/arguments.h"
+#include "control/commands/rows.h"
 #include "control/commands/show.h"
 
 #include <map>
@@ -20,12 +21,14 @@ struct Row {
 };
 
 // In `ip route`'s order: by destination. A subnet that several addresses share comes once for each.
-std::multimap<IpPrefix, Row> all_routes(const Model& model)
+std::multimap<IpPrefix, Row> all_routes(const Transaction& transaction)
 {
+    const Model& model = transaction.model();
+    Budget& budget = transaction.budget();
     std::multimap<IpPrefix, Row> rows;
-    for (const auto& [prefix, route] : model.routes())
+    for (const auto& [prefix, route] : budget.each(model.routes()))
         rows.emplace(prefix, Row{prefix, route, std::nullopt});
-    for (const AddressKey& key : model.addresses()) {
+    for (const AddressKey& key : budget.each(model.addresses())) {
         const Link* link = model.find(key.first);
         const IpPrefix network = key.second.network();
         const bool is_host = network.length() == network.address().bit_count();
@@ -148,15 +151,15 @@ Result<Reply> route_show(Transaction& transaction, Words& words)
     const auto selector = parse_selector(transaction, words);
     if (!selector)
         return selector.error();
-    Reply reply;
-    reply.json = nlohmann::ordered_json::array();
-    for (const auto& [destination, row] : all_routes(transaction.model())) {
-        if (!selector->includes(destination, row.route.link))
-            continue;
-        reply.text += text_of(transaction, row, !selector->device);
-        reply.json.push_back(json_of(transaction, row));
+    const auto routes = all_routes(transaction);
+    Rows rows{transaction};
+    for (const auto& route : routes) {
+        const Row& row = route.second;
+        if (selector->includes(row.prefix, row.route.link))
+            rows.add([&](std::string& text) { text += text_of(transaction, row, !selector->device); },
+                     [&] { return json_of(transaction, row); });
     }
-    return reply;
+    return rows.reply();
 }
 
 Result<Reply> route_flush(Transaction& transaction, Words& words)
@@ -170,7 +173,7 @@ Result<Reply> route_flush(Transaction& transaction, Words& words)
         return usage_error("{}: neither a destination nor \"dev\" says which routes; usage: {}", words.name(),
                            words.usage());
     std::vector<IpPrefix> gone;
-    for (const auto& [destination, route] : transaction.model().routes())
+    for (const auto& [destination, route] : transaction.budget().each(transaction.model().routes()))
         if (selector->includes(destination, route.link))
             gone.push_back(destination);
     for (const IpPrefix& destination : gone)

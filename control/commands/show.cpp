@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/commands/show.h"
 
+#include "control/commands/rows.h"
+
 #include <algorithm>
 
 namespace vx
@@ -29,6 +31,21 @@ std::string statistics_lines(std::string_view direction, std::string_view last_c
 }
 
 } // namespace
+
+std::size_t size_of(const nlohmann::ordered_json& json)
+{
+    constexpr std::size_t kNode = 64; // an allocation with its header
+    if (const auto* const text = json.get_ptr<const std::string*>())
+        return kNode + text->capacity();
+    std::size_t size = sizeof(json);
+    if (const auto* const object = json.get_ptr<const nlohmann::ordered_json::object_t*>())
+        for (const auto& [name, value] : *object)
+            size += kNode + size_of(value);
+    if (const auto* const array = json.get_ptr<const nlohmann::ordered_json::array_t*>())
+        for (const auto& value : *array)
+            size += size_of(value);
+    return size;
+}
 
 std::vector<std::string_view> flags_of(const Dataplane& dataplane, const Link& link)
 {

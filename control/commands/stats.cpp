@@ -4,6 +4,7 @@
 
 #include "control/commands/arguments.h"
 #include "control/commands/commands.h"
+#include "control/commands/rows.h"
 #include "control/commands/show.h"
 #include "control/turn_watch.h"
 
@@ -53,17 +54,19 @@ double ratio(std::uint64_t part, std::uint64_t whole)
     return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
-std::string links_text(const std::vector<Row>& rows)
+std::string link_heading()
 {
-    std::string text = fmt::format("{:<15} {:>14} {:>17} {:>14} {:>17} {:>12}\n", "device", "rx packets", "rx bytes",
-                                   "tx packets", "tx bytes", "dropped");
-    for (const auto& [link, totals, losses] : rows)
-        text += fmt::format("{:<15} {:>14} {:>17} {:>14} {:>17} {:>12}\n", link->name, totals.rx_packets,
-                            totals.rx_bytes, totals.tx_packets, totals.tx_bytes, totals.dropped());
-    return text;
+    return fmt::format("{:<15} {:>14} {:>17} {:>14} {:>17} {:>12}\n", "device", "rx packets", "rx bytes", "tx packets",
+                       "tx bytes", "dropped");
 }
 
-std::string drops_text(const std::vector<Row>& rows)
+std::string link_text(const Row& row)
+{
+    return fmt::format("{:<15} {:>14} {:>17} {:>14} {:>17} {:>12}\n", row.link->name, row.totals.rx_packets,
+                       row.totals.rx_bytes, row.totals.tx_packets, row.totals.tx_bytes, row.totals.dropped());
+}
+
+std::string drops_text(const std::vector<Row>& rows, Budget& budget)
 {
     std::string text;
     const auto line = [&](const DropReasonText& reason, const Link& link, std::uint64_t count) {
@@ -71,10 +74,10 @@ std::string drops_text(const std::vector<Row>& rows)
             text += fmt::format("{:<20} {:<15} {:>12}  {}\n", reason.name, link.name, count, reason.meaning);
     };
     for (const LossText& loss : kLosses)
-        for (const Row& row : rows)
+        for (const Row& row : budget.each(rows))
             line(loss.text, *row.link, row.losses.*loss.count);
     for (std::size_t reason = 0; reason < kDropReasonCount; ++reason)
-        for (const Row& row : rows)
+        for (const Row& row : budget.each(rows))
             line(kDropReasons[reason], *row.link, row.totals.drops[reason]);
     if (text.empty())
         return text;
@@ -113,22 +116,20 @@ nlohmann::ordered_json drops_json(const std::array<std::uint64_t, kDropReasonCou
     return json;
 }
 
-nlohmann::ordered_json links_json(const std::vector<Row>& rows)
+nlohmann::ordered_json link_json(const Row& row)
 {
-    auto json = nlohmann::ordered_json::array();
-    for (const auto& [link, totals, losses] : rows)
-        json.push_back({{"ifindex", link->id.value},
-                        {"ifname", link->name},
-                        {"rx",
-                         {{"packets", totals.rx_packets},
-                          {"bytes", totals.rx_bytes},
-                          {"missed", losses.rx_missed},
-                          {"errors", losses.rx_errors},
-                          {"nombuf", losses.rx_nombuf}}},
-                        {"tx", {{"packets", totals.tx_packets}, {"bytes", totals.tx_bytes}}},
-                        {"dropped", totals.dropped()},
-                        {"drops", drops_json(totals.drops)}});
-    return json;
+    const auto& [link, totals, losses] = row;
+    return {{"ifindex", link->id.value},
+            {"ifname", link->name},
+            {"rx",
+             {{"packets", totals.rx_packets},
+              {"bytes", totals.rx_bytes},
+              {"missed", losses.rx_missed},
+              {"errors", losses.rx_errors},
+              {"nombuf", losses.rx_nombuf}}},
+            {"tx", {{"packets", totals.tx_packets}, {"bytes", totals.tx_bytes}}},
+            {"dropped", totals.dropped()},
+            {"drops", drops_json(totals.drops)}};
 }
 
 nlohmann::ordered_json workers_json(const std::vector<WorkerTotals>& workers, std::uint64_t tsc_hz)
@@ -160,19 +161,21 @@ Result<Reply> stats_show(Transaction& transaction, Words& words)
         return parsed.error();
     const Dataplane& dataplane = transaction.dataplane();
     std::vector<Row> rows;
+    Rows shown{transaction};
     std::array<std::uint64_t, kDropReasonCount> sums{};
-    for (const auto& [id, link] : transaction.model().links()) {
+    for (const auto& [id, link] : transaction.budget().each(transaction.model().links())) {
         if (parsed->part == Part::kWorkers || (parsed->part == Part::kDevice && id != parsed->device))
             continue;
         rows.push_back({&link, dataplane.link_totals(id), dataplane.port_losses(id)});
+        shown.add([&](std::string& text) { text += link_text(rows.back()); }, [&] { return link_json(rows.back()); });
         for (std::size_t reason = 0; reason < kDropReasonCount; ++reason)
             sums[reason] += rows.back().totals.drops[reason];
     }
     Reply reply;
     reply.json = {{"tsc_hz", dataplane.tsc_hz()}};
     if (parsed->part != Part::kWorkers) {
-        reply.text += links_text(rows) + drops_text(rows);
-        reply.json["links"] = links_json(rows);
+        reply.text += link_heading() + shown.take_text() + drops_text(rows, transaction.budget());
+        reply.json["links"] = shown.take_json();
         reply.json["drops"] = drops_json(sums);
     }
     if (parsed->part != Part::kDevice) {

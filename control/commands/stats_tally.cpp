@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // `stats vtep` and `stats mac`: what costs workers something to count, and so is counted only while somebody asks.
 #include "control/commands/arguments.h"
+#include "control/commands/rows.h"
 #include "control/commands/show.h"
 #include "control/commands/stats.h"
 
@@ -74,29 +75,35 @@ Result<Reply> stats_vtep(Transaction& transaction, Words& words)
     if (!totals)
         return totals.error();
     std::map<std::pair<LinkId, IpAddress>, Flow> flows;
-    for (const auto& [key, counts] : totals->rows) {
+    for (const auto& [key, counts] : transaction.budget().each(totals->rows)) {
         const IpAddress address =
             key.family == 4 ? IpAddress::v4_from_wire(key.name.data()) : IpAddress::v6_from_wire(key.name.data());
         Flow& flow = flows[{key.link, address}];
         (key.direction == Direction::kIn ? flow.rx : flow.tx) += counts;
     }
-    Reply reply;
-    reply.text = fmt::format("{:<15} {:<24} {:>14} {:>17} {:>14} {:>17}\n", "device", "vtep", "rx packets", "rx bytes",
-                             "tx packets", "tx bytes");
-    auto rows = nlohmann::ordered_json::array();
-    for (const auto& [name, flow] : flows) {
+    Rows rows{transaction};
+    for (const auto& entry : flows) {
+        const auto& [name, flow] = entry;
         const Link* const link = transaction.model().find(name.first);
         if (link == nullptr || (!only->is_none() && name.first != *only))
             continue; // removed since
-        reply.text += fmt::format("{:<15} {:<24} {:>14} {:>17} {:>14} {:>17}\n", link->name, name.second.to_string(),
-                                  flow.rx.packets, flow.rx.bytes, flow.tx.packets, flow.tx.bytes);
-        rows.push_back({{"ifname", link->name},
-                        {"dst", name.second.to_string()},
-                        {"rx", counts_json(flow.rx)},
-                        {"tx", counts_json(flow.tx)}});
+        const std::string vtep = name.second.to_string();
+        const Flow& sum = flow;
+        rows.add(
+            [&](std::string& text) {
+                text += fmt::format("{:<15} {:<24} {:>14} {:>17} {:>14} {:>17}\n", link->name, vtep, sum.rx.packets,
+                                    sum.rx.bytes, sum.tx.packets, sum.tx.bytes);
+            },
+            [&]() -> nlohmann::ordered_json {
+                return {
+                    {"ifname", link->name}, {"dst", vtep}, {"rx", counts_json(sum.rx)}, {"tx", counts_json(sum.tx)}};
+            });
     }
-    reply.text += others_text(totals->others) + since_text(*totals);
-    reply.json = {{"seconds", totals->seconds}, {"vteps", std::move(rows)}, {"others", counts_json(totals->others)}};
+    Reply reply;
+    reply.text = fmt::format("{:<15} {:<24} {:>14} {:>17} {:>14} {:>17}\n", "device", "vtep", "rx packets", "rx bytes",
+                             "tx packets", "tx bytes") +
+                 rows.take_text() + others_text(totals->others) + since_text(*totals);
+    reply.json = {{"seconds", totals->seconds}, {"vteps", rows.take_json()}, {"others", counts_json(totals->others)}};
     return reply;
 }
 
@@ -110,21 +117,27 @@ Result<Reply> stats_mac(Transaction& transaction, Words& words)
     if (!totals)
         return totals.error();
     std::vector<std::pair<Tally::Key, Tally::Counts>> sorted;
-    for (const auto& [key, counts] : totals->rows)
+    for (const auto& [key, counts] : transaction.budget().each(totals->rows))
         if (transaction.model().find(key.link) != nullptr && (only->is_none() || key.link == *only))
             sorted.emplace_back(key, counts);
     std::ranges::stable_sort(sorted, std::ranges::greater{}, [](const auto& row) { return row.second.packets; });
-    Reply reply;
-    reply.text = fmt::format("{:<15} {:<17} {:>14} {:>17}\n", "bridge", "destination", "packets", "bytes");
-    auto rows = nlohmann::ordered_json::array();
-    for (const auto& [key, counts] : sorted) {
-        const std::string bridge = name_of(transaction.model(), key.link);
-        const std::string mac = load<Mac>(key.name.data()).to_string();
-        reply.text += fmt::format("{:<15} {:<17} {:>14} {:>17}\n", bridge, mac, counts.packets, counts.bytes);
-        rows.push_back({{"ifname", bridge}, {"mac", mac}, {"packets", counts.packets}, {"bytes", counts.bytes}});
+    Rows rows{transaction};
+    for (const auto& entry : sorted) {
+        const std::string bridge = name_of(transaction.model(), entry.first.link);
+        const std::string mac = load<Mac>(entry.first.name.data()).to_string();
+        const Tally::Counts& counts = entry.second;
+        rows.add(
+            [&](std::string& text) {
+                text += fmt::format("{:<15} {:<17} {:>14} {:>17}\n", bridge, mac, counts.packets, counts.bytes);
+            },
+            [&]() -> nlohmann::ordered_json {
+                return {{"ifname", bridge}, {"mac", mac}, {"packets", counts.packets}, {"bytes", counts.bytes}};
+            });
     }
-    reply.text += others_text(totals->others) + since_text(*totals);
-    reply.json = {{"seconds", totals->seconds}, {"macs", std::move(rows)}, {"others", counts_json(totals->others)}};
+    Reply reply;
+    reply.text = fmt::format("{:<15} {:<17} {:>14} {:>17}\n", "bridge", "destination", "packets", "bytes") +
+                 rows.take_text() + others_text(totals->others) + since_text(*totals);
+    reply.json = {{"seconds", totals->seconds}, {"macs", rows.take_json()}, {"others", counts_json(totals->others)}};
     return reply;
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Kinds that need little more than a DPDK device: tap (ours), pci, null, vdev.
+#include "dataplane/port/kernel_interface.h"
+#include "dataplane/port/netns.h"
 #include "dataplane/port/port_kinds.h"
 
 #include <fmt/format.h>
@@ -14,10 +16,25 @@
 namespace vx
 {
 
+static std::string_view interface_of(const PortSpec& tap)
+{
+    return tap.has("ifname") ? tap.option("ifname") : std::string_view{tap.name};
+}
+
+bool has_place_for_tap(const PortSpec& spec)
+{
+    const auto netns = Netns::open(spec.option("netns"));
+    if (!netns)
+        return false;
+    const Result<bool> is_taken =
+        netns->run([&]() -> Result<bool> { return KernelInterface::exists(interface_of(spec)); });
+    return is_taken && !*is_taken;
+}
+
 Result<OpenedPort> open_tap(const PortSpec& spec, const PortContext& context)
 {
     TapSetup setup;
-    setup.ifname = spec.has("ifname") ? spec.option("ifname") : std::string_view{spec.name};
+    setup.ifname = interface_of(spec);
     setup.netns = spec.option("netns");
     setup.queues = static_cast<std::uint16_t>(count_of(spec, "queues", 1));
     setup.mac = spec.mac;

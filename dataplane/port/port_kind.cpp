@@ -55,7 +55,13 @@ constexpr PortOption kVdevOptions[] = {
 };
 
 constexpr PortKind kPortKinds[] = {
-    {"tap", "an interface made for a container, in its network namespace", kTapOptions, open_tap, false},
+    {"tap",
+     "an interface made for a container, in its network namespace",
+     kTapOptions,
+     open_tap,
+     false,
+     {},
+     has_place_for_tap},
     {"pci", "a network card, by its PCI address, driven by DPDK", kPciOptions, open_pci},
     {"af_xdp", "an interface of the kernel, through AF_XDP sockets", kAfXdpOptions, open_af_xdp, true, "interface",
      has_interface},
@@ -87,7 +93,7 @@ const PortKind* find_port_kind(std::string_view name)
 bool can_attach(const PortSpec& spec)
 {
     const PortKind* const kind = find_port_kind(spec.kind);
-    return kind != nullptr && kind->can_attach != nullptr && kind->can_attach(spec);
+    return kind != nullptr && (kind->can_attach == nullptr || kind->can_attach(spec));
 }
 
 std::string usage_of(const PortKind& kind)

@@ -63,16 +63,17 @@ struct PortKind {
     std::span<const PortOption> options;
     Result<OpenedPort> (*open)(const PortSpec&, const PortContext&);
     bool has_own_mac = true; // false: its device's is made up at every start, unless one is given
-    // What it attaches to and may lose, in a word, and whether it can be opened again now; none: a port that is gone
-    // stays so.
+    // What it attaches to and may lose, in a word: a port that is gone is opened again when that is there. Without a
+    // word only when it is asked for.
     std::string_view attaches_to = {};
+    // Whether what it needs is there now: an interface, a server; for an interface of its own, a place. None: not
+    // known.
     bool (*can_attach)(const PortSpec&) = nullptr;
 };
 
 std::span<const PortKind> port_kinds();
 const PortKind* find_port_kind(std::string_view name);
-// Whether a port that is gone can be opened again now: what it attaches to is there, such as the kernel's interface or
-// a memif client's server, or the place where it listens is free. Only kinds that attach to something can.
+// Whether a port that is gone could be opened again now, as far as that can be told.
 bool can_attach(const PortSpec& spec);
 // Whether both would be ends of one interface of the kernel: each would get the other's frames, or half of them. Or of
 // one memif socket.

@@ -20,6 +20,7 @@ Result<OpenedPort> open_null(const PortSpec& spec, const PortContext& context);
 Result<OpenedPort> open_vdev(const PortSpec& spec, const PortContext& context);
 
 // PortKind::can_attach.
+bool has_place_for_tap(const PortSpec& spec); // its namespace, and no interface of that name there
 bool has_interface(const PortSpec& spec);
 bool can_attach_memif(const PortSpec& spec); // nobody who listens there notices the question
 bool can_attach_vhost_user(const PortSpec& spec);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Who may do what over the socket: users and groups as the kernel knows them, made by setpriv(1)."""
 
+import concurrent.futures
 import os
 import shutil
 
@@ -68,6 +69,29 @@ def test_without_groups_the_socket_is_roots(lab):
     expect(ask("link", "show").status == 2, "a user may open it")
     result = ask("link", "del", "uplink", groups=[0])  # of root's group, and not root
     expect(result.status == 2 and "which only root (vxd was started without --admin-group) may" in result.err, result)
+
+
+@needs_vxd
+def test_a_reader_sends_no_large_request(lab):
+    host, ask = started(lab, "--socket-group", READERS)
+    large = "# ten megabytes\n" * (10 << 16)
+    refused = ask("config", "diff", "-", groups=[READERS], input=large)
+    expect(refused.status == 2 and "whoever may only look sends up to 8 MiB" in refused.err, refused)
+    expect(ask("link", "show", groups=[READERS]).status == 0, "a reader is shut out")
+    expect(host.vxctl("config", "diff", "-", input=large, check=False).status == 1, "root is refused too")
+
+
+@needs_vxd
+def test_readers_in_a_crowd_are_all_served_and_root_beside_them(lab):
+    host, ask = started(lab, "--socket-group", READERS)
+    script = "".join(f"route add 10.{i >> 8}.{i & 255}.0/24 via 192.0.2.9 dev uplink\n" for i in range(3000))
+    host.vxctl("-batch", "-", input=script)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        shown = [pool.submit(ask, "route", "show", user=USER + i % 3, groups=[READERS]) for i in range(24)]
+        for _ in range(20):
+            host.do("addr replace 192.0.2.1/24 dev uplink")
+        for result in (future.result() for future in shown):
+            expect(result.status == 0 and len(result.out.splitlines()) == 3001, result.err)
 
 
 @needs_vxd

@@ -6,6 +6,7 @@ import signal
 import time
 
 from lib.host import mac_of
+from lib.netns import Namespace
 from lib.shell import expect, wait_until
 from lib.testcase import cases, needs_vxd
 from lib.traffic import Stream, broadcast
@@ -65,6 +66,55 @@ def test_a_container_that_ends_is_noticed_and_not_kept_alive(lab, end):
         c3.attach("br0", mac_of(3))
         c3.add_address("172.18.20.3/16")
         c3.wait_ping(c2)
+
+
+@needs_vxd
+@cases(end=["namespace", "interface"])
+def test_config_apply_opens_again_a_tap_that_was_gone(lab, end):
+    near, far, c1, c2 = with_network(lab)
+    shown, address = near.vxctl("config", "show").out, c1.mac
+    wanted = os.path.join(lab.directory, "wanted.conf")
+    with open(wanted, "w") as file:
+        file.write(shown)
+    line = next(line for line in shown.splitlines() if line.startswith("link add c1 "))
+    if end == "namespace":
+        c1.namespace.close()
+        wait_gone(near, "c1")
+        # Nothing can be done yet, and that is said.
+        for words in (("diff", wanted), ("apply", wanted)):
+            result = near.vxctl("config", *words, check=False)
+            expect((result.status, result.out) == (0, "") and '"c1" is gone' in result.err, result)
+        expect("GONE" in link(near, "c1")["flags"], "it is there without its namespace")
+        c1.namespace = Namespace(c1.namespace.name)
+    else:
+        c1.namespace.ip("link", "del", "eth0")
+    diff = near.vxctl("config", "diff", wanted, check=False)
+    expect((diff.status, diff.out) == (1, f"+{line}\n"), diff)
+    expect('"c1" is gone: apply would open it again' in diff.err, diff)
+    dry = near.vxctl("config", "apply", wanted, "--dry-run", check=False)
+    expect(dry.out == diff.out and "GONE" in link(near, "c1")["flags"], dry)
+    applied = near.vxctl("config", "apply", wanted, check=False)
+    expect(applied.status == 0 and '"c1" was gone and is opened again' in applied.err, applied)
+    expect("GONE" not in link(near, "c1")["flags"], link(near, "c1"))
+    expect(near.vxctl("config", "show").out == shown, "the configuration is another one")
+    expect(near.vxctl("config", "diff", wanted, check=False).status == 0, "there is a difference left")
+    expect(c1.mac == address and c1.namespace.links()["eth0"]["mtu"] == 1450, c1.namespace.links())
+    c1.namespace.ip("link", "set", "eth0", "up")
+    c1.add_address("172.18.20.1/16")
+    c1.wait_ping(c2)
+
+
+@needs_vxd
+def test_a_refused_config_apply_opens_no_port_again(lab):
+    near, far, c1, c2 = with_network(lab)
+    wanted = os.path.join(lab.directory, "wanted.conf")
+    with open(wanted, "w") as file:
+        file.write(near.vxctl("config", "show").out + "link add zz type af_packet dev no-such\n")
+    c1.namespace.ip("link", "del", "eth0")
+    wait_gone(near, "c1")
+    refused = near.vxctl("config", "apply", wanted, check=False)
+    expect(refused.status == 1 and "no-such" in refused.err, refused)
+    expect("GONE" in link(near, "c1")["flags"] and "eth0" not in c1.namespace.links(), "half of it was done")
 
 
 @needs_vxd

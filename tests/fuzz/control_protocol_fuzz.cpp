@@ -183,7 +183,8 @@ std::vector<Line> scan(std::string_view stream, std::size_t chunk)
 // The decoder of the common shape and that of every shape.
 void check_decoders(std::string_view line, const DecodedRequest& request)
 {
-    const DecodedRequest other = decode_by_events(line);
+    Budget unbounded;
+    const DecodedRequest other = decode_by_events(line, unbounded);
     require(static_cast<bool>(request) == static_cast<bool>(other), "the decoders agree on what is right");
     if (!request)
         return require(request.error().message == other.error().message && request.error().id == other.error().id &&

@@ -39,7 +39,7 @@ TEST_CASE("the machine-id alone tells machines apart")
     Machine machine;
     Machine::write(machine.files.machine_id, "0123456789abcdef0123456789abcdef");
     Machine::write(machine.files.board, "board");
-    const Identity identity = identify_machine(machine.files);
+    const MachineIdentity identity = identify_machine(machine.files);
     CHECK(identity.machine == "0123456789abcdef0123456789abcdef");
     CHECK(identity.warning.empty());
 }

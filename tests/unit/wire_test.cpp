@@ -302,12 +302,13 @@ TEST_CASE("of a script's outputs those that are not empty arrive, and its failur
 
 TEST_CASE("both decoders read a request alike")
 {
+    static Budget unbounded;
     const auto check = [](const std::string& line) {
         CAPTURE(line);
-        const auto plain = decode_plain(line);
+        const auto plain = decode_plain(line, unbounded);
         REQUIRE(plain.has_value()); // else nothing is compared
         const DecodedRequest one = decode_request(line);
-        const DecodedRequest other = decode_by_events(line);
+        const DecodedRequest other = decode_by_events(line, unbounded);
         REQUIRE(one);
         REQUIRE(other);
         CHECK(one->id == other->id);
@@ -325,16 +326,19 @@ TEST_CASE("both decoders read a request alike")
 
 TEST_CASE("what is no plain request is left to the other decoder")
 {
+    Budget unbounded;
     for (const char* params : {R"({"commands":[["a\u0041"]]})", R"({"commands":[[]]})", R"({"commands":[["a"],]})",
                                R"({"commands":[["a"]],"commands":[["a"]]})", R"({"commands":[["a"]],"x":1})",
                                R"({"commands":[["a"]]}})", R"({"commands":[["a"]],"atomic":true,"force":true})",
                                "{\"commands\":[[\"\xc3\xa9\"]]}", R"({"commands":[["a")", R"({})"}) {
         CAPTURE(params);
-        CHECK_FALSE(decode_plain(run_with(params)).has_value());
+        CHECK_FALSE(decode_plain(run_with(params), unbounded).has_value());
     }
-    CHECK_FALSE(decode_plain(R"({"jsonrpc":"2.0","id":01,"method":"run","params":{"commands":[]}})").has_value());
-    CHECK_FALSE(decode_plain(R"({"jsonrpc":"2.0","id":1.5,"method":"run","params":{"commands":[]}})").has_value());
-    CHECK_FALSE(decode_plain("").has_value());
+    CHECK_FALSE(
+        decode_plain(R"({"jsonrpc":"2.0","id":01,"method":"run","params":{"commands":[]}})", unbounded).has_value());
+    CHECK_FALSE(
+        decode_plain(R"({"jsonrpc":"2.0","id":1.5,"method":"run","params":{"commands":[]}})", unbounded).has_value());
+    CHECK_FALSE(decode_plain("", unbounded).has_value());
 }
 
 TEST_CASE("outputs are one a command, whether they are kept or not")
