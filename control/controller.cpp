@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <random>
 
 namespace vx
 {
@@ -30,8 +31,11 @@ Controller::Controller(Dataplane& dataplane, Options options)
                   dataplane_.count_drop(held.in, DropReason::neighbor_unresolved, held.frame, held.tag);
               },
       }),
+      groups_([this](LinkId link, MldVersion version,
+                     std::span<const GroupRecord> records) { host_stack_.report(link, version, records); },
+              std::random_device{}()),
       host_stack_(
-          model_, resolver_, [this](LinkId link, const std::vector<std::byte>& frame) { send(link, frame); },
+          model_, resolver_, groups_, [this](LinkId link, const std::vector<std::byte>& frame) { send(link, frame); },
           [this](LinkId link, const IpAddress& address) { return dataplane_.kernel_has(link, address); }),
       adjacencies_(dataplane_.neighbors(), dataplane_.fdb()),
       compiler_(model_, vteps_, adjacencies_, [this](const NeighborKey& key) { return known_mac(key); }),
@@ -165,6 +169,7 @@ void Controller::take_effect(Transaction& transaction) noexcept
     vteps_.collect();
     needs_publish_ |= !vteps_.changes().vteps.empty(); // at the next tick: nobody needs the next hops of those any more
     if (is_model_changed) {
+        follow_groups(before);
         announce_addresses(before);
         tell_changes(before);
     }

@@ -9,6 +9,7 @@
 #include "control/host_stack.h"
 #include "control/model.h"
 #include "control/monitor.h"
+#include "control/multicast_groups.h"
 #include "control/resolver.h"
 #include "control/role_limits.h"
 #include "control/transaction.h"
@@ -88,6 +89,8 @@ private:
     void take_effect(Transaction& transaction) noexcept; // half of it cannot be taken back: workers see it
     void send(LinkId link, Bytes frame);
     void announce_addresses(const ModelDiff& before); // those that are new, or have a new MAC
+    void follow_groups(const ModelDiff& before);      // of the addresses
+    void join_groups(LinkId id);
     void publish();
     void publish_if_needed();
     void count_flood_references(const ModelDiff& before);
@@ -119,6 +122,7 @@ private:
     Model model_;
     VtepRegistry vteps_;
     Resolver resolver_;
+    MulticastGroups groups_;
     HostStack host_stack_;
     Adjacencies adjacencies_;
     Compiler compiler_;

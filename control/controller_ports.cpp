@@ -63,6 +63,7 @@ void Controller::follow_interfaces()
         return;
     compiler_.note(before);
     publish();
+    follow_groups(before);
     announce_addresses(before); // of those whose MAC is another, the neighbours have to hear
     tell_changes(before);
 }
@@ -93,6 +94,9 @@ void Controller::check_carriers()
             continue;
         const bool has_carrier = carriers[id] = dataplane_.is_up(id);
         const auto known = carriers_.find(id);
+        const bool had_carrier = known != carriers_.end() && known->second;
+        if (is_underlay && has_carrier && !had_carrier)
+            groups_.repeat(id, options_.clock_ms()); // also what was said before it first had one
         if (known == carriers_.end() || known->second == has_carrier)
             continue;
         if (is_underlay && has_carrier)
@@ -102,6 +106,33 @@ void Controller::check_carriers()
         tell_link(link);
     }
     carriers_ = std::move(carriers);
+}
+
+// A switch that snoops sends neighbours' solicitations to those who are in the group of the address.
+void Controller::follow_groups(const ModelDiff& before)
+{
+    std::set<LinkId> touched;
+    for (const auto& [key, was_there] : before.addresses)
+        touched.insert(key.first);
+    for (const auto& [id, old] : before.links)
+        touched.insert(id);
+    for (const LinkId id : touched)
+        join_groups(id);
+    for (const auto& [id, old] : before.links)
+        if (const Link* link = model_.find(id); link != nullptr && old && old->mac != link->mac)
+            groups_.repeat(id, options_.clock_ms());
+}
+
+void Controller::join_groups(LinkId id)
+{
+    const Link* link = model_.find(id);
+    if (link == nullptr || !model_.is_underlay(*link) || !link->is_up)
+        return groups_.forget(id);
+    std::set<IpAddress> groups;
+    for (const AddressKey& key : model_.addresses_of(id))
+        if (key.second.address().is_v6())
+            groups.insert(solicited_node(key.second.address()));
+    groups_.listen(id, groups, options_.clock_ms());
 }
 
 void Controller::reopen(const Link& link)

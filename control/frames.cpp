@@ -203,6 +203,18 @@ std::vector<std::byte> icmp6_frame(const Station& from, const Station& to, std::
     return frame;
 }
 
+std::vector<std::byte> icmp6_alert_frame(const Station& from, const Station& to, std::vector<std::byte> message)
+{
+    constexpr std::array<std::uint8_t, 8> kOptions{ip_protocol::kIcmp6, 0, 5, 2, 0, 0, 1, 0}; // alert, padding
+    std::vector<std::byte> frame = icmp6_frame(from, to, 1, 0, std::move(message));
+    auto& ip = *reinterpret_cast<Ipv6Header*>(frame.data() + kL3);
+    ip.next_header = ip_protocol::kHopByHop;
+    ip.payload_length = static_cast<std::uint16_t>(ip.payload_length.host() + kOptions.size());
+    const auto* const begin = reinterpret_cast<const std::byte*>(kOptions.data());
+    frame.insert(frame.begin() + kL3 + sizeof(Ipv6Header), begin, begin + kOptions.size());
+    return frame;
+}
+
 static std::vector<std::byte> neighbor_message(std::uint8_t type, std::uint8_t flags, const IpAddress& target,
                                                const LinkLayerOption& option)
 {

@@ -94,6 +94,8 @@ std::vector<std::byte> icmp4_frame(const Station& from, const Station& to, std::
                                    std::vector<std::byte> message);
 std::vector<std::byte> icmp6_frame(const Station& from, const Station& to, std::uint8_t hop_limit,
                                    std::uint8_t traffic_class, std::vector<std::byte> message);
+// The same with hop limit 1 and a Router Alert for MLD (RFC 2711), so that who passes it on looks at it.
+std::vector<std::byte> icmp6_alert_frame(const Station& from, const Station& to, std::vector<std::byte> message);
 // To all who may have the address, or to `known` alone.
 std::vector<std::byte> neighbor_solicitation(const Station& from, const IpAddress& target, std::optional<Mac> known);
 std::vector<std::byte> neighbor_advertisement(const Station& own, const Station& to, std::uint8_t flags);

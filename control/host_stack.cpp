@@ -210,6 +210,13 @@ HostStack::Verdict HostStack::receive_ipv6(const Link& interface, Bytes frame, s
     const IpAddress own = address_of(header_at<Ipv6Header>(frame, sizeof(EthernetHeader)).destination);
     if (!own.is_multicast() && !is_served(interface, own))
         return not_for_us(frame, unserved);
+    if (model_.is_underlay(interface) && is_listener_query(frame)) {
+        const auto query = parse_mld_query(frame);
+        if (!query)
+            return DropReason::mld_query_invalid;
+        groups_.heard(interface.id, *query, now_ms);
+        return std::nullopt;
+    }
     const auto packet = parse_icmp6(frame);
     if (!packet)
         return not_for_us(frame, DropReason::local_unserved);
@@ -334,6 +341,22 @@ void HostStack::announce(LinkId link, const IpAddress& address)
     send_(link, address.is_v4()
                     ? arp_frame(Mac::broadcast(), ArpPacket::kRequest, own, {Mac{}, address})
                     : neighbor_advertisement(own, {group_mac(all_nodes()), all_nodes()}, NeighborMessage::kOverride));
+}
+
+// RFC 3810 section 5.2.13: from a link-local address, or from none if the port has none.
+void HostStack::report(LinkId link, MldVersion version, std::span<const GroupRecord> records)
+{
+    const Link* interface = model_.find(link);
+    if (interface == nullptr || !interface->is_up)
+        return;
+    Station own{interface->mac, IpAddress::v6_from_wire(std::array<std::uint8_t, 16>{}.data())};
+    for (const AddressKey& key : model_.addresses_of(link))
+        if (key.second.address().is_v6() && key.second.address().is_link_local())
+            own.address = key.second.address();
+    if (version == MldVersion::kV2)
+        return send_(link, mld2_report(own, records));
+    for (const GroupRecord& record : records)
+        send_(link, mld1_report(own, record));
 }
 
 // ---- whose address it is ---------------------------------------------------------------------------------------

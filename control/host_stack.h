@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What vxd says for itself: answers ARP, Neighbor Discovery and ping for its own addresses, sends ICMP errors for
-// routed packets, asks for neighbours and announces its addresses. Reads the Model, feeds the Resolver, and makes
-// whole Ethernet frames; the caller sends them.
+// routed packets, asks for neighbours, announces its addresses and reports its groups. Reads the Model, feeds the
+// Resolver and the MulticastGroups, and makes whole Ethernet frames; the caller sends them.
 //
 // ARP and ND are answered for the addresses of the interface that the question came in by, and for no others: Linux's
 // arp_ignore=1, not its default, as an underlay and its overlays are different networks. Ping is answered for every
@@ -11,6 +11,7 @@
 
 #include "control/frames.h"
 #include "control/model.h"
+#include "control/multicast_groups.h"
 #include "control/resolver.h"
 #include "control/tunnel_error.h"
 #include "dataplane/net/drop_reason.h"
@@ -34,9 +35,10 @@ public:
     // frames too, and answers for it.
     using IsKernels = std::function<bool(LinkId link, const IpAddress& address)>;
     HostStack(
-        const Model& model, Resolver& resolver, Send send,
+        const Model& model, Resolver& resolver, MulticastGroups& groups, Send send,
         IsKernels is_kernels = [](LinkId, const IpAddress&) { return false; })
-        : model_(model), resolver_(resolver), send_(std::move(send)), is_kernels_(std::move(is_kernels))
+        : model_(model), resolver_(resolver), groups_(groups), send_(std::move(send)),
+          is_kernels_(std::move(is_kernels))
     {
     }
 
@@ -49,6 +51,8 @@ public:
     void solicit(LinkId link, const IpAddress& address, std::optional<Mac> known);
     // A gratuitous ARP or an unsolicited Neighbor Advertisement: an address of ours is new, or has a new MAC.
     void announce(LinkId link, const IpAddress& address);
+    // MulticastGroups::Report.
+    void report(LinkId link, MldVersion version, std::span<const GroupRecord> records);
 
 private:
     static constexpr unsigned kMaxIcmpErrors = 100; // a second, to all together; RFC 1812 section 4.3.2.8
@@ -73,6 +77,7 @@ private:
 
     const Model& model_;
     Resolver& resolver_;
+    MulticastGroups& groups_;
     Send send_;
     IsKernels is_kernels_;
     TunnelErrors tunnel_errors_;

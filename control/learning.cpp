@@ -81,6 +81,7 @@ void Controller::tick()
     dataplane_.set_now(now_seconds());
     const MemoryReserve::Use use;
     resolver_.tick(options_.clock_ms());
+    groups_.tick(options_.clock_ms());
     publish_if_needed();
     poll();
     age();

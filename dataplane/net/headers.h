@@ -164,6 +164,7 @@ struct IcmpHeader { // RFC 792 and RFC 4443: echo
     static constexpr std::uint8_t kEchoRequest = 8;
     static constexpr std::uint8_t kEchoRequest6 = 128;
     static constexpr std::uint8_t kEchoReply6 = 129;
+    static constexpr std::uint8_t kListenerQuery = 130;        // RFC 3810
     static constexpr std::uint8_t kNeighborSolicitation = 135; // RFC 4861
     static constexpr std::uint8_t kNeighborAdvertisement = 136;
 

@@ -209,6 +209,19 @@ struct OuterHeaders {
     }
 }
 
+// Whether the type is that of a Multicast Listener Query (RFC 3810 section 5.1), which should be behind hop-by-hop
+// options. Precondition: head holds an Ethernet header, whose type is that of IPv6.
+[[gnu::noinline]] inline bool is_listener_query(Bytes head) noexcept
+{
+    constexpr std::size_t l3 = sizeof(EthernetHeader);
+    if (head.size() < l3 + sizeof(Ipv6Header))
+        return false;
+    const Ipv6Payload payload =
+        skip_ipv6_extensions(head, l3 + sizeof(Ipv6Header), header_at<Ipv6Header>(head, l3).next_header);
+    return payload.protocol == ip_protocol::kIcmp6 && payload.offset < head.size() &&
+           head[payload.offset] == std::byte{IcmpHeader::kListenerQuery};
+}
+
 // RFC 6040 section 4.2, default mode: what the inner ECN field becomes. kDrop where the combination says that a
 // congested packet was not ECN capable inside.
 enum class EcnAction : std::uint8_t { kKeep, kSetCe, kSetEct1, kDrop };

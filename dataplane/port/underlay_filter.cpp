@@ -31,6 +31,12 @@ public:
     void half(std::uint32_t at) { add(BPF_LD | BPF_H | BPF_ABS, at); }
     void word(std::uint32_t at) { add(BPF_LD | BPF_W | BPF_ABS, at); }
     void skip_ipv4_header() { add(BPF_LDX | BPF_B | BPF_MSH, kL3); } // for the next two
+    void skip_options_v6() // the same, with a hop-by-hop header in place of it; that has to be there beside
+    {
+        byte(kL4v6 + 1); // in units of 8 bytes, the first not counted
+        add(BPF_ALU | BPF_LSH | BPF_K, 3);
+        add(BPF_MISC | BPF_TAX, 0);
+    }
     void byte_behind(std::uint32_t at) { add(BPF_LD | BPF_B | BPF_IND, at); }
     void half_behind(std::uint32_t at) { add(BPF_LD | BPF_H | BPF_IND, at); }
     void accept() { add(BPF_RET | BPF_K, 0xffffffff); }
@@ -178,12 +184,24 @@ void ipv6_groups(Program& program)
     const Program::Place other = program.jump();
     program.land(group);
     program.byte(kL3 + offsetof(Ipv6Header, next_header));
+    program.if_is(ip_protocol::kHopByHop);
+    const Program::Place options = program.jump();
     program.if_not(ip_protocol::kIcmp6);
     program.refuse();
     program.byte(kL4v6);
     program.if_is(IcmpHeader::kNeighborSolicitation);
     program.accept();
     program.if_is(IcmpHeader::kNeighborAdvertisement);
+    program.accept();
+    const Program::Place plain = program.jump();
+    program.land(options);
+    program.byte(kL4v6);
+    program.if_not(ip_protocol::kIcmp6);
+    program.refuse();
+    program.skip_options_v6();
+    program.byte_behind(kL4v6 + 8);
+    program.land(plain);
+    program.if_is(IcmpHeader::kListenerQuery);
     program.accept();
     program.refuse();
     program.land(other);

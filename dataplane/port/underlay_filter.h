@@ -2,9 +2,9 @@
 // What vxd serves on an underlay port whose interface it shares with the kernel, as a filter for the port's packet
 // socket (classic BPF): what is the kernel's alone costs vxd nothing, and is none of its drops.
 //
-// ARP and Neighbor Discovery that everybody hears or that is to vxd; all that is sent to an address of vxd's, for what
-// of it is of no use is dropped by name. Of an address that the kernel has too, VXLAN and what routers say of it, and
-// neighbours' answers: the kernel itself serves the rest.
+// ARP and Neighbor Discovery that everybody hears or that is to vxd, and the queries of listener discovery; all that is
+// sent to an address of vxd's, for what of it is of no use is dropped by name. Of an address that the kernel has too,
+// VXLAN and what routers say of it, and neighbours' answers: the kernel itself serves the rest.
 #pragma once
 
 #include "dataplane/net/ip.h"

@@ -151,15 +151,15 @@ inline bool is_plain_v6(const rte_mbuf* mbuf, const Ingress& expected) noexcept
         return destination == context.link(packet.in).mac || destination.is_broadcast()
                    ? punt(packet, PuntReason::kUnderlay)
                    : drop(packet, DropReason::outer_not_local);
-    const bool is_neighbor_discovery = outer.protocol == ip_protocol::kIcmp6 && destination.is_group();
-    if (is_neighbor_discovery) [[unlikely]]
+    const bool is_icmp6 = outer.protocol == ip_protocol::kIcmp6 ||
+                          (outer.protocol == ip_protocol::kHopByHop && outer.is_v6 && is_listener_query(head));
+    if (is_icmp6 && destination.is_group()) [[unlikely]] // neighbour or listener discovery
         return punt(packet, PuntReason::kUnderlay);
     if (destination != context.link(packet.in).mac || !is_local_address(context.config, head, outer.is_v6)) [[unlikely]]
         return drop(packet, DropReason::outer_not_local);
     if (outer.kind == OuterHeaders::Kind::kLocal) [[unlikely]]
-        return outer.protocol == ip_protocol::kIcmp || outer.protocol == ip_protocol::kIcmp6
-                   ? punt(packet, PuntReason::kUnderlay)
-                   : drop(packet, DropReason::no_listener);
+        return outer.protocol == ip_protocol::kIcmp || is_icmp6 ? punt(packet, PuntReason::kUnderlay)
+                                                                : drop(packet, DropReason::no_listener);
 
     const VxlanListener* listener = find_listener(context.config, outer.destination_port);
     if (listener == nullptr) [[unlikely]]

@@ -9,9 +9,9 @@ import shutil
 import struct
 import sys
 
-from scapy.all import (ARP, ICMP, IP, TCP, UDP, Dot1Q, Ether, ICMPv6EchoRequest, ICMPv6ND_NA, ICMPv6ND_NS,
-                       ICMPv6PacketTooBig, IPv6,
-                       IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, PadN, Raw)
+from scapy.all import (ARP, ICMP, IP, TCP, UDP, Dot1Q, Ether, ICMPv6EchoRequest, ICMPv6MLQuery, ICMPv6MLQuery2,
+                       ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6PacketTooBig, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment,
+                       IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, PadN, Raw, RouterAlert)
 from scapy.contrib.mpls import MPLS
 from scapy.layers.l2 import GRE
 from scapy.layers.ppp import PPPoE
@@ -44,6 +44,10 @@ def inner_frames():
         "fragment6": ether() / IPv6(**V6) / IPv6ExtHdrFragment(m=1) / UDP(sport=3, dport=4) / data,
         "solicitation": ether("33:33:ff:00:00:01") / IPv6(**V6, hlim=255) / ICMPv6ND_NS(tgt="2001:db8::1"),
         "advertisement": ether() / IPv6(**V6, hlim=255) / ICMPv6ND_NA(tgt="2001:db8::2"),
+        "listener-query": ether("33:33:00:00:00:01") / IPv6(src="fe80::2", dst="ff02::1", hlim=1)
+        / IPv6ExtHdrHopByHop(options=[RouterAlert()]) / ICMPv6MLQuery2(sources=["fd00::9"]),
+        "listener-query1": ether("33:33:ff:00:00:01") / IPv6(src="fe80::2", dst="ff02::1:ff00:1", hlim=1)
+        / IPv6ExtHdrHopByHop(options=[RouterAlert()]) / ICMPv6MLQuery(mladdr="ff02::1:ff00:1", mrd=0),
         "arp-request": ether(ALL) / ARP(op=1, psrc="192.0.2.2", pdst="192.0.2.1"),
         "arp-reply": ether() / ARP(op=2, psrc="192.0.2.2", pdst="192.0.2.1"),
         "vlan": ether() / Dot1Q(vlan=5) / IP(**V4) / UDP() / data,

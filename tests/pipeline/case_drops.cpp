@@ -23,6 +23,7 @@ struct Excuse {
 constexpr Excuse kNotExplained[] = {
     {DropReason::offload_invalid, "offloads are beside the frame, which has none when it is explained"},
     {DropReason::ttl_expired, "the control thread drops it, after it has told the sender"},
+    {DropReason::mld_query_invalid, "the control thread drops it, which alone reads more than its type"},
     {DropReason::neighbor_unresolved, "the control thread drops it, when nobody has answered"},
     {DropReason::vtep_path_mtu, "the control thread drops it, when it has read what ICMP quotes"},
     {DropReason::vtep_unreachable, "the control thread drops it, when it has read what ICMP quotes"},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A HostStack with a small model and a Resolver, what it sent, and the frames of others to give it. What it receives
-// always ends where a heap allocation ends, so that the address sanitizer sees one byte too many.
+// A HostStack with a small model, a Resolver and MulticastGroups, what it sent, and the frames of others to give it.
+// What it receives always ends where a heap allocation ends, so that the address sanitizer sees one byte too many.
 #pragma once
 
 #include "control/host_stack.h"
@@ -101,12 +101,17 @@ public:
                   },
               .dropped = [this](const HeldFrame&) { ++dropped; },
           }),
+          groups([this](LinkId link, MldVersion version,
+                        std::span<const GroupRecord> records) { stack.report(link, version, records); },
+                 1),
           stack(
-              model, resolver,
+              model, resolver, groups,
               [this](LinkId link, const Octets& frame) {
                   sent.push_back({link, frame});
               },
-              [this](LinkId link, const IpAddress& address) { return kernels.contains({link, address}); })
+              [this](LinkId link, const IpAddress& address) {
+                  return kernels.contains({link, address});
+              })
     {
     }
     HostStackLab(const HostStackLab&) = delete;
@@ -134,6 +139,7 @@ public:
     std::size_t dropped = 0;
     std::set<std::pair<LinkId, IpAddress>> kernels; // addresses that the kernel has too
     Resolver resolver;
+    MulticastGroups groups;
     HostStack stack;
 };
 
@@ -160,11 +166,12 @@ inline bool has_right_checksums(const Octets& frame)
         return header_at<Ipv4Header>(bytes, kL3).total_length.host() == frame.size() - kL3 &&
                naive_sum(bytes.subspan(kL3, sizeof(Ipv4Header))) == 0xffff && naive_sum(bytes.subspan(kL4)) == 0xffff;
     case ether_type::kIpv6: {
-        const auto size = static_cast<std::uint32_t>(frame.size() - kL4v6);
+        const auto& ip = header_at<Ipv6Header>(bytes, kL3);
+        const std::size_t l4 = kL4v6 + (ip.next_header == ip_protocol::kHopByHop ? 8 : 0); // a Router Alert
+        const auto size = static_cast<std::uint32_t>(frame.size() - l4);
         std::uint32_t sum = naive_sum(bytes.subspan(kL3 + 8, 32));
         sum += (size >> 16) + (size & 0xffff) + ip_protocol::kIcmp6;
-        return header_at<Ipv6Header>(bytes, kL3).payload_length.host() == size &&
-               naive_sum(bytes.subspan(kL4v6), sum) == 0xffff;
+        return ip.payload_length.host() == frame.size() - kL4v6 && naive_sum(bytes.subspan(l4), sum) == 0xffff;
     }
     default:
         return false;
@@ -253,6 +260,20 @@ inline void fix_message6(Octets& frame)
     header.checksum = wire(naive_sum(Bytes{frame}.subspan(kL4v6), pseudo));
 }
 
+// A listener query of MLDv1 (24 bytes) or MLDv2 (28 and more), :: for all groups.
+inline Octets listener_query(const char* group = "::", std::uint16_t max_response = 10'000, std::size_t size = 28,
+                             const char* from = "fe80::9")
+{
+    Octets message(size);
+    message[0] = std::byte{IcmpHeader::kListenerQuery};
+    message[4] = static_cast<std::byte>(max_response >> 8);
+    message[5] = static_cast<std::byte>(max_response & 0xff);
+    const auto* const begin = reinterpret_cast<const std::byte*>(ip(group).bytes().data());
+    std::copy(begin, begin + 16, message.begin() + 8);
+    const IpAddress to = ip(group).is_multicast() ? ip(group) : all_nodes();
+    return icmp6_alert_frame({kPeerMac, ip(from)}, {group_mac(to), to}, std::move(message));
+}
+
 struct Received {
     LinkId in;
     PuntReason reason;
@@ -274,6 +295,7 @@ inline std::vector<Received> every_kind()
         {kUplink, PuntReason::kUnderlay, solicitation("2001:db8:1::2", "2001:db8:1::1")},
         {kPort, PuntReason::kLocal, solicitation("2001:db8:a::2", "2001:db8:a::1")},
         {kUplink, PuntReason::kUnderlay, advertisement},
+        {kUplink, PuntReason::kUnderlay, listener_query()},
         {kPort, PuntReason::kUnresolved, ping(kBridgeMac, "172.18.20.5", "172.18.10.5")},
         {kPort, PuntReason::kTtlExpired, ping(kBridgeMac, "172.18.20.5", "172.18.10.5")},
         {kPort, PuntReason::kTooBig, ping(kBridgeMac, "172.18.20.5", "172.18.10.5")},

@@ -75,7 +75,9 @@ TEST_CASE("whatever is received, what is sent has right checksums and comes from
         lab.sent.clear();
         lab.now += 50;
         lab.resolver.tick(lab.now);
+        lab.groups.tick(lab.now);
     };
+    lab.groups.listen(kUplink, {ip("ff02::1:ff00:1")}, lab.now);
     const auto kinds = every_kind();
     for (int i = 0; i < 100'000; ++i) {
         const Received& kind = kinds[random() % kinds.size()];

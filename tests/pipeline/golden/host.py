@@ -5,7 +5,8 @@ import ipaddress
 
 from scapy.layers.inet6 import (ICMPv6DestUnreach, ICMPv6PacketTooBig, ICMPv6ParamProblem, ICMPv6TimeExceeded,
                                 ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6NDOptDstLLAddr,
-                                ICMPv6NDOptSrcLLAddr)
+                                ICMPv6NDOptSrcLLAddr, ICMPv6MLDMultAddrRec, ICMPv6MLQuery, ICMPv6MLQuery2,
+                                ICMPv6MLReport2, IPv6ExtHdrHopByHop, RouterAlert)
 
 from .case import golden, golden_each
 from .oracle import *
@@ -37,6 +38,18 @@ def solicitation(mac, address, target, to=None):
 def advertisement(mac, target, to_mac, to, solicited=1):
     return Ether(dst=to_mac, src=mac) / IPv6(src=target, dst=to, hlim=255) / ICMPv6ND_NA(tgt=target, R=0, S=solicited, O=1) \
         / ICMPv6NDOptDstLLAddr(lladdr=mac)
+
+
+def listener_report(mac, *groups, kind=4):
+    return Ether(dst="33:33:00:00:00:16", src=mac) / IPv6(src="::", dst="ff02::16", hlim=1) \
+        / IPv6ExtHdrHopByHop(options=[RouterAlert()]) \
+        / ICMPv6MLReport2(records=[ICMPv6MLDMultAddrRec(rtype=kind, dst=group) for group in groups])
+
+
+def listener_query(message=ICMPv6MLQuery2, src="fe80::9", hlim=1, options=(RouterAlert(),), dst="ff02::1",
+                   to="33:33:00:00:00:01"):
+    return Ether(dst=to, src=ROUTER) / IPv6(src=src, dst=dst, hlim=hlim) \
+        / IPv6ExtHdrHopByHop(options=list(options)) / message()
 
 
 def ping(mac, address, to_mac, to, size=56, kind=8, **ip):
@@ -290,13 +303,33 @@ def vtep_unresolved(case):
 @golden
 def addresses_are_announced(case):
     """A new address is announced: a gratuitous ARP, or an unsolicited advertisement to all nodes; on a bridge also into
-    its tunnels."""
+    its tunnels. Of an IPv6 address of the underlay's the group is reported first, and its end when it goes."""
     bridged(case, flood=[FAR4])
     case.commands("addr add 192.0.2.11/24 dev uplink")
     case.expect("uplink", [arp_request(UPLINK, "192.0.2.11", "192.0.2.11")])
     case.commands("addr add 2001:db8::11/64 dev uplink")
-    case.expect("uplink", [advertisement(UPLINK, "2001:db8::11", "33:33:00:00:00:01", "ff02::1", solicited=0)])
+    announcement = advertisement(UPLINK, "2001:db8::11", "33:33:00:00:00:01", "ff02::1", solicited=0)
+    case.expect("uplink", [listener_report(UPLINK, "ff02::1:ff00:11"), announcement])
+    case.commands("addr del 2001:db8::11/64 dev uplink")
+    case.expect("uplink", [listener_report(UPLINK, "ff02::1:ff00:11", kind=3)])
     case.commands("addr add 172.18.10.1/24 dev br0")
     gratuitous = arp_request(GATEWAY, "172.18.10.1", "172.18.10.1")
     case.expect("docker1", [gratuitous])
     case.expect("uplink", [encapsulated(gratuitous)])
+
+
+@golden
+def mld_query_invalid(case):
+    """Queries of listener discovery are read, of either version, to all nodes or to us; those that nobody may answer are
+    dropped, and reports of others are not ours."""
+    bridged(case, family=6)
+    case.send("uplink", [listener_query(), listener_query(ICMPv6MLQuery), listener_query(dst=US6, to=UPLINK),
+                         priority_tagged(listener_query())])
+    wrong = bytearray(bytes(listener_query()))
+    wrong[-1] ^= 1
+    frames = [listener_query(src="::"), listener_query(src=FAR6), listener_query(hlim=2), listener_query(options=()), wrong]
+    frames.append(Ether(dst="33:33:00:00:00:01", src=ROUTER) / IPv6(src="fe80::9", dst="ff02::1", hlim=1) / ICMPv6MLQuery2())
+    case.send("uplink", frames)
+    case.drop("uplink", "mld_query_invalid", len(frames))
+    case.send("uplink", [listener_report(FAR, "ff02::1:ff00:2")])
+    case.drop("uplink", "outer_not_local", 1)
