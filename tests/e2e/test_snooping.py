@@ -55,7 +55,7 @@ def test_an_underlay_address_is_resolved_behind_a_switch_that_snoops(lab, versio
         """It resolves, and the third host does not hear the question."""
         far.namespace.ip("neigh", "flush", "dev", "uplink")
         with Sniffer(other.namespace, "uplink") as wire:
-            pinged = far.namespace.run("ping", "-6", "-n", "-c", 1, "-W", 2, near.address, check=False)
+            pinged = far.namespace.run("ping", "-6", "-n", "-c", 1, "-W", 5, near.address, check=False)
             heard = [frame for frame in wire.frames() if frame[:6] == GROUP_MAC]
         expect(pinged.status == 0, f"{near.address} is not resolved, heard by others: {bool(heard)}\n{pinged}")
         return not heard
@@ -66,10 +66,9 @@ def test_an_underlay_address_is_resolved_behind_a_switch_that_snoops(lab, versio
 def test_what_a_switch_has_forgotten_is_reported_when_it_asks(lab, version):
     namespaces, rack = snooping_switch(lab, version)
     near, = connect(lab, ("vxd",), namespaces)
-    for _ in range(3):  # what is said unasked is over long before the last
+    for _ in range(5):  # more often than it is said unasked: twice for the address, twice for the carrier
         wait_until("the switch knows the group of the address", lambda: is_member(rack, "port1"), timeout=PATIENCE)
         rack.bridge("mdb", "del", "dev", "rack", "port", "port1", "grp", GROUP, "temp")
-        expect(not is_member(rack, "port1"), "the case itself: the group is still there")
     wait_until("the switch knows it again", lambda: is_member(rack, "port1"), timeout=PATIENCE)
     if near.kind == "vxd":
         expect("mld_query_invalid" not in near.drops(), near.drops())
