@@ -72,6 +72,7 @@ def test_what_a_switch_has_forgotten_is_reported_when_it_asks(lab, version):
     wait_until("the switch knows it again", lambda: is_member(rack, "port1"), timeout=PATIENCE)
     if near.kind == "vxd":
         expect("mld_query_invalid" not in near.drops(), near.drops())
+    near.do(f"addr add {PREFIX[6]}77/{LENGTH[6]} dev uplink")
     near.do(f"addr del {near.address}/{LENGTH[6]} dev uplink")
     wait_until("the switch hears that the address is gone", lambda: not is_member(rack, "port1"), timeout=PATIENCE)
 
@@ -82,8 +83,15 @@ def test_groups_are_reported_again_when_the_carrier_is_back(lab):
     near, = connect(lab, ("vxd",), namespaces)
     wait_until("the switch knows the group of the address", lambda: is_member(rack, "port1"), timeout=PATIENCE)
     rack.ip("link", "set", "rack", "type", "bridge", "mcast_querier", 0)
-    rack.ip("link", "set", "port1", "down")
-    wait_until("vxd sees it", lambda: "uplink: it has lost its carrier" in log_of(near), timeout=PATIENCE)
+
+    def is_loss_seen():
+        """Not of a carrier that vxd, which looks every second, has not yet seen."""
+        rack.ip("link", "set", "port1", "down")
+        is_seen = is_so(lambda: "uplink: it has lost its carrier" in log_of(near), timeout=3)
+        if not is_seen:
+            rack.ip("link", "set", "port1", "up")
+        return is_seen
+    wait_until("vxd sees that the carrier is lost", is_loss_seen, timeout=PATIENCE, interval=2)
     expect(not is_member(rack, "port1"), "the case itself: the switch has kept the port's groups")
     rack.ip("link", "set", "port1", "up")
     wait_until("the switch knows it again", lambda: is_member(rack, "port1"), timeout=PATIENCE)

@@ -268,9 +268,10 @@ inline Octets listener_query(const char* group = "::", std::uint16_t max_respons
     message[0] = std::byte{IcmpHeader::kListenerQuery};
     message[4] = static_cast<std::byte>(max_response >> 8);
     message[5] = static_cast<std::byte>(max_response & 0xff);
-    const auto* const begin = reinterpret_cast<const std::byte*>(ip(group).bytes().data());
+    const IpAddress about = ip(group);
+    const auto* const begin = reinterpret_cast<const std::byte*>(about.bytes().data());
     std::copy(begin, begin + 16, message.begin() + 8);
-    const IpAddress to = ip(group).is_multicast() ? ip(group) : all_nodes();
+    const IpAddress to = about.is_multicast() ? about : all_nodes();
     return icmp6_alert_frame({kPeerMac, ip(from)}, {group_mac(to), to}, std::move(message));
 }
 
