@@ -231,7 +231,7 @@ Result<Reply> addr_flush(Transaction& transaction, Words& words)
     const auto selector = parse_selector(transaction, words);
     if (!selector)
         return selector.error();
-    for (const auto& [id, link] : transaction.model().links()) {
+    for (const auto& [id, link] : transaction.budget().each(transaction.model().links())) {
         if (!selector->links.includes(link))
             continue;
         const std::vector<IpPrefix> gone = selector->addresses_of(transaction, id);
