@@ -172,7 +172,7 @@ Result<OpenedPort> open_pcap(const PortSpec& spec, const PortContext& context)
     setup.tx_queues = EthSetup::TxQueues::kOne;
     setup.chains = EthSetup::Chains::kTaken;
     setup.max_frame = 9728; // of a chain, the driver writes no more
-    if (!spec.has("loop")) // else the driver has read all of it by now, each into one buffer
+    if (!spec.has("loop"))  // else the driver has read all of it by now, each into one buffer
         setup.received = EthSetup::Received::kChecked;
     return open_eth(std::move(setup), context, std::move(warning));
 }
