@@ -85,7 +85,8 @@ private:
     template <typename Function>
     void for_each_fdb_change(const Transaction& transaction, Function function) const; // function(FdbKey, Dest)
     std::size_t memory_for(const Transaction& transaction) const;
-    void commit(Transaction& transaction);               // throws before it has done anything, or not at all
+    void commit(Transaction& transaction); // throws before it has done anything, or not at all
+    void commit_if_possible(Transaction& transaction);
     void take_effect(Transaction& transaction) noexcept; // half of it cannot be taken back: workers see it
     void send(LinkId link, Bytes frame);
     void announce_addresses(const ModelDiff& before); // those that are new, or have a new MAC

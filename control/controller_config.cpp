@@ -8,6 +8,7 @@
 #include "control/log.h"
 #include "control/memory_reserve.h"
 
+#include <iterator>
 #include <limits>
 
 namespace vx
@@ -77,14 +78,18 @@ Result<> Controller::rehearse(const Request& request, Transaction& wanted, std::
             reply = error("{}: its answer has no end, so it can be no part of a configuration", (*words)[0]);
         if (!reply)
             return std::move(reply).error();
-        for (std::string& warning : reply->warnings)
+        for (std::string& warning : reply->warnings) {
+            wanted.budget().hold(warning.size());
             response.warnings.push_back(std::move(warning));
+        }
         if (model.last_ids().link != last)
             if (const Link* link = model.find(LinkId{model.last_ids().link}))
                 origins.insert_or_assign(link->name, index);
     }
-    for (std::string& warning : wanted.take_warnings())
+    for (std::string& warning : wanted.take_warnings()) {
+        wanted.budget().hold(warning.size());
         response.warnings.push_back(std::move(warning));
+    }
     return Ok{};
 }
 
@@ -99,6 +104,7 @@ void Controller::take_turn()
 void Controller::add_lost_ports(const Transaction& wanted, ConfigDiff& difference,
                                 std::vector<std::string>& warnings) const
 {
+    std::vector<std::string> lines;
     for (const auto& [id, link] : wanted.budget().each(model_.links())) {
         if (link.port() == nullptr || dataplane_.has_port(id))
             continue;
@@ -118,8 +124,10 @@ void Controller::add_lost_ports(const Transaction& wanted, ConfigDiff& differenc
         warnings.push_back(fmt::format("\"{}\" is gone: apply would open it again", link.name));
         difference.added.add(words);
         const std::vector<std::string_view> views(words.begin(), words.end());
-        difference.lines.insert(difference.lines.begin(), fmt::format("+{}", config_line(views)));
+        lines.push_back(fmt::format("+{}", config_line(views)));
     }
+    difference.lines.insert(difference.lines.begin(), std::make_move_iterator(lines.rbegin()),
+                            std::make_move_iterator(lines.rend()));
 }
 
 Result<nlohmann::ordered_json> Controller::compare(const Transaction& wanted, Format format, Budget& budget,
@@ -160,8 +168,10 @@ Response Controller::run_config(const Request& request, Budget& budget)
     };
     if (request.config == Request::Config::kApply && request.role != Role::kAdmin)
         return fail(kNowhere, not_allowed("config apply"));
-    if (request.role == Role::kAdmin)
-        check_ports(); // what is gone is to be known
+    if (request.role == Role::kAdmin) {
+        const MemoryReserve::Use use; // as in tick(): what interfaces tell is told once
+        check_ports();                // what is gone is to be known
+    }
     std::size_t index = 0;
     try {
         Model model;

@@ -127,11 +127,13 @@ Response Controller::run_commands(const Request& request, Budget& budget)
             if (done)
                 continue;
             const MemoryReserve::Use use(std::nothrow);
-            take_back(index, std::move(done).error());
+            Error failure = std::move(done).error();
+            if (request.on_failure == OnFailure::kGoOn)
+                budget.hold(failure.message.size() + sizeof(Failure));
+            take_back(index, std::move(failure));
             if (request.on_failure != OnFailure::kGoOn)
                 return response;
             response.outputs.push_back(nullptr);
-            budget.hold(response.failures.back().error.message.size() + sizeof(Failure));
         }
     } catch (const OverBudget& over) {
         // The list ends here, also one that goes on where a command fails.

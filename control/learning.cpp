@@ -10,6 +10,16 @@ namespace vx
 
 // ---- what workers report -----------------------------------------------------------------------------------------
 
+// What workers and time bring, they bring again. ARP and ND, which come behind it, cannot wait until there is memory.
+void Controller::commit_if_possible(Transaction& transaction)
+{
+    try {
+        commit(transaction);
+    } catch (const std::bad_alloc&) {
+        dataplane_.count_learn_refused();
+    }
+}
+
 bool Controller::poll()
 {
     dataplane_.acknowledge();
@@ -21,7 +31,7 @@ bool Controller::poll()
         auto transaction = begin();
         count = dataplane_.take_learned([&](const LearnEvent& event) { learn(*transaction, event); });
         if (count != 0)
-            commit(*transaction);
+            commit_if_possible(*transaction);
     }
     const std::int64_t now = options_.clock_ms();
     std::size_t punted = 0;
@@ -127,7 +137,7 @@ void Controller::age()
     }
     is_ageing_ = true;
     if (any)
-        commit(*transaction);
+        commit_if_possible(*transaction);
     is_ageing_ = false;
 }
 

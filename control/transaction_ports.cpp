@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // How a Transaction opens ports, has one change hands that it removed, and opens one again that was gone.
+#include "control/memory_reserve.h"
 #include "control/transaction.h"
 
 namespace vx
@@ -70,6 +71,7 @@ Result<AddedPort> Transaction::take_over_port(LinkId from, LinkId to, const Port
 
 Result<> Transaction::reopen_port(LinkId id, const Link& wanted)
 {
+    const MemoryReserve::Use use; // a port that is open is one that a rollback closes
     Link& link = change_link(id);
     PortSpec spec = *link.port();
     spec.name = link.name;

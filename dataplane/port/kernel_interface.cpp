@@ -311,7 +311,7 @@ std::optional<IpAddress> address_of(const nlmsghdr& message, unsigned index)
 
 } // namespace
 
-std::vector<IpAddress> KernelInterface::addresses() const
+std::optional<std::vector<IpAddress>> KernelInterface::addresses() const
 {
     struct {
         nlmsghdr header;
@@ -326,17 +326,19 @@ std::vector<IpAddress> KernelInterface::addresses() const
     const int is_strict = 1; // else it tells of all interfaces
     setsockopt(socket.get(), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &is_strict, sizeof(is_strict));
     if (!socket || send(socket.get(), &request, sizeof(request), 0) < 0)
-        return addresses;
+        return std::nullopt;
     alignas(nlmsghdr) std::array<char, 32768> answer;
     for (;;) {
         const ssize_t size = recv(socket.get(), answer.data(), answer.size(), 0);
         if (size <= 0)
-            return addresses;
+            return std::nullopt;
         auto left = static_cast<unsigned>(size);
         for (const auto* at = reinterpret_cast<const nlmsghdr*>(answer.data()); NLMSG_OK(at, left);
              at = NLMSG_NEXT(at, left)) {
-            if (at->nlmsg_type == NLMSG_DONE || at->nlmsg_type == NLMSG_ERROR)
+            if (at->nlmsg_type == NLMSG_DONE)
                 return addresses;
+            if (at->nlmsg_type == NLMSG_ERROR)
+                return std::nullopt;
             if (const auto address = address_of(*at, index_))
                 addresses.push_back(*address);
         }

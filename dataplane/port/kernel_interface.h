@@ -48,8 +48,8 @@ public:
     struct Queues {
         unsigned combined = 0, rx = 0, tx = 0; // in use; rx and tx are those besides the combined ones
     };
-    std::vector<IpAddress> addresses() const; // that the kernel has on it
-    Queues queues() const;                    // one combined queue if it does not say
+    std::optional<std::vector<IpAddress>> addresses() const; // that the kernel has on it
+    Queues queues() const;                                   // one combined queue if it does not say
     Result<> set_mtu(std::uint16_t mtu);
     Result<> set_mac(const Mac& mac);
     // Moves it into the namespace, renames it and brings it up. This object is of no use after, if it moved.

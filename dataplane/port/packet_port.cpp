@@ -73,7 +73,7 @@ Result<PacketPort> PacketPort::open(KernelInterface interface, MbufPool& pool)
     PacketPort port{std::move(fd), std::move(*ring), std::move(interface), pool.raw()};
     port.offloads_ = {.checksum = true, .tso4 = true, .tso6 = true, .uso = kernel_has_uso()};
     port.mac_ = *mac;
-    port.kernels_ = port.interface_.addresses();
+    port.kernels_ = port.interface_.addresses().value_or(std::vector<IpAddress>{});
     port.apply_mtu(*mtu);
     return port;
 }
@@ -97,34 +97,39 @@ void PacketPort::set_use(PortUse use)
     // Refused where it is as wanted already, or where the interface is gone.
     set_option(socket_.get(), SOL_PACKET, use == PortUse::kOverlay ? PACKET_ADD_MEMBERSHIP : PACKET_DROP_MEMBERSHIP,
                request);
-    if (use == PortUse::kOverlay && !filter_.empty()) {
-        set_option(socket_.get(), SOL_SOCKET, SO_DETACH_FILTER, 0);
-        filter_.clear();
+    if (use == PortUse::kOverlay) {
+        is_serving_ = false;
+        detach_filter();
     }
 }
 
 void PacketPort::serve(const ServedTraffic& served)
 {
-    if (!filter_.empty() && served == served_)
+    if (is_serving_ && !filter_.empty() && served == served_)
         return;
+    is_serving_ = true;
     served_ = served;
     apply_filter();
 }
 
 void PacketPort::follow_addresses()
 {
-    kernels_ = interface_.addresses();
-    if (!filter_.empty())
-        apply_filter();
+    if (!is_serving_)
+        return;
+    if (auto now = interface_.addresses())
+        kernels_ = *std::move(now); // else as they were: without them the kernel's traffic would be ours
+    apply_filter();
 }
 
-bool PacketPort::kernel_has(const IpAddress& address) const
+void PacketPort::detach_filter()
 {
-    return std::find(kernels_.begin(), kernels_.end(), address) != kernels_.end();
+    if (!filter_.empty())
+        set_option(socket_.get(), SOL_SOCKET, SO_DETACH_FILTER, 0);
+    filter_.clear();
 }
 
-// The kernel takes one for the other in one step. Refused for want of memory, the one before stays, and what it lets
-// through is dropped by name.
+// One takes the other's place in one step, but net.core.optmem_max has to hold both. Refused, the old one goes first:
+// it knows no new address. Without any, all is received, and dropped by name; the next look tries again.
 void PacketPort::apply_filter()
 {
     std::vector<sock_filter> wanted = underlay_filter(served_, kernels_);
@@ -134,8 +139,13 @@ void PacketPort::apply_filter()
     if (std::ranges::equal(wanted, filter_, is_same))
         return;
     const sock_fprog program{static_cast<unsigned short>(wanted.size()), wanted.data()};
-    if (set_option(socket_.get(), SOL_SOCKET, SO_ATTACH_FILTER, program))
-        filter_ = std::move(wanted);
+    const auto attach = [&] { return set_option(socket_.get(), SOL_SOCKET, SO_ATTACH_FILTER, program); };
+    if (!attach()) {
+        detach_filter();
+        if (!attach())
+            return;
+    }
+    filter_ = std::move(wanted);
 }
 
 PortLosses PacketPort::losses()

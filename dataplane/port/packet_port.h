@@ -16,6 +16,7 @@
 #include "dataplane/port/port_use.h"
 #include "dataplane/port/underlay_filter.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -55,8 +56,11 @@ public:
     void set_use(PortUse use);
     // Of an underlay's: no other frames are received. What the kernel serves by addresses of the interface is its own.
     void serve(const ServedTraffic& served);
-    void follow_addresses();                         // of the kernel's
-    bool kernel_has(const IpAddress& address) const; // when it was last followed
+    void follow_addresses();                        // of the kernel's
+    bool kernel_has(const IpAddress& address) const // when it was last followed
+    {
+        return std::find(kernels_.begin(), kernels_.end(), address) != kernels_.end();
+    }
     PortLosses losses();
     Result<> set_mtu(std::uint16_t mtu);
     bool follow_mtu();
@@ -91,6 +95,7 @@ private:
     std::size_t cut(std::span<rte_mbuf*> out) noexcept;
     void apply_mtu(std::uint16_t mtu);
     void apply_filter();
+    void detach_filter();
 
     FileDescriptor socket_;
     PacketRing ring_;
@@ -101,6 +106,7 @@ private:
     Offloads offloads_;          // of an overlay
     std::optional<PortUse> use_;
     ServedTraffic served_;            // of an underlay
+    bool is_serving_ = false;         // an underlay's traffic, and no other
     std::vector<IpAddress> kernels_;  // addresses of the interface
     std::vector<sock_filter> filter_; // that the socket has; empty: none
     std::uint16_t mtu_ = 0;

@@ -177,9 +177,9 @@ TEST_CASE("an ICMP error about a packet that is no tunnel's of ours stays unserv
         // On a bridge's side nobody speaks about tunnels.
         CHECK(lab.receive(kPort, PuntReason::kLocal,
                           icmp4_frame({kPeerMac, ip("172.18.10.5")}, {kBridgeMac, ip("172.18.10.1")}, 0, 7, [] {
-                              Octets message(sizeof(IcmpHeader));
+                              Octets message(sizeof(IcmpHeader) + kOurs.size());
                               message[0] = std::byte{3};
-                              message.insert(message.end(), kOurs.begin(), kOurs.end());
+                              std::ranges::copy(kOurs, message.begin() + sizeof(IcmpHeader));
                               return message;
                           }())) == DropReason::local_unserved);
     });

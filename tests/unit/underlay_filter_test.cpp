@@ -138,14 +138,16 @@ TEST_CASE("ARP and Neighbor Discovery that everybody hears, or that is to vxd, p
 TEST_CASE("queries of listener discovery pass the underlay's filter behind options of any size; reports do not")
 {
     const Filter filter{underlay_filter(kServed, kKernels)};
-    for (const std::uint8_t units : {0, 1, 5, 255}) {
-        const Octets options = Octets{kIcmp6, units} + Octets(units * 8U + 6U);
+    for (const int units : {0, 1, 5, 255}) {
+        const auto size = static_cast<std::uint8_t>(units);
+        const std::size_t padding = size * 8U + 6U;
+        const Octets options = Octets{kIcmp6, size} + Octets(padding);
         for (const char* to : {"ff02::1", "ff02::1:ff00:1"})
             CHECK(filter.takes(v6(to, kHopByHop, options + icmp(130))));
         for (const std::uint8_t type : {131, 132, 135, 143})
             CHECK_FALSE(filter.takes(v6("ff02::1", kHopByHop, options + icmp(type))));
         CHECK_FALSE(filter.takes(v6("ff02::1", kHopByHop, options)));
-        CHECK_FALSE(filter.takes(v6("ff02::1", kHopByHop, Octets{kUdp, units} + Octets(units * 8U + 6U) + icmp(130))));
+        CHECK_FALSE(filter.takes(v6("ff02::1", kHopByHop, Octets{kUdp, size} + Octets(padding) + icmp(130))));
     }
     CHECK(filter.takes(v6("ff02::1", kIcmp6, icmp(130)))); // to be dropped by name
 }
