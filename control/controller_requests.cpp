@@ -52,13 +52,17 @@ Response Controller::run_commands(const Request& request, Budget& budget)
     Response response;
     std::int64_t asked_ms = options_.clock_ms();
     std::unique_ptr<Transaction> transaction;
+    bool is_compiled = false; // before the transaction: the config knows every VTEP
     const auto fail = [&](std::size_t index, Error failure) {
         transaction.reset(); // takes back what the transaction did so far
+        if (is_compiled)
+            (void)vteps_.take_changes(); // numbers that came and went: nothing to compile, nor to keep memory for
         response.failures.push_back({index, std::move(failure), request.lines.empty() ? 0 : request.lines[index]});
     };
     const auto attempt = [&](std::size_t index, CommandView command) -> Result<> {
         MemoryReserve::check();
         if (transaction == nullptr) {
+            is_compiled = vteps_.changes().vteps.empty() && vteps_.changes().lists.empty();
             transaction = begin();
             transaction->serve(budget, request.format);
             if (request.on_failure == OnFailure::kUndoAll)

@@ -63,9 +63,9 @@ std::variant<FreePlace, TakenPlace, NoPlace> place_for(const Identity& newcomer,
                                           "middle of a request; a user who may only look can have no more than that",
                                           newcomer.uid, own.size()));
     if (readers.size() >= places.readers || clients.size() >= places.all)
-        return take_from(readers, fmt::format("vxd serves {} clients who may only look at a time, and all of them are "
-                                              "in the middle of a request; try again",
-                                              readers.size()));
+        return take_from(readers, fmt::format("vxd serves {} clients at a time, {} of them who may only look; all of "
+                                              "those that are there are in the middle of a request; try again",
+                                              places.all, places.readers));
     return FreePlace{};
 }
 
