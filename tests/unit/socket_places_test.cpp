@@ -161,7 +161,7 @@ TEST_CASE("who may only look leaves places to who may change things")
     std::vector<SocketClient> clients;
     for (const std::uint32_t uid : {1001, 1002, 1003})
         add(clients, 16, Role::kReader, uid, State::kBusy);
-    CHECK(refusal(kReader, clients).find("vxd serves 48 clients who may only look at a time") == 0);
+    CHECK(refusal(kReader, clients).find("vxd serves 64 clients at a time, 48 of them who may only look") == 0);
     CHECK(is_in(kRoot, clients));
     add(clients, 15, Role::kAdmin, 0, State::kBusy);
     CHECK(is_in(kRoot, clients));

@@ -144,8 +144,8 @@ TEST_CASE("queries of listener discovery pass the underlay's filter behind optio
         const Octets options = Octets{kIcmp6, size} + Octets(padding);
         for (const char* to : {"ff02::1", "ff02::1:ff00:1"})
             CHECK(filter.takes(v6(to, kHopByHop, options + icmp(130))));
-        for (const std::uint8_t type : {131, 132, 135, 143})
-            CHECK_FALSE(filter.takes(v6("ff02::1", kHopByHop, options + icmp(type))));
+        for (const int type : {131, 132, 135, 143})
+            CHECK_FALSE(filter.takes(v6("ff02::1", kHopByHop, options + icmp(static_cast<std::uint8_t>(type)))));
         CHECK_FALSE(filter.takes(v6("ff02::1", kHopByHop, options)));
         CHECK_FALSE(filter.takes(v6("ff02::1", kHopByHop, Octets{kUdp, size} + Octets(padding) + icmp(130))));
     }
