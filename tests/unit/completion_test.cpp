@@ -50,7 +50,7 @@ TEST_CASE("names of devices complete where a device is meant")
     CHECK(has(after(vxd, "link show _"), "master "));
     CHECK(after(vxd, "link add br").empty()); // a new name
     CHECK(after(vxd, "stats show dev br") == "br0 ");
-    CHECK(after(vxd, "stats reasons vtep") == "vtep_no_route vtep_unresolved ");
+    CHECK(after(vxd, "stats reasons vtep") == "vtep_no_route vtep_unresolved vtep_path_mtu vtep_unreachable ");
     CHECK(after(vxd, "stats reasons rx_") == "rx_missed rx_errors rx_nombuf ");
     CHECK(after(vxd, "capture v") == "vxlan100 vxlan200 ");
     CHECK(after(vxd, "capture dr") == "drop ");
