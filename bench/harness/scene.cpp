@@ -133,7 +133,7 @@ void Scene::add_links()
         tunnel.mac = kGatewayMac;
         BridgeState& bridge = config_.bridges.edit(domain(vni).value);
         bridge.interface = vxlan(vni);
-        bridge.answers = options_.way == Way::kRoute;
+        bridge.answers = bridge.routes = options_.way == Way::kRoute;
         bridge.ports = SharedList<LinkId>{{container(vni)}};
         vnis.push_back({*Vni::from(static_cast<std::uint32_t>(vni + 1)), vxlan(vni)});
     }

@@ -287,6 +287,7 @@ void check_same(const ForwardingConfig& a, const ForwardingConfig& b)
         REQUIRE(x.interface == y.interface);
         REQUIRE(x.answers == y.answers);
         REQUIRE(x.routes == y.routes);
+        REQUIRE(x.routes == y.routes);
         REQUIRE(std::ranges::equal(x.ports, y.ports));
         REQUIRE(std::ranges::equal(x.vteps, y.vteps));
     }
