@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/memory_reserve.h"
 
+#include <malloc.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -42,8 +43,13 @@ bool fill_to(std::size_t bytes) noexcept
         return true;
     static const std::new_handler before = std::set_new_handler(release);
     static_cast<void>(before);
-    void* const more = reserved != 0 ? mremap(begin, reserved, bytes, MREMAP_MAYMOVE)
-                                     : mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const auto map = [bytes] {
+        return reserved != 0 ? mremap(begin, reserved, bytes, MREMAP_MAYMOVE)
+                             : mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    };
+    void* more = map();
+    if (more == MAP_FAILED && malloc_trim(0) != 0) // what was freed may still be the allocator's
+        more = map();
     if (more == MAP_FAILED)
         return false;
     begin = static_cast<char*>(more);
