@@ -67,6 +67,11 @@ public:
     // As Dataplane's: whether the port's other end is there, and whose port has taken an interface.
     bool has_port(LinkId link) const { return mode_ == Mode::kRehearsal || dataplane_.has_port(link); }
     std::optional<LinkId> port_on(const std::string& interface) const;
+    // As Dataplane's. A rehearsal numbers its links for itself, so it has nothing to ask for.
+    bool kernel_has(LinkId link, const IpAddress& address) const
+    {
+        return mode_ == Mode::kReal && dataplane_.kernel_has(link, address);
+    }
     // The device of this name; a kRefused error "Cannot find device "x"" if there is none.
     Result<const Link*> link(const std::string& name) const;
     std::optional<Dest> fdb_find(FdbKey key) const;

@@ -103,9 +103,9 @@ Result<Reply> assign(Transaction& transaction, Words& words, IfThere if_there)
         transaction.warn(fmt::format("{}: vxd bridges IPv6 between containers but does not route it: {} answers, and "
                                      "is no gateway",
                                      words.name(), address.to_string()));
-    if (const auto& dataplane = transaction.dataplane(); dataplane.kernel_has(device.id, address))
+    if (transaction.kernel_has(device.id, address))
         transaction.warn(fmt::format("{}: {}", words.name(), shared_address_text(device, *parsed->prefix)),
-                         [&dataplane, id = device.id, address] { return dataplane.kernel_has(id, address); });
+                         [&transaction, id = device.id, address] { return transaction.kernel_has(id, address); });
     transaction.add_address(key);
     return Reply{};
 }
