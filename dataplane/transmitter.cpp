@@ -9,6 +9,25 @@
 namespace vx
 {
 
+namespace
+{
+
+constexpr std::uint64_t kPatienceMilliseconds = 10; // far longer than any port needs for a frame
+constexpr std::uint16_t kMaxJobs = 512;
+constexpr std::uint16_t kMaxRefused = 4096;
+constexpr std::uint16_t kMaxRefusedOfDevice = 4 * kBurst;
+
+} // namespace
+
+Transmitter::Transmitter(std::uint16_t worker, rte_mempool* copies)
+    : worker_(worker), copies_(copies), buffers_(kMaxPorts),
+      backlog_(kMaxJobs, kBurst, copies->size / 4), // as a port of which something waits is not polled
+      refused_(kMaxRefused, kMaxRefusedOfDevice, copies->size / 8),
+      patience_(rte_get_tsc_hz() / 1000 * kPatienceMilliseconds)
+{
+    used_.reserve(kMaxPorts);
+}
+
 void Transmitter::lose(rte_mbuf* mbuf, LinkId link, DropReason reason, Context& context) noexcept
 {
     context.count_drop(link, reason);
@@ -21,7 +40,9 @@ void Transmitter::carry_out(Packet& packet, Context& context) noexcept
 {
     switch (packet.dest.kind()) {
     case Dest::Kind::kPort:
-        return is_gso(packet.mbuf) ? send_gso(packet, context) : send(packet.mbuf, packet.dest.link(), context);
+        if (is_gso(packet.mbuf))
+            return send_gso(packet, context);
+        return is_queue_waiting_ ? send_behind(packet, context) : send(packet.mbuf, packet.dest.link(), context);
     case Dest::Kind::kFlood:
         return flood(packet, context);
     case Dest::Kind::kReplicate:
@@ -47,7 +68,7 @@ bool Transmitter::open(LinkId link, Context& context) noexcept
     const LinkState& port = context.link(link);
     if (port.port == nullptr)
         return false;
-    open_dest_ = Dest::port(link);
+    open_dest_ = is_queue_waiting_ ? kNowhere : Dest::port(link);
     open_ = &buffers_[port.slot];
     if (open_->port == nullptr) {
         open_->link = link;
@@ -95,24 +116,37 @@ void Transmitter::coalesce_frames(Buffer& buffer, Offloads taken) noexcept
 
 void Transmitter::flush(Buffer& buffer, Context& context) noexcept
 {
-    const LinkId link = buffer.link;
     if (buffer.count > 1)
         if (const Offloads taken = buffer.port->offloads(); taken.tso4 || taken.tso6)
             coalesce_frames(buffer, taken);
-    const std::span<rte_mbuf*> frames{buffer.frames.data(), buffer.count};
-    const std::uint16_t sent = context.probe == nullptr ? buffer.port->tx(worker_, frames)
-                                                        : context.probe->send(*buffer.port, worker_, link, frames);
-    for (std::size_t i = sent; i < buffer.count; ++i) { // what a port does not take lies at the end, and is still ours
-        buffer.bytes -= rte_pktmbuf_pkt_len(buffer.frames[i]);
-        const DropReason reason = refusal(buffer.frames[i], context.link(link));
-        is_underlay_full_ |= reason == DropReason::tx_full && context.link(link).role == LinkState::Role::kUnderlay;
-        discard(buffer.frames[i], link, reason, context);
-    }
-    LinkCounters& counters = context.link_counters[link.value];
+    const std::uint16_t sent = offer(buffer, {buffer.frames.data(), buffer.count}, context);
+    if (sent < buffer.count) [[unlikely]]
+        keep_refused(buffer, sent, context);
+    LinkCounters& counters = context.link_counters[buffer.link.value];
     counters.tx_packets.add(sent);
     counters.tx_bytes.add(buffer.bytes);
     buffer.count = 0;
     buffer.bytes = 0;
+}
+
+// How many the port takes. None of a device of which it has refused some, which go first.
+std::uint16_t Transmitter::offer(Buffer& buffer, std::span<rte_mbuf*> frames, Context& context) noexcept
+{
+    if (has_refused() && refused_.has(sender_) && context.link(buffer.link).role == LinkState::Role::kUnderlay)
+        return 0;
+    return tx(buffer, frames, context);
+}
+
+std::uint16_t Transmitter::tx(Buffer& buffer, std::span<rte_mbuf*> frames, Context& context) noexcept
+{
+    const std::uint16_t sent = context.probe == nullptr
+                                   ? buffer.port->tx(worker_, frames)
+                                   : context.probe->send(*buffer.port, worker_, buffer.link, frames);
+    if (sent != 0)
+        buffer.refuses_since = 0;
+    else if (buffer.refuses_since == 0)
+        buffer.refuses_since = rte_rdtsc();
+    return sent;
 }
 
 void Transmitter::flush_buffers(Context& context) noexcept
@@ -131,8 +165,100 @@ void Transmitter::flush(Context& context) noexcept
     }
     used_.clear();
     open_dest_ = kNowhere;
-    is_underlay_full_ = false;
-    renew_room();
+    is_queue_waiting_ = false;
+    sender_ = kNoLink;
+    room_ = kQueueWork;
+}
+
+// ---- what a full port has refused ------------------------------------------------------------------------------
+
+bool Transmitter::is_stuck(const Buffer& buffer) const noexcept
+{
+    return buffer.refuses_since != 0 && rte_rdtsc() - buffer.refuses_since > patience_;
+}
+
+// The frames that a port does not take lie at the end, and are still ours. A port of the underlay is shared by all, so
+// they wait, by the device of their sender, who sends no more until it has taken them. One that takes nothing for
+// longer than any queue is long, as without carrier, would keep devices from what they send elsewhere.
+void Transmitter::keep_refused(Buffer& buffer, std::size_t sent, Context& context) noexcept
+{
+    const LinkState& link = context.link(buffer.link);
+    const bool may_wait = link.role == LinkState::Role::kUnderlay && !sender_.is_none() && !is_stuck(buffer);
+    for (std::size_t i = sent; i < buffer.count; ++i) {
+        rte_mbuf* const frame = buffer.frames[i];
+        buffer.bytes -= rte_pktmbuf_pkt_len(frame);
+        const DropReason reason = refusal(frame, link);
+        if (may_wait && reason == DropReason::tx_full && refused_.add(sender_, {frame, buffer.link}, frame->nb_segs))
+            continue;
+        discard(frame, buffer.link, reason, context);
+    }
+}
+
+std::int32_t Transmitter::resend(std::int32_t most, Context& context) noexcept
+{
+    flush_buffers(context); // the control thread's frames, which go first
+    const Port* full = nullptr;
+    std::int32_t work = 0;
+    for (std::size_t failed = 0; work < most && failed < refused_.device_count();) { // in a row
+        const LinkId device = refused_.device();
+        const std::int32_t done = resend_slice(full, context);
+        work += done;
+        failed = done == 0 ? failed + 1 : 0;
+        if (refused_.has(device))
+            refused_.rotate();
+    }
+    return work;
+}
+
+// Of the device whose turn it is, how much was done. Nothing is offered to the port that was `full` before.
+std::int32_t Transmitter::resend_slice(const Port*& full, Context& context) noexcept
+{
+    const LinkId device = refused_.device();
+    std::array<RefusedFrame*, kBurst> waiting;
+    const std::size_t most = refused_.peek(waiting);
+    const LinkId egress = waiting.front()->egress;
+    const bool is_there = egress.value < context.config.links.size() &&
+                          context.link(egress).role == LinkState::Role::kUnderlay && open(egress, context);
+    std::array<rte_mbuf*, kBurst> frames;
+    std::size_t count = 0;
+    std::int32_t work = 0;
+    std::uint64_t bytes = 0;
+    for (; is_there && count < most && work < kSlice; ++count) {
+        rte_mbuf* const frame = waiting[count]->mbuf;
+        if (waiting[count]->egress != egress || (has_partial_checksum(frame) && !takes(*open_->port, frame)))
+            break;
+        frames[count] = frame;
+        work += size_of(frame);
+        bytes += rte_pktmbuf_pkt_len(frame);
+    }
+    if (count == 0) { // the number is another port's by now
+        discard(waiting.front()->mbuf, device, DropReason::link_down, context);
+        refused_.pop();
+        return 1;
+    }
+    if (open_->port == full)
+        return 0;
+    const std::size_t sent = tx(*open_, {frames.data(), count}, context);
+    const bool is_given_up = is_stuck(*open_);
+    std::size_t kept = 0;
+    for (std::size_t i = sent; i < count; ++i) {
+        bytes -= rte_pktmbuf_pkt_len(frames[i]);
+        const DropReason reason = refusal(frames[i], context.link(egress));
+        if (is_given_up || reason != DropReason::tx_full)
+            discard(frames[i], egress, reason, context);
+        else
+            frames[kept++] = frames[i];
+    }
+    for (std::size_t i = 0; i < kept; ++i) { // a port may have changed their order
+        waiting[count - kept + i]->mbuf = frames[i];
+        work -= size_of(frames[i]);
+        full = open_->port;
+    }
+    for (std::size_t i = kept; i < count; ++i)
+        refused_.pop();
+    context.link_counters[egress.value].tx_packets.add(sent);
+    context.link_counters[egress.value].tx_bytes.add(bytes);
+    return work;
 }
 
 // ---- to the control thread -------------------------------------------------------------------------------------

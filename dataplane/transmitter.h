@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The end of the pipeline: where a packet's Dest is carried out. Frames wait in one buffer per port and leave in
 // bursts; copies of flooded frames and segments of large ones are made here, as far as there is room in a turn, and
-// else in later ones; what is dropped is counted and freed.
+// else in later ones; a full uplink is shared by those who send; what is dropped is counted and freed.
 //
 // Work is counted in packet buffers that are filled: one for each frame or segment of up to 2 KiB. That is a
 // microsecond or two where the kernel sends, and a tenth of one where a driver does; it depends on nothing but the
@@ -21,10 +21,12 @@ namespace vx
 {
 
 inline constexpr std::size_t kMaxPorts = 1024;
+inline constexpr unsigned kBufferBits = 11; // 2 KiB
 
 // What is received and made in a turn, about; in a turn that polls less, what waits has more.
 inline constexpr std::int32_t kTurnWork = 1024;
-inline constexpr std::int32_t kBacklogWork = 256; // of these, for what waits
+inline constexpr std::int32_t kBacklogWork = 256; // of these, for what waits to be copied or cut
+inline constexpr std::int32_t kResendWork = 256;  // and for what a port has refused before
 // Copies and segments that are made at once for one queue's frames.
 inline constexpr std::int32_t kQueueWork = 256;
 
@@ -32,11 +34,7 @@ class Transmitter
 {
 public:
     // `worker` chooses the transmit queue. `copies` is the pool for flooded frames.
-    Transmitter(std::uint16_t worker, rte_mempool* copies)
-        : worker_(worker), copies_(copies), buffers_(kMaxPorts), backlog_(copies->size / 4)
-    {
-        used_.reserve(kMaxPorts);
-    }
+    Transmitter(std::uint16_t worker, rte_mempool* copies);
 
     // Carries out a packet's Dest. The frame may still wait in a buffer until flush(), which ends every turn.
     void transmit(Packet& packet, Context& context) noexcept
@@ -44,7 +42,7 @@ public:
         if (packet.dest == open_dest_ && !has_partial_checksum(packet.mbuf)) [[likely]]
             return append(*open_, packet.mbuf, context);
         // Or to another port that was sent to in this turn.
-        if (packet.dest.kind() == Dest::Kind::kPort && !has_partial_checksum(packet.mbuf)) {
+        if (packet.dest.kind() == Dest::Kind::kPort && !has_partial_checksum(packet.mbuf) && !is_queue_waiting_) {
             const LinkState& link = context.link(packet.dest.link());
             Buffer& buffer = buffers_[link.slot];
             if (link.port != nullptr && buffer.port == link.port)
@@ -54,17 +52,37 @@ public:
     }
     void flush(Context& context) noexcept;
 
-    // Before another queue's frames: what is made of one's is not the other's loss.
-    void renew_room() noexcept { room_ = kQueueWork; }
-    std::int32_t made() const noexcept { return kQueueWork - room_; } // since then
+    // Around the frames of one receive queue: what is made of one queue's is not another's loss, and what a full port
+    // of the underlay refuses waits by the port that it came in by, if that is one of the overlay.
+    void begin_queue(LinkId port, bool is_overlay) noexcept
+    {
+        room_ = kQueueWork;
+        is_queue_waiting_ = false;
+        if (is_overlay)
+            sender_ = port;
+        else if (has_refused())
+            sender_ = kNoLink;
+    }
+    void end_queue(Context& context) noexcept
+    {
+        if (has_refused()) [[unlikely]]
+            flush_buffers(context); // so that it is known whose frames are refused next
+    }
+    std::int32_t made() const noexcept { return kQueueWork - room_; } // since begin_queue()
     bool has_room() const noexcept { return room_ > 0; }
 
-    // Whether frames that came in by the port wait for room in a later turn.
-    bool has_backlog(LinkId port) const noexcept { return backlog_.has(port); }
+    // Whether frames that came in by the port wait for a later turn.
+    bool is_waiting(LinkId port) const noexcept { return backlog_.has(port) || refused_.has(port); }
+
     bool has_backlog() const noexcept { return !backlog_.is_empty(); }
-    // Goes on with those, device by device, up to so much work. Returns how much there was. What a turn's other frames
-    // leave by gets these first. While an underlay port is full, there is less and less of it.
-    std::int32_t work_off(std::int32_t most, Context& context) noexcept;
+    // Goes on with what is to be copied and cut, device by device, up to so much work. What a turn's other frames leave
+    // by gets these first.
+    void work_off(std::int32_t most, Context& context) noexcept;
+
+    bool has_refused() const noexcept { return !refused_.is_empty(); }
+    // Offers ports of the underlay once more what they have refused, device by device, up to so much work. Returns how
+    // much there was.
+    std::int32_t resend(std::int32_t most, Context& context) noexcept;
 
     // Frames for the control thread, in the order in which they came; the worker hands them over at the turn's end.
     std::span<rte_mbuf*> punted() noexcept { return {punted_.data(), punted_count_}; }
@@ -84,19 +102,25 @@ public:
     }
 
 private:
+    // Of a frame, in packet buffers.
+    static std::int32_t size_of(const rte_mbuf* frame) noexcept
+    {
+        return static_cast<std::int32_t>(1 + (rte_pktmbuf_pkt_len(frame) >> kBufferBits));
+    }
+
     static constexpr Dest kNowhere = Dest::port(kNoLink); // no packet's
     // Segments of one frame and its copies together: beyond it, nobody needs them who can be waited for.
     static constexpr std::size_t kMaxSegments = 16384;
     static constexpr std::size_t kFewCopies =
         kBurst;                                // that are made at once; more leave behind the turn's other frames
-    static constexpr std::int32_t kSlice = 64; // of the backlog for one device, before it is the next one's turn
-    static constexpr std::int32_t kLeastPace = kBurst;
+    static constexpr std::int32_t kSlice = 64; // of what waits for one device, before it is the next one's turn
 
     struct alignas(64) Buffer {
         std::uint32_t bytes = 0; // of all of them
         std::uint32_t count = 0;
-        LinkId link;          // whose it is in this turn
-        Port* port = nullptr; // and its port; null until something is sent there
+        LinkId link;                     // whose it is in this turn
+        Port* port = nullptr;            // and its port; null until something is sent there
+        std::uint64_t refuses_since = 0; // all that it is offered, in ticks; 0: it does not
         std::array<rte_mbuf*, kBurst> frames;
     };
 
@@ -119,15 +143,22 @@ private:
     void coalesce_frames(Buffer& buffer, Offloads taken) noexcept;
     void flush(Buffer& buffer, Context& context) noexcept;
     void flush_buffers(Context& context) noexcept;
+    std::uint16_t offer(Buffer& buffer, std::span<rte_mbuf*> frames, Context& context) noexcept;
+    void keep_refused(Buffer& buffer, std::size_t sent, Context& context) noexcept;
+    std::uint16_t tx(Buffer& buffer, std::span<rte_mbuf*> frames, Context& context) noexcept;
+    bool is_stuck(const Buffer& buffer) const noexcept;
+    std::int32_t resend_slice(const Port*& full, Context& context) noexcept;
     void punt_frame(rte_mbuf* mbuf, LinkId in, PuntReason reason, Context& context) noexcept;
     void punt_segments(rte_mbuf* mbuf, LinkId in, PuntReason reason, Context& context) noexcept;
     rte_mbuf* next_segment(Segmenter& segmenter, rte_mbuf* whole) noexcept;
 
     // Copies and segments: transmitter_many.cpp.
     void send_gso(Packet& packet, Context& context) noexcept;
+    void send_behind(Packet& packet, Context& context) noexcept;
     void flood(Packet& packet, Context& context) noexcept;
     void replicate(Packet& packet, Context& context) noexcept;
     void begin(Job& job, std::size_t copies, Context& context) noexcept;
+    void wait(Job& job, LinkId device, Context& context) noexcept;
     bool go_on(Job& job, Context& context) noexcept;
     bool copy_to_vteps(Job& job, std::span<const VtepId> vteps, Context& context) noexcept;
     bool copy_to_ports(Job& job, std::span<const LinkId> ports, Context& context) noexcept;
@@ -145,9 +176,11 @@ private:
     Dest open_dest_ = kNowhere;   // what was sent to last in this turn; mostly the next frame goes there too
     Buffer* open_ = nullptr;
     std::int32_t room_ = kQueueWork; // for work that is not put off; overdrawn by one frame at most
+    bool is_queue_waiting_ = false;  // a frame of the queue at hand waits, so those behind it have to
+    LinkId sender_ = kNoLink;        // by which waits what is refused now; none: it is dropped
     Backlog backlog_;
-    std::int32_t pace_ = kTurnWork; // of the backlog, a turn; less while an underlay port is full
-    bool is_underlay_full_ = false; // in this turn
+    RefusedFrames refused_;
+    const std::uint64_t patience_; // ticks, with a port that takes nothing
     std::array<rte_mbuf*, 32 * kBurst> punted_{};
     std::size_t punted_count_ = 0;
 };

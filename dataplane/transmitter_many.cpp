@@ -12,13 +12,6 @@
 namespace vx
 {
 
-// In packet buffers.
-static std::int32_t size_of(const rte_mbuf* frame) noexcept
-{
-    constexpr unsigned kBufferBits = 11;
-    return static_cast<std::int32_t>(1 + (rte_pktmbuf_pkt_len(frame) >> kBufferBits));
-}
-
 static std::size_t segment_count(const rte_mbuf* frame) noexcept
 {
     return is_gso(frame) ? gso_segment_count(frame) : 1;
@@ -52,6 +45,10 @@ bool Transmitter::cut(Job& job, Context& context) noexcept
         return true;
     if (!job.has_egress(context.config) || !open(job.egress, context)) {
         lose(job.whole, job.packet.in, DropReason::link_down, context); // whose number its egress has now is not known
+    } else if (!job.segments) {
+        room_ -= size_of(job.whole);
+        send(std::exchange(job.whole, nullptr), job.egress, context);
+        return true;
     } else {
         while (!job.segments->is_done()) {
             if (!has_room())
@@ -66,6 +63,7 @@ bool Transmitter::cut(Job& job, Context& context) noexcept
     }
     rte_pktmbuf_free(job.whole);
     job.whole = nullptr;
+    job.segments.reset();
     return true;
 }
 
@@ -202,13 +200,22 @@ bool Transmitter::go_on(Job& job, Context& context) noexcept
 void Transmitter::begin(Job& job, std::size_t copies, Context& context) noexcept
 {
     const LinkId port = context.ingress.place.link();
-    job.device = context.link(port).role == LinkState::Role::kOverlay ? port : job.packet.in;
-    if (copies <= kFewCopies && !backlog_.has(job.device) && go_on(job, context))
-        return;
+    const LinkId device = context.link(port).role == LinkState::Role::kOverlay ? port : job.packet.in;
+    if (copies > kFewCopies || is_waiting(device) || !go_on(job, context))
+        wait(job, device, context);
+}
+
+void Transmitter::wait(Job& job, LinkId device, Context& context) noexcept
+{
     if (context.probe != nullptr) [[unlikely]]
         job.captures = context.config.captures.get();
-    if (backlog_.add(job))
+    if (backlog_.add(device, job, job.buffers())) {
+        if (job.packet.mbuf == nullptr && context.link(device).role == LinkState::Role::kOverlay) {
+            is_queue_waiting_ = true;
+            open_dest_ = kNowhere;
+        }
         return;
+    }
     lose(job.packet.mbuf != nullptr ? job.packet.mbuf : job.whole, job.packet.in, DropReason::flood_limit, context);
     job.free();
 }
@@ -222,6 +229,15 @@ void Transmitter::send_gso(Packet& packet, Context& context) noexcept
     job.packet = packet;
     job.cut(std::exchange(job.packet.mbuf, nullptr), link, context.config);
     begin(job, 0, context);
+}
+
+// Behind a frame of the same queue that is being cut, which may be the same flow's.
+void Transmitter::send_behind(Packet& packet, Context& context) noexcept
+{
+    Job job;
+    job.packet = packet;
+    job.send(std::exchange(job.packet.mbuf, nullptr), packet.dest.link(), context.config);
+    wait(job, context.ingress.place.link(), context);
 }
 
 void Transmitter::replicate(Packet& packet, Context& context) noexcept
@@ -277,12 +293,20 @@ void Transmitter::flood(Packet& packet, Context& context) noexcept
         begin(job, (bridge.ports.size() + (job.vteps == 0 ? 0 : bridge.vteps.size())) * segments, context);
 }
 
-std::int32_t Transmitter::work_off(std::int32_t most, Context& context) noexcept
+void Transmitter::work_off(std::int32_t most, Context& context) noexcept
 {
     flush_buffers(context);
-    const std::int32_t work = is_underlay_full_ ? kLeastPace : std::min(most, pace_);
-    std::int32_t left = work;
-    while (left > 0 && has_backlog()) {
+    std::int32_t left = most;
+    // As long as there is a device that does not wait for a full port.
+    for (std::size_t passed = 0; left > 0 && passed < backlog_.device_count();) {
+        const LinkId device = backlog_.device();
+        if (refused_.has(device)) {
+            ++passed;
+            backlog_.rotate();
+            continue;
+        }
+        passed = 0;
+        sender_ = device;
         Job& job = backlog_.front();
         if (context.probe != nullptr && job.captures != context.config.captures.get()) [[unlikely]] {
             job.captures = context.config.captures.get(); // others, who follow other frames
@@ -293,18 +317,14 @@ std::int32_t Transmitter::work_off(std::int32_t most, Context& context) noexcept
         }
         const std::int32_t slice = std::min(left, kSlice);
         room_ = slice;
-        const bool is_done = go_on(job, context);
-        left -= slice - room_;
-        if (is_done)
+        if (go_on(job, context))
             backlog_.pop();
-        else
+        left -= slice - room_;
+        if (backlog_.has(device))
             backlog_.rotate();
-        if (is_underlay_full_ && work - left >= kLeastPace)
-            break;
+        end_queue(context);
     }
     flush_buffers(context);
-    pace_ = is_underlay_full_ ? std::max(pace_ / 2, kLeastPace) : std::min(pace_ + kLeastPace, kTurnWork);
-    return work - left;
 }
 
 } // namespace vx

@@ -195,14 +195,16 @@ std::size_t Worker::turn(const ForwardingConfig& config) noexcept
                     learn_filter_, transmitter_,   shared_.now.load(std::memory_order_relaxed)};
     if (config.captures != nullptr) [[unlikely]]
         context.probe = probe_.begin(*config.captures);
-    transmitter_.renew_room();
     Done done;
     done.packets = take_injected(context);
     done.work = static_cast<std::int32_t>(done.packets) + transmitter_.made();
+    const bool has_refused = transmitter_.has_refused();
+    if (has_refused) [[unlikely]]
+        done.work += transmitter_.resend(kResendWork, context);
     if (index_ < config.polls.size())
         poll_ports(config.polls[index_], done, context);
     const bool has_backlog = transmitter_.has_backlog();
-    if (done.packets == 0 && !has_backlog)
+    if (done.packets == 0 && !has_backlog && !has_refused)
         return 0;
     if (has_backlog)
         transmitter_.work_off(std::max(kTurnWork - done.work, kBacklogWork), context);
@@ -224,20 +226,22 @@ void Worker::poll_ports(std::span<const PollEntry> entries, Done& done, Context&
 }
 
 // Several bursts while it has so many frames: what they leave by is flushed once. Who has sent more than is done at
-// once is not asked for more.
+// once, or than a full port takes, is not asked for more.
 void Worker::drain(const PollEntry& entry, Done& done, Context& context) noexcept
 {
-    transmitter_.renew_room();
-    for (std::size_t i = 0; i < kMaxBursts && transmitter_.has_room() && !transmitter_.has_backlog(entry.link); ++i) {
-        const std::size_t count = poll(entry, done, context);
+    const bool is_overlay = context.link(entry.link).role == LinkState::Role::kOverlay;
+    transmitter_.begin_queue(entry.link, is_overlay);
+    for (std::size_t i = 0; i < kMaxBursts && transmitter_.has_room() && !transmitter_.is_waiting(entry.link); ++i) {
+        const std::size_t count = poll(entry, is_overlay, done, context);
         done.packets += count;
         if (count < kBurst)
             break;
     }
+    transmitter_.end_queue(context);
     done.work += 1 + transmitter_.made(); // a look at a port is work, too: there may be a thousand
 }
 
-std::size_t Worker::poll(const PollEntry& entry, Done& done, Context& context) noexcept
+std::size_t Worker::poll(const PollEntry& entry, bool is_overlay, Done& done, Context& context) noexcept
 {
     std::array<rte_mbuf*, kBurst> frames;
     const std::uint16_t count = entry.port->rx(entry.queue, frames);
@@ -245,9 +249,7 @@ std::size_t Worker::poll(const PollEntry& entry, Done& done, Context& context) n
         return 0;
     counters_.bursts_by_packets[count].add(1);
     const std::span<Packet> packets = receive({frames.data(), count}, entry.link, rows_, context);
-    for (const rte_mbuf* const frame : std::span{frames}.first(count))
-        done.work += frame->nb_segs;
-    const bool is_overlay = context.link(entry.link).role == LinkState::Role::kOverlay;
+    done.work += static_cast<std::int32_t>(count + (context.ingress.bytes >> kBufferBits));
     if (context.probe != nullptr) [[unlikely]] {
         context.probe->received({frames.data(), count}, entry.link);
         is_overlay ? overlay_rx<WithProbe>(packets, context) : underlay_rx<WithProbe>(packets, context);

@@ -78,7 +78,7 @@ private:
     };
     void poll_ports(std::span<const PollEntry> entries, Done& done, Context& context) noexcept;
     void drain(const PollEntry& entry, Done& done, Context& context) noexcept;
-    std::size_t poll(const PollEntry& entry, Done& done, Context& context) noexcept;
+    std::size_t poll(const PollEntry& entry, bool is_overlay, Done& done, Context& context) noexcept;
     std::size_t take_injected(Context& context) noexcept;
     void hand_over(Context& context) noexcept;
     void sleep(const ForwardingConfig& config) noexcept;

@@ -64,6 +64,7 @@ struct Ingress {
     FdbKey domain;            // kNone: in no bridge
     Dest place;               // where their sources are at home, if it is a port
     std::uint64_t stamps = 0; // flags, as they lie in a Dest, of FDB entries whose use is noted
+    std::uint64_t bytes = 0;  // of all of them
     // A container mostly has one MAC: what follows is about the source of the frame before.
     FdbKey source;                     // that parse() saw
     BucketTable::Home source_home = 0; // its
@@ -172,6 +173,7 @@ inline std::span<Packet> receive(std::span<rte_mbuf* const> frames, LinkId port,
         rows[i].begin(frames[i], port);
         bytes += rte_pktmbuf_pkt_len(frames[i]);
     }
+    context.ingress.bytes = bytes;
     LinkCounters& counters = context.link_counters[port.value];
     counters.rx_packets.add(frames.size());
     counters.rx_bytes.add(bytes);

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// An uplink that takes less than containers send: who sends too much waits, in order, and nobody else loses a frame.
+#include "tests/unit/rack.h"
+
+#include <thread>
+
+using namespace vx;
+using namespace vx::test;
+
+namespace
+{
+
+constexpr unsigned kUplinkRoom = 40; // frames that it takes in a turn
+
+// To a far host, by VNI 100.
+void send(RingPort& port, std::uint8_t source, std::size_t count)
+{
+    for (std::size_t i = 0; i < count; ++i)
+        REQUIRE(port.give(mbuf_of(from_to(source, 0x63))));
+}
+
+} // namespace
+
+TEST_CASE("a container that sends more than the uplink takes waits for itself, and loses nothing")
+{
+    constexpr std::size_t kFrames = 240;
+    Rack rack{1, kUplinkRoom};
+    const std::uint32_t free = rack.free_buffers();
+    send(rack.m1(), 1, kFrames);
+    std::size_t sent = 0;
+    std::size_t victims = 0;
+    for (std::size_t turns = 0; turns < 10; ++turns) {
+        rack.victim_sends();
+        const Rack::Turn seen = rack.turn();
+        CHECK(seen.left <= kUplinkRoom);
+        victims += seen.victims;
+        CHECK(victims >= turns); // a turn later at most
+        sent += seen.left - seen.victims;
+    }
+    CHECK(sent < kFrames + 10);
+    CHECK(sent + rack.settle().by_vni[100] == kFrames);
+    CHECK(rack.drops().empty());
+    CHECK(rack.free_buffers() == free);
+}
+
+TEST_CASE("two containers that send more than the uplink takes have the same share of it")
+{
+    Rack rack{1, kUplinkRoom};
+    std::map<std::uint8_t, std::size_t> by_source;
+    std::size_t victims = 0;
+    constexpr int kTurns = 100;
+    for (int turns = 0; turns < kTurns; ++turns) {
+        send(rack.m1(), 1, rack.m1().room());
+        send(rack.m2(), 2, turns < 5 ? 32 : 16);
+        rack.victim_sends();
+        const Rack::Turn seen = rack.turn();
+        for (const auto& [source, count] : seen.by_source)
+            by_source[source] += count;
+        victims += seen.victims;
+    }
+    CHECK(victims >= kTurns - 2);
+    CHECK(by_source[2] >= kTurns * 15);
+    CHECK(by_source[1] >= kTurns * 20);
+}
+
+TEST_CASE("what waits for a full uplink leaves in the order in which it came")
+{
+    constexpr std::uint8_t kFrames = 200;
+    Rack rack{1, kUplinkRoom};
+    for (std::uint8_t i = 0; i < kFrames; ++i) {
+        Frame frame = from_to(1, 0x63);
+        frame.back() = i;
+        REQUIRE(rack.m1().give(mbuf_of(frame)));
+    }
+    std::vector<std::uint8_t> last_bytes;
+    for (Rack::Turn next = rack.turn(); next.worked; next = rack.turn())
+        last_bytes.insert(last_bytes.end(), next.last_bytes.begin(), next.last_bytes.end());
+    CHECK(last_bytes.size() == kFrames);
+    CHECK(std::is_sorted(last_bytes.begin(), last_bytes.end()));
+}
+
+TEST_CASE("a flood waits for a full uplink, and loses no copy")
+{
+    constexpr std::size_t kFar = 3000;
+    Rack rack{kFar, kUplinkRoom};
+    rack.flood(rack.m1(), 1);
+    std::size_t copies = 0;
+    std::size_t victims = 0;
+    for (std::size_t turns = 0; turns < 30; ++turns) {
+        rack.victim_sends();
+        const Rack::Turn seen = rack.turn();
+        victims += seen.victims;
+        CHECK(victims >= turns); // a turn later at most
+        copies += seen.left - seen.victims;
+    }
+    CHECK(copies < kFar);
+    CHECK(copies + rack.settle().by_vni[100] == kFar);
+    CHECK(rack.drops().empty());
+}
+
+TEST_CASE("a large frame waits for a full uplink, and loses no segment")
+{
+    Rack rack{1, kUplinkRoom};
+    const std::uint32_t free = rack.free_buffers();
+    for (int i = 0; i < 8; ++i)
+        REQUIRE(rack.m1().give(tcp_mbuf(100, 36, false)));
+    CHECK(rack.settle().by_vni[100] == 800);
+    CHECK(rack.drops().empty());
+    CHECK(rack.free_buffers() == free);
+}
+
+TEST_CASE("an uplink that takes nothing more keeps no container from its neighbour, and loses by name")
+{
+    Rack rack{1, kUplinkRoom};
+    rack.stop_uplink();
+    send(rack.m1(), 1, 200);
+    for (std::size_t turns = 0; turns < 10; ++turns)
+        rack.turn();
+    CHECK(rack.drops().empty());
+    std::this_thread::sleep_for(std::chrono::milliseconds{20}); // longer than any uplink is patient
+    for (std::size_t turns = 0; turns < 10; ++turns)
+        rack.turn();
+    CHECK(rack.drops() == Drops{{"tx_full", 200 - kUplinkRoom}});
+    send(rack.m1(), 1, 32); // while it is stuck, they are lost at once
+    rack.turn();
+    CHECK(rack.drops() == Drops{{"tx_full", 232 - kUplinkRoom}});
+    for (int i = 0; i < 32; ++i)
+        rack.flood(rack.m1(), 1);
+    CHECK(rack.turn().local == 32);
+    rack.start_uplink();
+    rack.turn(); // takes what the ring holds
+    const auto lost = rack.drops()["tx_full"];
+    send(rack.m1(), 1, 200);
+    CHECK(rack.settle().by_vni[100] == 200);
+    CHECK(rack.drops()["tx_full"] == lost);
+}
+
+TEST_CASE("what waits for an uplink that is removed ends by name")
+{
+    Rack rack{1, kUplinkRoom};
+    const std::uint32_t free = rack.free_buffers();
+    send(rack.m1(), 1, 200);
+    const std::size_t sent = rack.turn().by_vni[100];
+    CHECK(sent == kUplinkRoom);
+    rack.vxd()("link del uplink");
+    rack.settle();
+    CHECK(rack.drops()["link_down"] > 0);
+    CHECK(rack.free_buffers() == free);
+}
+
+TEST_CASE("what waits for a full uplink when a data plane ends is freed")
+{
+    Rack rack{1, kUplinkRoom};
+    send(rack.m1(), 1, 200);
+    rack.turn();
+}
