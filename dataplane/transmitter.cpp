@@ -40,9 +40,9 @@ void Transmitter::carry_out(Packet& packet, Context& context) noexcept
 {
     switch (packet.dest.kind()) {
     case Dest::Kind::kPort:
-        if (is_gso(packet.mbuf))
-            return send_gso(packet, context);
-        return is_queue_waiting_ ? send_behind(packet, context) : send(packet.mbuf, packet.dest.link(), context);
+        if (is_queue_waiting_) [[unlikely]]
+            return send_behind(packet, context);
+        return is_gso(packet.mbuf) ? send_gso(packet, context) : send(packet.mbuf, packet.dest.link(), context);
     case Dest::Kind::kFlood:
         return flood(packet, context);
     case Dest::Kind::kReplicate:
@@ -68,7 +68,7 @@ bool Transmitter::open(LinkId link, Context& context) noexcept
     const LinkState& port = context.link(link);
     if (port.port == nullptr)
         return false;
-    open_dest_ = is_queue_waiting_ ? kNowhere : Dest::port(link);
+    open_dest_ = Dest::port(link);
     open_ = &buffers_[port.slot];
     if (open_->port == nullptr) {
         open_->link = link;
@@ -114,30 +114,8 @@ void Transmitter::coalesce_frames(Buffer& buffer, Offloads taken) noexcept
         buffer.bytes += rte_pktmbuf_pkt_len(buffer.frames[i]);
 }
 
-void Transmitter::flush(Buffer& buffer, Context& context) noexcept
-{
-    if (buffer.count > 1)
-        if (const Offloads taken = buffer.port->offloads(); taken.tso4 || taken.tso6)
-            coalesce_frames(buffer, taken);
-    const std::uint16_t sent = offer(buffer, {buffer.frames.data(), buffer.count}, context);
-    if (sent < buffer.count) [[unlikely]]
-        keep_refused(buffer, sent, context);
-    LinkCounters& counters = context.link_counters[buffer.link.value];
-    counters.tx_packets.add(sent);
-    counters.tx_bytes.add(buffer.bytes);
-    buffer.count = 0;
-    buffer.bytes = 0;
-}
-
-// How many the port takes. None of a device of which it has refused some, which go first.
-std::uint16_t Transmitter::offer(Buffer& buffer, std::span<rte_mbuf*> frames, Context& context) noexcept
-{
-    if (has_refused() && refused_.has(sender_) && context.link(buffer.link).role == LinkState::Role::kUnderlay)
-        return 0;
-    return tx(buffer, frames, context);
-}
-
-std::uint16_t Transmitter::tx(Buffer& buffer, std::span<rte_mbuf*> frames, Context& context) noexcept
+// How many the port takes.
+inline std::uint16_t Transmitter::tx(Buffer& buffer, std::span<rte_mbuf*> frames, Context& context) noexcept
 {
     const std::uint16_t sent = context.probe == nullptr
                                    ? buffer.port->tx(worker_, frames)
@@ -147,6 +125,22 @@ std::uint16_t Transmitter::tx(Buffer& buffer, std::span<rte_mbuf*> frames, Conte
     else if (buffer.refuses_since == 0)
         buffer.refuses_since = rte_rdtsc();
     return sent;
+}
+
+void Transmitter::flush(Buffer& buffer, Context& context) noexcept
+{
+    if (buffer.count > 1)
+        if (const Offloads taken = buffer.port->offloads(); taken.tso4 || taken.tso6)
+            coalesce_frames(buffer, taken);
+    const bool is_offered = !has_refused() || may_offer(buffer, context);
+    const std::uint16_t sent = is_offered ? tx(buffer, {buffer.frames.data(), buffer.count}, context) : 0;
+    if (sent < buffer.count) [[unlikely]]
+        keep_refused(buffer, sent, context);
+    LinkCounters& counters = context.link_counters[buffer.link.value];
+    counters.tx_packets.add(sent);
+    counters.tx_bytes.add(buffer.bytes);
+    buffer.count = 0;
+    buffer.bytes = 0;
 }
 
 void Transmitter::flush_buffers(Context& context) noexcept
@@ -165,12 +159,15 @@ void Transmitter::flush(Context& context) noexcept
     }
     used_.clear();
     open_dest_ = kNowhere;
-    is_queue_waiting_ = false;
-    sender_ = kNoLink;
-    room_ = kQueueWork;
 }
 
 // ---- what a full port has refused ------------------------------------------------------------------------------
+
+// Not while others of the same sender wait for it, which go first.
+bool Transmitter::may_offer(const Buffer& buffer, const Context& context) const noexcept
+{
+    return !refused_.has(sender_) || context.link(buffer.link).role != LinkState::Role::kUnderlay;
+}
 
 bool Transmitter::is_stuck(const Buffer& buffer) const noexcept
 {

@@ -52,8 +52,9 @@ public:
     }
     void flush(Context& context) noexcept;
 
-    // Around the frames of one receive queue: what is made of one queue's is not another's loss, and what a full port
-    // of the underlay refuses waits by the port that it came in by, if that is one of the overlay.
+    // Around the frames of one receive queue, or of the control thread: what is made of one queue's is not another's
+    // loss, and what a full port of the underlay refuses waits by the port that it came in by, if that is one of the
+    // overlay.
     void begin_queue(LinkId port, bool is_overlay) noexcept
     {
         room_ = kQueueWork;
@@ -143,9 +144,9 @@ private:
     void coalesce_frames(Buffer& buffer, Offloads taken) noexcept;
     void flush(Buffer& buffer, Context& context) noexcept;
     void flush_buffers(Context& context) noexcept;
-    std::uint16_t offer(Buffer& buffer, std::span<rte_mbuf*> frames, Context& context) noexcept;
-    void keep_refused(Buffer& buffer, std::size_t sent, Context& context) noexcept;
     std::uint16_t tx(Buffer& buffer, std::span<rte_mbuf*> frames, Context& context) noexcept;
+    bool may_offer(const Buffer& buffer, const Context& context) const noexcept;
+    void keep_refused(Buffer& buffer, std::size_t sent, Context& context) noexcept;
     bool is_stuck(const Buffer& buffer) const noexcept;
     std::int32_t resend_slice(const Port*& full, Context& context) noexcept;
     void punt_frame(rte_mbuf* mbuf, LinkId in, PuntReason reason, Context& context) noexcept;

@@ -47,8 +47,8 @@ bool Transmitter::cut(Job& job, Context& context) noexcept
         lose(job.whole, job.packet.in, DropReason::link_down, context); // whose number its egress has now is not known
     } else if (!job.segments) {
         room_ -= size_of(job.whole);
-        send(std::exchange(job.whole, nullptr), job.egress, context);
-        return true;
+        send_or_cut(job, std::exchange(job.whole, nullptr), job.egress, context);
+        return cut(job, context);
     } else {
         while (!job.segments->is_done()) {
             if (!has_room())

@@ -195,6 +195,7 @@ std::size_t Worker::turn(const ForwardingConfig& config) noexcept
                     learn_filter_, transmitter_,   shared_.now.load(std::memory_order_relaxed)};
     if (config.captures != nullptr) [[unlikely]]
         context.probe = probe_.begin(*config.captures);
+    transmitter_.begin_queue(kNoLink, false);
     Done done;
     done.packets = take_injected(context);
     done.work = static_cast<std::int32_t>(done.packets) + transmitter_.made();

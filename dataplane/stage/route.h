@@ -245,14 +245,20 @@ inline void take_next_hop(Packet& packet, const Adjacency& adjacency, Context& c
                            context);
 }
 
-// What parse() does not ask of frames from tunnels: few of them go into another.
-inline void hash_routed(Context& context) noexcept
+[[gnu::noinline]] inline void hash_collected(Context& context) noexcept
 {
     for (std::size_t i = 0; i < context.routed_count; ++i) {
         Packet& packet = *context.routed[i].packet;
         const Bytes head = head_of(packet.mbuf);
         packet.flow_hash = is_plain(head) ? parse_plain(head).flow_hash : parse_inner(head).flow_hash;
     }
+}
+
+// What parse() does not ask of frames from tunnels: few of them go into another.
+[[gnu::always_inline]] inline void hash_routed(Context& context) noexcept
+{
+    if (context.routed_count != 0)
+        hash_collected(context);
 }
 
 // Those that enter_router() has collected.
