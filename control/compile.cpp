@@ -125,6 +125,14 @@ void Compiler::note(const NeighborKey& next_hop)
 
 // ---- compiling -------------------------------------------------------------------------------------------------
 
+// A list that stays as it is keeps its number, by which frames that wait know it again.
+template <typename T>
+static void replace(SharedList<T>& list, std::vector<T> items)
+{
+    if (!std::ranges::equal(list, items))
+        list = SharedList{std::move(items)};
+}
+
 std::unique_ptr<ForwardingConfig> Compiler::update(const VtepRegistry::Changes& changes)
 {
     if (std::exchange(is_all_stale_, false)) {
@@ -132,12 +140,12 @@ std::unique_ptr<ForwardingConfig> Compiler::update(const VtepRegistry::Changes& 
     } else {
         stale_vteps_.insert(changes.vteps.begin(), changes.vteps.end());
         for (const ReplicationId id : changes.lists)
-            config_.replication.edit(id.value) = SharedList{vteps_.list_of(id).vteps};
+            replace(config_.replication.edit(id.value), vteps_.list_of(id).vteps);
     }
-    for (const BridgeId domain : std::exchange(stale_domains_, {}))
-        config_.bridges.edit(domain.value) = BridgeState{};
     for (const LinkId id : std::exchange(stale_links_, {}))
         compile_link(id);
+    for (const BridgeId domain : std::exchange(stale_domains_, {}))
+        config_.bridges.edit(domain.value) = BridgeState{};
     compile_listeners();
     for (const VtepId id : std::exchange(stale_vteps_, {}))
         compile_vtep(id);
@@ -149,12 +157,17 @@ std::unique_ptr<ForwardingConfig> Compiler::update(const VtepRegistry::Changes& 
 
 void Compiler::start_over()
 {
-    config_ = ForwardingConfig{};
+    ForwardingConfig fresh;
+    fresh.bridges = config_.bridges; // their lists may be as they were
+    fresh.replication = config_.replication;
+    config_ = std::move(fresh);
+    for (std::uint32_t number = 1; number < config_.bridges.size(); ++number)
+        if (!config_.bridges[number].interface.is_none())
+            stale_domains_.insert(BridgeId{static_cast<std::uint16_t>(number)});
     for (const auto& [key, users] : users_)
         stale_next_hops_.insert(key);
     users_.clear();
     next_hop_of_.clear();
-    stale_domains_.clear();
     stale_listeners_.clear();
     for (const auto& [id, link] : model_.links()) {
         stale_links_.insert(stale_links_.end(), id);
@@ -165,7 +178,7 @@ void Compiler::start_over()
     for (std::uint32_t number = 1; number < vteps_.vteps().size(); ++number)
         stale_vteps_.insert(stale_vteps_.end(), VtepId{number});
     for (std::uint32_t number = 1; number < vteps_.lists().size(); ++number)
-        config_.replication.edit(number) = SharedList{vteps_.lists()[number].vteps};
+        replace(config_.replication.edit(number), vteps_.lists()[number].vteps);
     is_routing_stale_ = true;
 }
 
@@ -205,7 +218,9 @@ void Compiler::compile_link(LinkId id)
 void Compiler::compile_domain(const Link& interface)
 {
     BridgeState& bridge = config_.bridges.edit(interface.own_bridge.value);
-    bridge = BridgeState{};
+    stale_domains_.erase(interface.own_bridge);
+    if (!interface.is_up || bridge.interface != interface.id)
+        bridge = BridgeState{};
     if (!interface.is_up)
         return;
     bridge.interface = interface.id;
@@ -236,9 +251,9 @@ void Compiler::compile_domain(const Link& interface)
     add(interface);
     for (const LinkId member : model_.members(interface.id))
         add(*model_.find(member));
-    bridge.ports = SharedList{std::move(ports)};
-    bridge.vteps = SharedList{std::move(flood)};
-    bridge.tunnels = SharedList{std::move(tunnels)};
+    replace(bridge.ports, std::move(ports));
+    replace(bridge.vteps, std::move(flood));
+    replace(bridge.tunnels, std::move(tunnels));
 }
 
 void Compiler::compile_listeners()
