@@ -69,6 +69,12 @@ bool Compiler::is_router(LinkId interface) const
     return model_.has_address(interface) || model_.has_route(interface);
 }
 
+bool Compiler::has_same_vteps(const std::optional<Link>& old, const Link* now)
+{
+    return old && now != nullptr && old->is_up == now->is_up && now->vxlan() != nullptr &&
+           old->vxlan()->has_same_header(*now->vxlan()) && old->mtu == now->mtu;
+}
+
 void Compiler::note(const ModelDiff& before)
 {
     is_all_stale_ = is_all_stale_ || concerns_underlay(before);
@@ -91,9 +97,7 @@ void Compiler::note(const ModelDiff& before)
             note_link(*old);
         if (link != nullptr)
             note_link(*link);
-        const bool is_vtep_same = old && link != nullptr && old->is_up == link->is_up && link->vxlan() != nullptr &&
-                                  old->vxlan()->has_same_header(*link->vxlan()) && old->mtu == link->mtu;
-        if (!is_vtep_same)
+        if (!has_same_vteps(old, link))
             stale_vteps_.insert(vteps_.vteps_of(id).begin(), vteps_.vteps_of(id).end());
     }
     for (const auto& [key, was_there] : before.addresses)
@@ -121,6 +125,39 @@ void Compiler::note(const NeighborKey& next_hop)
         return;
     stale_vteps_.insert(found->second.begin(), found->second.end());
     stale_next_hops_.insert(next_hop);
+}
+
+std::size_t Compiler::memory_for(const ModelDiff& before, const VtepRegistry::Changes& changes) const
+{
+    constexpr std::size_t kOfThing = 2048; // a link, an address, a route, with its part of the indices and the config
+    constexpr std::size_t kOfVtep = 512;
+    constexpr std::size_t kOfVtepAlone = std::size_t{64} << 10; // the part of the array that it shares with others
+    const std::size_t routing = kOfThing * (model_.addresses().size() + model_.routes().size());
+    const std::size_t all_vteps = kOfVtep * vteps_.vteps().size();
+    if (is_all_stale_ || concerns_underlay(before))
+        return kOfThing * model_.links().size() + routing + all_vteps;
+    std::size_t things = before.addresses.size() + before.routes.size() + before.neighbors.size();
+    std::size_t flooded = 0;
+    std::size_t vteps = stale_vteps_.size() + changes.vteps.size();
+    const auto add_link = [&](const Link* link) {
+        things += link != nullptr ? 1 : 0;
+        flooded += link != nullptr && link->vxlan() != nullptr ? link->vxlan()->flood.size() : 0;
+    };
+    for (const auto& [id, old] : before.links) {
+        const Link* link = model_.find(id);
+        for (const LinkId changed : {id, old ? old->master : kNoLink, link != nullptr ? link->master : kNoLink}) {
+            add_link(model_.find(changed));
+            for (const LinkId member : model_.members(changed))
+                add_link(model_.find(member));
+        }
+        if (!has_same_vteps(old, link))
+            vteps += vteps_.vteps_of(id).size();
+    }
+    for (const auto& [key, old] : before.neighbors)
+        if (const auto users = users_.find(key); users != users_.end())
+            vteps += users->second.size();
+    return kOfThing * things + 4 * sizeof(VtepId) * flooded + std::min(kOfVtepAlone * vteps, all_vteps) +
+           (is_routing_stale_ || concerns_routing(before) ? routing : 0);
 }
 
 // ---- compiling -------------------------------------------------------------------------------------------------
