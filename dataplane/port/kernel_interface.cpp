@@ -101,18 +101,20 @@ bool KernelInterface::exists(std::string_view name)
 
 Result<KernelInterface> KernelInterface::find(std::string_view name)
 {
-    const std::string text{name};
-    const unsigned index = if_nametoindex(text.c_str());
-    if (index == 0)
-        return error("interface \"{}\" does not exist in this network namespace", name);
+    ifreq wanted{};
+    name.copy(wanted.ifr_name, IFNAMSIZ - 1);
     // Bound to the interface, but to no protocol: it receives nothing, and learns when the interface goes.
     FileDescriptor socket{::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)};
+    if (!socket)
+        return error("interface \"{}\": socket: {}", name, std::strerror(errno));
+    if (name.size() >= IFNAMSIZ || ioctl(socket.get(), SIOCGIFINDEX, &wanted) != 0)
+        return error("interface \"{}\" does not exist in this network namespace", name);
     sockaddr_ll address{};
     address.sll_family = AF_PACKET;
-    address.sll_ifindex = static_cast<int>(index);
-    if (!socket || bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
-        return error("interface \"{}\": socket: {}", name, std::strerror(errno));
-    return KernelInterface{std::move(socket), text, index};
+    address.sll_ifindex = wanted.ifr_ifindex;
+    if (bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
+        return error("interface \"{}\": bind: {}", name, std::strerror(errno));
+    return KernelInterface{std::move(socket), std::string{name}, static_cast<unsigned>(wanted.ifr_ifindex)};
 }
 
 bool KernelInterface::is_there() const
