@@ -90,6 +90,16 @@ std::optional<Error> address_space_shortage(std::uint64_t wanted_mib, std::uint6
                  limit_mib, taken_mib, wanted_mib, taken_mib + wanted_mib + rest_mib);
 }
 
+Result<> check_descriptors(std::size_t workers)
+{
+    const std::size_t least = 24 + 4 * workers; // vxd's own, without ports and clients
+    if (descriptor_limit() >= least)
+        return Ok{};
+    return error("vxd cannot start: it may have {} file descriptors (ulimit -n); expected {} at least, and more for "
+                 "ports and clients",
+                 descriptor_limit(), least);
+}
+
 // Without it every request would be refused.
 Result<> fill_memory_reserve(std::uint64_t threads_mib)
 {
@@ -160,6 +170,8 @@ int tell_reasons(std::vector<std::string_view> words)
 Result<> run(const Options& options)
 {
     raise_descriptor_limit();
+    if (auto enough = check_descriptors(std::max<std::size_t>(1, options.worker_cpus.size())); !enough)
+        return enough;
     auto loop = EventLoop::create();
     if (!loop)
         return std::move(loop).error();

@@ -179,6 +179,16 @@ def test_a_limit_of_memory_that_is_too_low_is_refused_at_the_start_and_what_is_e
 
 
 @needs_vxd
+def test_too_few_descriptors_are_refused_at_the_start_and_how_many_are_enough_is_said(lab):
+    lab.namespace("h1")
+    program = os.path.join(lab.settings.build, "vxd")
+    result = lab.namespaces[0].run("prlimit", "--nofile=16", program, "--socket",
+                                   os.path.join(lab.directory, "limited.sock"), check=False, timeout=20)
+    expect(result.status == 2 and re.search(r"16 file descriptors \(ulimit -n\); expected \d+ at least", result.err),
+           result)
+
+
+@needs_vxd
 def test_it_starts_without_arguments(lab):
     """With the default socket, and whatever memory there is."""
     namespace = lab.namespace("h1")
