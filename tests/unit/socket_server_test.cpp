@@ -138,7 +138,7 @@ TEST_CASE("a client that never reads is not served further, does not stop anothe
 {
     const Folder folder;
     SocketLimits limits;
-    limits.stall = 300ms;
+    limits.unread = 300ms;
     Server server(folder.socket(), limits);
     Peer deaf(folder.socket());
     const std::string big = run_line({"big", "4000000"});
