@@ -69,6 +69,12 @@ bool Compiler::is_router(LinkId interface) const
     return model_.has_address(interface) || model_.has_route(interface);
 }
 
+bool Compiler::has_same_vteps(const std::optional<Link>& old, const Link* now)
+{
+    return old && now != nullptr && old->is_up == now->is_up && now->vxlan() != nullptr &&
+           old->vxlan()->has_same_header(*now->vxlan()) && old->mtu == now->mtu;
+}
+
 void Compiler::note(const ModelDiff& before)
 {
     is_all_stale_ = is_all_stale_ || concerns_underlay(before);
@@ -91,9 +97,7 @@ void Compiler::note(const ModelDiff& before)
             note_link(*old);
         if (link != nullptr)
             note_link(*link);
-        const bool is_vtep_same = old && link != nullptr && old->is_up == link->is_up && link->vxlan() != nullptr &&
-                                  old->vxlan()->has_same_header(*link->vxlan()) && old->mtu == link->mtu;
-        if (!is_vtep_same)
+        if (!has_same_vteps(old, link))
             stale_vteps_.insert(vteps_.vteps_of(id).begin(), vteps_.vteps_of(id).end());
     }
     for (const auto& [key, was_there] : before.addresses)
@@ -123,7 +127,48 @@ void Compiler::note(const NeighborKey& next_hop)
     stale_next_hops_.insert(next_hop);
 }
 
+std::size_t Compiler::memory_for(const ModelDiff& before, const VtepRegistry::Changes& changes) const
+{
+    constexpr std::size_t kOfThing = 2048; // a link, an address, a route, with its part of the indices and the config
+    constexpr std::size_t kOfVtep = 512;
+    constexpr std::size_t kOfVtepAlone = std::size_t{64} << 10; // the part of the array that it shares with others
+    const std::size_t routing = kOfThing * (model_.addresses().size() + model_.routes().size());
+    const std::size_t all_vteps = kOfVtep * vteps_.vteps().size();
+    if (is_all_stale_ || concerns_underlay(before))
+        return kOfThing * model_.links().size() + routing + all_vteps;
+    std::size_t things = before.addresses.size() + before.routes.size() + before.neighbors.size();
+    std::size_t flooded = 0;
+    std::size_t vteps = stale_vteps_.size() + changes.vteps.size();
+    const auto add_link = [&](const Link* link) {
+        things += link != nullptr ? 1 : 0;
+        flooded += link != nullptr && link->vxlan() != nullptr ? link->vxlan()->flood.size() : 0;
+    };
+    for (const auto& [id, old] : before.links) {
+        const Link* link = model_.find(id);
+        for (const LinkId changed : {id, old ? old->master : kNoLink, link != nullptr ? link->master : kNoLink}) {
+            add_link(model_.find(changed));
+            for (const LinkId member : model_.members(changed))
+                add_link(model_.find(member));
+        }
+        if (!has_same_vteps(old, link))
+            vteps += vteps_.vteps_of(id).size();
+    }
+    for (const auto& [key, old] : before.neighbors)
+        if (const auto users = users_.find(key); users != users_.end())
+            vteps += users->second.size();
+    return kOfThing * things + 4 * sizeof(VtepId) * flooded + std::min(kOfVtepAlone * vteps, all_vteps) +
+           (is_routing_stale_ || concerns_routing(before) ? routing : 0);
+}
+
 // ---- compiling -------------------------------------------------------------------------------------------------
+
+// A list that stays as it is keeps its number, by which frames that wait know it again.
+template <typename T>
+static void replace(SharedList<T>& list, std::vector<T> items)
+{
+    if (!std::ranges::equal(list, items))
+        list = SharedList{std::move(items)};
+}
 
 std::unique_ptr<ForwardingConfig> Compiler::update(const VtepRegistry::Changes& changes)
 {
@@ -132,12 +177,12 @@ std::unique_ptr<ForwardingConfig> Compiler::update(const VtepRegistry::Changes& 
     } else {
         stale_vteps_.insert(changes.vteps.begin(), changes.vteps.end());
         for (const ReplicationId id : changes.lists)
-            config_.replication.edit(id.value) = SharedList{vteps_.list_of(id).vteps};
+            replace(config_.replication.edit(id.value), vteps_.list_of(id).vteps);
     }
-    for (const BridgeId domain : std::exchange(stale_domains_, {}))
-        config_.bridges.edit(domain.value) = BridgeState{};
     for (const LinkId id : std::exchange(stale_links_, {}))
         compile_link(id);
+    for (const BridgeId domain : std::exchange(stale_domains_, {}))
+        config_.bridges.edit(domain.value) = BridgeState{};
     compile_listeners();
     for (const VtepId id : std::exchange(stale_vteps_, {}))
         compile_vtep(id);
@@ -149,12 +194,17 @@ std::unique_ptr<ForwardingConfig> Compiler::update(const VtepRegistry::Changes& 
 
 void Compiler::start_over()
 {
-    config_ = ForwardingConfig{};
+    ForwardingConfig fresh;
+    fresh.bridges = config_.bridges; // their lists may be as they were
+    fresh.replication = config_.replication;
+    config_ = std::move(fresh);
+    for (std::uint32_t number = 1; number < config_.bridges.size(); ++number)
+        if (!config_.bridges[number].interface.is_none())
+            stale_domains_.insert(BridgeId{static_cast<std::uint16_t>(number)});
     for (const auto& [key, users] : users_)
         stale_next_hops_.insert(key);
     users_.clear();
     next_hop_of_.clear();
-    stale_domains_.clear();
     stale_listeners_.clear();
     for (const auto& [id, link] : model_.links()) {
         stale_links_.insert(stale_links_.end(), id);
@@ -165,7 +215,7 @@ void Compiler::start_over()
     for (std::uint32_t number = 1; number < vteps_.vteps().size(); ++number)
         stale_vteps_.insert(stale_vteps_.end(), VtepId{number});
     for (std::uint32_t number = 1; number < vteps_.lists().size(); ++number)
-        config_.replication.edit(number) = SharedList{vteps_.lists()[number].vteps};
+        replace(config_.replication.edit(number), vteps_.lists()[number].vteps);
     is_routing_stale_ = true;
 }
 
@@ -205,7 +255,9 @@ void Compiler::compile_link(LinkId id)
 void Compiler::compile_domain(const Link& interface)
 {
     BridgeState& bridge = config_.bridges.edit(interface.own_bridge.value);
-    bridge = BridgeState{};
+    stale_domains_.erase(interface.own_bridge);
+    if (!interface.is_up || bridge.interface != interface.id)
+        bridge = BridgeState{};
     if (!interface.is_up)
         return;
     bridge.interface = interface.id;
@@ -236,9 +288,9 @@ void Compiler::compile_domain(const Link& interface)
     add(interface);
     for (const LinkId member : model_.members(interface.id))
         add(*model_.find(member));
-    bridge.ports = SharedList{std::move(ports)};
-    bridge.vteps = SharedList{std::move(flood)};
-    bridge.tunnels = SharedList{std::move(tunnels)};
+    replace(bridge.ports, std::move(ports));
+    replace(bridge.vteps, std::move(flood));
+    replace(bridge.tunnels, std::move(tunnels));
 }
 
 void Compiler::compile_listeners()

@@ -34,6 +34,9 @@ public:
     // Something else is known about a neighbour.
     void note(const NeighborKey& next_hop);
 
+    // About how many bytes update() allocates, besides what every config takes, for a change that it was not told of.
+    std::size_t memory_for(const ModelDiff& before, const VtepRegistry::Changes& changes) const;
+
     // The config of the model as it is, and of the registry, which has changed like this. It shares with the one
     // before what did not change.
     std::unique_ptr<ForwardingConfig> update(const VtepRegistry::Changes& changes);
@@ -57,6 +60,7 @@ private:
     void add_martians();
     void add_route(const IpPrefix& prefix, Adjacency::Kind kind, LinkId link, std::uint32_t via = 0);
     void compare_next_hops();
+    static bool has_same_vteps(const std::optional<Link>& old, const Link* now);
     bool concerns_underlay(const ModelDiff& before) const;
     bool concerns_routing(const ModelDiff& before) const;
     bool is_router(LinkId interface) const;

@@ -91,23 +91,52 @@ void Controller::for_each_fdb_change(const Transaction& transaction, Function fu
     }
 }
 
-// What a commit may allocate at most, all in all: maps and lists of what changes, tables that grow, and, when a port's
-// addresses or routes change, everything compiled anew.
+// Those whose place in the data plane's table may be another after the Model changed; some of them more than once.
+template <typename Function>
+void Controller::for_each_touched_neighbor(const Transaction& transaction, Function function) const
+{
+    std::ranges::for_each(transaction.forgotten_, function);
+    for (const auto& [key, mac] : transaction.before_.neighbors)
+        function(key);
+    for (const auto& [id, old] : transaction.before_.links) {
+        const Link* link = model_.find(id);
+        if (old && link != nullptr && model_.is_underlay(*old) == model_.is_underlay(*link))
+            continue;
+        const auto call_for = [&, link_id = id](const auto& map) {
+            for (auto at = map.lower_bound(NeighborKey{link_id, IpAddress{}});
+                 at != map.end() && at->first.first == link_id; ++at)
+                function(at->first);
+        };
+        call_for(routed_neighbors_);
+        call_for(model_.neighbors());
+        call_for(resolver_.all());
+    }
+}
+
+// What a commit may allocate: tables that grow, if it adds to them, maps and lists of what changes, and what is
+// compiled anew; beside the base, of which a quarter is for this, so that for a small change there is always enough.
 std::size_t Controller::memory_for(const Transaction& transaction) const
 {
     constexpr std::size_t kOfEntry = 256;
-    constexpr std::size_t kOfThing = 2048; // a link, an address, a route, with its part of the indices and config
-    constexpr std::size_t kOfVtep = 512;
-    std::size_t bytes = MemoryReserve::kBase;
-    if (const std::size_t changes = transaction.fdb_changes_.size(); changes != 0)
-        bytes += kOfEntry * (changes + dataplane_.fdb().size() / 4); // the table in its next size
-    if (!transaction.before_.empty())
-        bytes += kOfThing * (model_.links().size() + model_.addresses().size() + model_.routes().size() +
-                             model_.neighbors().size() + resolver_.all().size()) +
-                 kOfVtep * vteps_.vteps().size();
-    else if (vteps_.changes().has_new)
-        bytes += kOfVtep * vteps_.changes().vteps.size();
-    return bytes;
+    constexpr std::size_t kOfSlot = 64; // in the next size of a table, for each entry that it has
+    const ModelDiff& before = transaction.before_;
+    std::size_t entries = transaction.fdb_changes_.size();
+    bool adds_entry = std::ranges::any_of(transaction.fdb_changes_,
+                                          [](const auto& change) { return change.second.kind() != Dest::Kind::kNone; });
+    for (const auto& [id, old] : before.links) {
+        const Link* link = model_.find(id);
+        entries += 1 + model_.members(id).size(); // own MACs
+        adds_entry |= link != nullptr && (!old || old->mac != link->mac || old->master != link->master);
+    }
+    bool adds_neighbor = false;
+    for_each_touched_neighbor(transaction, [&](const NeighborKey& key) {
+        ++entries;
+        adds_neighbor |= !routed_neighbors_.contains(key) && known_mac(key);
+    });
+    const std::size_t bytes = kOfEntry * entries + (adds_entry ? kOfSlot * dataplane_.fdb().size() : 0) +
+                              (adds_neighbor ? kOfSlot * dataplane_.neighbors().size() : 0) +
+                              compiler_.memory_for(before, vteps_.changes());
+    return MemoryReserve::kBase + bytes - std::min(bytes, MemoryReserve::kBase / 4);
 }
 
 void Controller::commit(Transaction& transaction)
@@ -302,22 +331,10 @@ void Controller::update_neighbor(const NeighborKey& key)
     }
 }
 
-// After the Model changed: links and static entries may have come and gone.
 void Controller::update_neighbors(const Transaction& transaction)
 {
-    std::set<NeighborKey> keys(transaction.forgotten_.begin(), transaction.forgotten_.end());
-    for (const auto& [key, mac] : transaction.before_.neighbors)
-        keys.insert(key);
-    for (const auto& [id, old] : transaction.before_.links) {
-        const auto add_those_in = [&, link = id](const auto& map) {
-            for (auto at = map.lower_bound(NeighborKey{link, IpAddress{}}); at != map.end() && at->first.first == link;
-                 ++at)
-                keys.insert(at->first);
-        };
-        add_those_in(routed_neighbors_);
-        add_those_in(model_.neighbors());
-        add_those_in(resolver_.all());
-    }
+    std::set<NeighborKey> keys;
+    for_each_touched_neighbor(transaction, [&](const NeighborKey& key) { keys.insert(key); });
     for (const NeighborKey& key : keys)
         update_neighbor(key);
     publish_if_needed();

@@ -84,6 +84,8 @@ private:
     Result<> check_fdb_size(const Transaction& transaction) const;
     template <typename Function>
     void for_each_fdb_change(const Transaction& transaction, Function function) const; // function(FdbKey, Dest)
+    template <typename Function>
+    void for_each_touched_neighbor(const Transaction& transaction, Function function) const;
     std::size_t memory_for(const Transaction& transaction) const;
     void commit(Transaction& transaction); // throws before it has done anything, or not at all
     void commit_if_possible(Transaction& transaction);

@@ -18,11 +18,14 @@
 
 #include <fmt/ranges.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <fstream>
 
 namespace vx
 {
@@ -63,6 +66,54 @@ bool has_pending_signal()
     sigset_t pending;
     return sigpending(&pending) == 0 &&
            std::ranges::any_of(kEndingSignals, [&](int signal) { return sigismember(&pending, signal) == 1; });
+}
+
+std::uint64_t address_space_mib()
+{
+    std::uint64_t pages = 0;
+    std::ifstream{"/proc/self/statm"} >> pages;
+    return pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) >> 20;
+}
+
+// Why `wanted_mib` could not be had, if it is for a limit under which vxd cannot work at all; `rest_mib` come later.
+std::optional<Error> address_space_shortage(std::uint64_t wanted_mib, std::uint64_t rest_mib)
+{
+    const std::uint64_t taken_mib = address_space_mib();
+    rlimit limit{};
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return std::nullopt;
+    const std::uint64_t limit_mib = limit.rlim_cur >> 20;
+    if (limit_mib >= taken_mib + wanted_mib)
+        return std::nullopt;
+    return error("vxd cannot start: it may have {} MiB of address space (ulimit -v), has {} MiB and wants {} MiB more; "
+                 "expected a limit of {} MiB at least, and more for many ports and entries",
+                 limit_mib, taken_mib, wanted_mib, taken_mib + wanted_mib + rest_mib);
+}
+
+Result<> check_descriptors(std::size_t workers)
+{
+    const std::size_t least = 24 + 4 * workers; // vxd's own, without ports and clients
+    if (descriptor_limit() >= least)
+        return Ok{};
+    return error("vxd cannot start: it may have {} file descriptors (ulimit -n); expected {} at least, and more for "
+                 "ports and clients",
+                 descriptor_limit(), least);
+}
+
+// Without it every request would be refused.
+Result<> fill_memory_reserve(std::uint64_t threads_mib)
+{
+    constexpr std::uint64_t kMib = MemoryReserve::kBase >> 20;
+    if (auto shortage = address_space_shortage(kMib + threads_mib, 0))
+        return *std::move(shortage);
+    try {
+        MemoryReserve::check();
+        return Ok{};
+    } catch (const std::bad_alloc&) {
+        return error("vxd cannot start: there is no memory for {} MiB that it sets aside; see ulimit -d and "
+                     "vm.overcommit_memory",
+                     kMib);
+    }
 }
 
 Result<> apply(Controller& controller, const ConfigFile& file)
@@ -119,6 +170,8 @@ int tell_reasons(std::vector<std::string_view> words)
 Result<> run(const Options& options)
 {
     raise_descriptor_limit();
+    if (auto enough = check_descriptors(std::max<std::size_t>(1, options.worker_cpus.size())); !enough)
+        return enough;
     auto loop = EventLoop::create();
     if (!loop)
         return std::move(loop).error();
@@ -162,9 +215,15 @@ Result<> run(const Options& options)
     eal_options.extra_arguments = fmt::format("{}", fmt::join(options.eal_arguments, " "));
     if (options.packet_buffers)
         eal_options.memory_mib = std::max(eal_options.memory_mib, memory_mib(*options.packet_buffers));
+    const std::uint64_t threads_mib = 16 * (placement->worker_cpus.size() + 1); // of address space, each with its heap
     auto eal = Eal::start(eal_options);
-    if (!eal)
+    if (!eal) {
+        constexpr std::uint64_t kRestMib = 64; // what DPDK takes beside packets
+        if (auto shortage =
+                address_space_shortage(eal_options.memory_mib, kRestMib + (MemoryReserve::kBase >> 20) + threads_mib))
+            return *std::move(shortage);
         return std::move(eal).error();
+    }
     log_info("{}", eal->memory_note());
     DataplaneOptions dataplane_options;
     dataplane_options.worker_cpus = placement->worker_cpus;
@@ -179,6 +238,8 @@ Result<> run(const Options& options)
     if (!options.control_cpu)
         affinity.restore_without(placement->worker_cpus);
 
+    if (auto filled = fill_memory_reserve(threads_mib); !filled)
+        return filled;
     const auto feed_period = Service::feed_period();
     bool is_running = false; // workers show no progress before
     Controller controller{**dataplane,

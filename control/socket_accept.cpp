@@ -165,6 +165,15 @@ void SocketServer::report_ousted(const Client& client, std::chrono::milliseconds
                     std::exchange(ousted_.unreported, 0));
 }
 
+void SocketServer::report_stalled(const Client& client, std::chrono::milliseconds still)
+{
+    if (stalled_.is_due())
+        log_warning("socket {}: process {} of user {} was closed: for {:.1f} s it has {} ({} since the last report)",
+                    path(), client.pid, client.peer.uid, static_cast<double>(still.count()) / 1000,
+                    client.pending_output() != 0 ? "not read its reply" : "not finished its request",
+                    std::exchange(stalled_.unreported, 0));
+}
+
 void SocketServer::report_refused(const std::string& why)
 {
     if (refused_.is_due())

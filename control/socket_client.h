@@ -39,11 +39,14 @@ struct SocketServer::Client {
 
     std::size_t pending_output() const { return output.size() - sent; }
     bool is_between_requests() const { return input.empty() && pending_output() == 0; }
-    // It has done its part, which we have not looked at yet.
+    // It has done its part, which we have not looked at yet. Until it reads, its next request is nothing to us.
     bool waits_for_us() const
     {
-        pollfd state{fd.get(), static_cast<short>(pending_output() != 0 ? POLLOUT : POLLIN), 0};
-        return line == Line::kComplete || (poll(&state, 1, 0) == 1 && (state.revents & (POLLIN | POLLOUT)) != 0);
+        const bool is_to_read = pending_output() != 0;
+        if (line == Line::kComplete && !is_to_read)
+            return true;
+        pollfd state{fd.get(), static_cast<short>(is_to_read ? POLLOUT : POLLIN), 0};
+        return poll(&state, 1, 0) == 1 && (state.revents & (POLLIN | POLLOUT)) != 0;
     }
 };
 

@@ -43,8 +43,8 @@ Result<std::unique_ptr<SocketServer>> SocketServer::start(EventLoop& loop, std::
         loop.watch(server->listener_.fd(), EPOLLIN, [self = server.get()](std::uint32_t) { self->accept(); });
     if (!watched)
         return std::move(watched).error();
-    const auto period = std::clamp<std::chrono::milliseconds>(limits.stall / 4, std::chrono::milliseconds{10},
-                                                              std::chrono::milliseconds{1000});
+    const auto period = std::clamp<std::chrono::milliseconds>(
+        std::min(limits.stall, limits.unread) / 4, std::chrono::milliseconds{10}, std::chrono::milliseconds{1000});
     auto timer = loop.every(period, [self = server.get()] { self->check_stalled(); });
     if (!timer)
         return std::move(timer).error();
@@ -110,9 +110,13 @@ void SocketServer::check_stalled()
         is_accepting_ = loop_.change(listener_.fd(), EPOLLIN).has_value();
     std::vector<int> stalled;
     for (const auto& [fd, client] : clients_) {
-        if (!client->is_between_requests() && !client->is_waiting &&
-            std::chrono::steady_clock::now() - client->progress > limits_.stall)
+        if (client->is_between_requests() || client->is_waiting)
+            continue;
+        const auto still = std::chrono::steady_clock::now() - client->progress;
+        if (still > (client->pending_output() != 0 ? limits_.unread : limits_.stall)) {
             stalled.push_back(fd);
+            report_stalled(*client, std::chrono::duration_cast<std::chrono::milliseconds>(still));
+        }
     }
     for (const int fd : stalled)
         close(fd);

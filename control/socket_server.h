@@ -3,11 +3,11 @@
 //
 // No client can stop another or make vxd grow without bound. A line that cannot become a request is answered with an
 // error as soon as that is clear, and skipped up to a bound, then the client is closed. A client that does not read
-// its replies is not read from any more, and closed when it makes no progress for a while. Who comes when all places
-// are taken gets that of a client that does nothing (socket_places.h), or is told why not. A turn of the loop reads one
-// chunk, handles one request and writes one chunk of each client. Whoever may only look (role_limits.h) has smaller
-// bounds, and waits after what took long (ReaderShares). Where there is no memory for one of these, it is this client
-// that is told so and closed.
+// its replies is not read from any more, and closed, which is logged, when it makes no progress for a while. Who comes
+// when all places are taken gets that of a client that does nothing (socket_places.h), or is told why not. A turn of
+// the loop reads one chunk, handles one request and writes one chunk of each client. Whoever may only look
+// (role_limits.h) has smaller bounds, and waits after what took long (ReaderShares). Where there is no memory for one
+// of these, it is this client that is told so and closed.
 #pragma once
 
 #include "control/access.h"
@@ -38,8 +38,9 @@ struct SocketLimits {
     std::size_t pending_output = std::size_t{64} << 10;        // above it, no further request of the client is handled
     std::size_t skipped_input = std::size_t{1} << 20;          // of a line that was refused
     std::size_t buffered = std::size_t{1} << 30;               // for all clients together
-    std::chrono::milliseconds stall = std::chrono::minutes{1}; // in the middle of a request or a reply
-    std::chrono::milliseconds grace = std::chrono::seconds{1}; // after it a client that does nothing is idle
+    std::chrono::milliseconds stall = std::chrono::minutes{1}; // in the middle of a request
+    std::chrono::milliseconds unread = std::chrono::seconds{15};  // of a reply of which nothing is read
+    std::chrono::milliseconds grace = std::chrono::seconds{1};    // after it a client that does nothing is idle
     std::chrono::milliseconds patience = std::chrono::seconds{2}; // as stall, when its place is wanted
 };
 
@@ -73,6 +74,7 @@ private:
     void oust(const SocketClient& client);
     void report_ousted(const Client& client, std::chrono::milliseconds still);
     void report_refused(const std::string& why);
+    void report_stalled(const Client& client, std::chrono::milliseconds still);
     void check_stalled();
     void serve(int fd, Client& client);
     void abandon(int fd, const std::exception& failure) noexcept;
@@ -114,7 +116,7 @@ private:
         std::size_t unreported = 0;
         bool is_due();
     };
-    Reports ousted_, refused_, failed_;
+    Reports ousted_, refused_, failed_, stalled_;
 };
 
 } // namespace vx

@@ -13,8 +13,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <optional>
+#include <thread>
 
 namespace vx
 {
@@ -25,6 +27,9 @@ namespace
 constexpr mode_t kSocketMode = 0660;
 constexpr mode_t kDirectoryMode = 0755;
 constexpr int kBacklog = 1024;
+// A vxd that was killed has its lock until the kernel has taken down its memory, which comes first.
+constexpr auto kLockPatience = std::chrono::seconds{1};
+constexpr auto kLockInterval = std::chrono::milliseconds{10};
 
 std::string directory_of(const std::string& path)
 {
@@ -72,6 +77,7 @@ Result<UnixListener> UnixListener::open(std::string path, std::optional<gid_t> g
 
 Result<> UnixListener::lock()
 {
+    const auto patience_ends = std::chrono::steady_clock::now() + kLockPatience;
     for (;;) {
         FileDescriptor file(::open(lock_path().c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
         if (!file)
@@ -80,6 +86,10 @@ Result<> UnixListener::lock()
         if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
             if (errno != EWOULDBLOCK)
                 return vx::error("socket {}: lock {}: {}", path_, lock_path(), std::strerror(errno));
+            if (std::chrono::steady_clock::now() < patience_ends) {
+                std::this_thread::sleep_for(kLockInterval);
+                continue;
+            }
             std::array<char, 16> pid{};
             const ssize_t size = pread(file.get(), pid.data(), pid.size(), 0);
             std::string_view holder(pid.data(), size > 0 ? static_cast<std::size_t>(size) : 0);

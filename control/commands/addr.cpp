@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // `addr`: addresses of ports, bridges and VXLAN devices.
+#include "control/commands/addr.h"
+
 #include "control/commands/arguments.h"
 #include "control/commands/commands.h"
-#include "control/commands/rows.h"
 #include "control/commands/show.h"
 
 #include <algorithm>
@@ -14,8 +15,6 @@ namespace vx
 
 namespace
 {
-
-constexpr std::uint32_t kForever = 0xffffffff; // INFINITY_LIFE_TIME, as `ip -j addr` prints it
 
 struct AddrWords {
     std::optional<IpPrefix> prefix;
@@ -76,6 +75,57 @@ Result<AddrWords> parse_change(Words& words)
     return parsed;
 }
 
+template <typename Predicate> // of const VxlanSettings&
+std::vector<const Link*> vxlan_devices(const Transaction& transaction, Predicate is_meant)
+{
+    std::vector<const Link*> devices;
+    for (const auto& [id, link] : transaction.budget().each(transaction.model().links()))
+        if (const VxlanSettings* vxlan = link.vxlan(); vxlan != nullptr && is_meant(*vxlan))
+            devices.push_back(&link);
+    return devices;
+}
+
+std::string names_of(const std::vector<const Link*>& devices)
+{
+    std::string names;
+    for (const Link* device : devices)
+        names += (names.empty() ? "" : ", ") + device->name;
+    return names;
+}
+
+bool floods_to(const VxlanSettings& vxlan, const IpAddress& address)
+{
+    return std::ranges::find(vxlan.flood, address, &Remote::address) != vxlan.flood.end();
+}
+
+// What `fdb append` says if the address is ours before. Hardly ever is it that of a far VTEP too; only then are lists
+// looked through, as they are when it is compiled. Those whose `local` it is had the warning already.
+void warn_of_floods_to_us(Transaction& transaction, const Words& words, const IpAddress& address)
+{
+    if (!transaction.vteps().is_remote(address))
+        return;
+    const Model& model = transaction.model();
+    const auto devices = vxlan_devices(transaction, [&](const VxlanSettings& vxlan) {
+        transaction.budget().step(vxlan.flood.size());
+        return vxlan.local != address && floods_to(vxlan, address);
+    });
+    if (devices.empty())
+        return;
+    std::vector<LinkId> ids;
+    for (const Link* device : devices)
+        ids.push_back(device->id);
+    const auto holds = [&model, address, ids = std::move(ids)] {
+        return model.owner_of(address) != nullptr && std::ranges::any_of(ids, [&](LinkId id) {
+                   const Link* link = model.find(id);
+                   return link != nullptr && link->vxlan() != nullptr && floods_to(*link->vxlan(), address);
+               });
+    };
+    transaction.warn(fmt::format("{}: {} is a dst of 00:00:00:00:00:00 on {}: nothing is flooded there while it is our "
+                                 "own address",
+                                 words.name(), address.to_string(), names_of(devices)),
+                     holds);
+}
+
 enum class IfThere { kFail, kLeave };
 
 Result<Reply> assign(Transaction& transaction, Words& words, IfThere if_there)
@@ -106,6 +156,7 @@ Result<Reply> assign(Transaction& transaction, Words& words, IfThere if_there)
     if (transaction.kernel_has(device.id, address))
         transaction.warn(fmt::format("{}: {}", words.name(), shared_address_text(device, *parsed->prefix)),
                          [&transaction, id = device.id, address] { return transaction.kernel_has(id, address); });
+    warn_of_floods_to_us(transaction, words, address);
     transaction.add_address(key);
     return Reply{};
 }
@@ -151,13 +202,11 @@ void warn_of_lost_sources(Transaction& transaction, const Words& words, std::spa
     for (const IpPrefix& prefix : gone) {
         if (!model.is_vxlan_local(prefix.address()) || model.owner_of(prefix.address()) != nullptr)
             continue;
-        std::vector<std::string_view> devices;
-        for (const auto& [id, link] : transaction.budget().each(model.links()))
-            if (const VxlanSettings* vxlan = link.vxlan(); vxlan != nullptr && vxlan->local == prefix.address())
-                devices.push_back(link.name);
+        const auto devices =
+            vxlan_devices(transaction, [&](const VxlanSettings& vxlan) { return vxlan.local == prefix.address(); });
         transaction.warn(fmt::format("{}: no device has the address {} any more, the local of {}: nothing is carried "
                                      "until a port has it",
-                                     words.name(), prefix.address().to_string(), fmt::join(devices, ", ")),
+                                     words.name(), prefix.address().to_string(), names_of(devices)),
                          [&model, address = prefix.address()] { return model.owner_of(address) == nullptr; });
     }
 }
@@ -180,55 +229,11 @@ Result<Reply> addr_del(Transaction& transaction, Words& words)
     return Reply{};
 }
 
-// Which addresses show and flush are about: those that everything given holds for.
-struct Selector {
-    LinkSelector links;
-    std::optional<IpPrefix> prefix;
-    std::optional<Family> family;
-
-    bool is_of_addresses() const { return family || prefix; } // and not of links
-    std::vector<IpPrefix> addresses_of(const Transaction& transaction, LinkId link) const
-    {
-        std::vector<IpPrefix> found;
-        const AddressRange addresses = transaction.model().addresses_of(link);
-        for (const AddressKey& key : transaction.budget().each(addresses))
-            if ((!family || key.second.address().family() == *family) &&
-                (!prefix || prefix->contains(key.second.address())))
-                found.push_back(key.second);
-        return found;
-    }
-};
-
-Result<Selector> parse_selector(const Transaction& transaction, Words& words)
-{
-    constexpr std::string_view kRefused[] = {"scope",     "label",   "dynamic",   "permanent",  "temporary",
-                                             "secondary", "primary", "tentative", "deprecated", "dadfailed",
-                                             "home",      "vrf",     "nodad",     "mngtmpaddr", "noprefixroute",
-                                             "autojoin",  "group"};
-    Selector selector;
-    selector.family = words.options().family;
-    while (!words.done()) {
-        if (words.take("to")) {
-            if (auto read = store(selector.prefix, words.prefix()); !read)
-                return std::move(read).error();
-            continue;
-        }
-        const auto taken = selector.links.take_word(transaction, words, kRefused);
-        if (!taken)
-            return taken.error();
-        if (!*taken)
-            return rejected(words, kRefused);
-    }
-    if (auto end = words.finish(); !end)
-        return std::move(end).error();
-    return selector;
-}
-
 Result<Reply> addr_flush(Transaction& transaction, Words& words)
 {
     if (words.done()) // as ip: nobody means all of them
         return usage_error("{}: no word says which addresses; usage: {}", words.name(), words.usage());
-    const auto selector = parse_selector(transaction, words);
+    const auto selector = parse_addr_selector(transaction, words);
     if (!selector)
         return selector.error();
     for (const auto& [id, link] : transaction.budget().each(transaction.model().links())) {
@@ -241,101 +246,6 @@ Result<Reply> addr_flush(Transaction& transaction, Words& words)
         warn_of_lost_sources(transaction, words, gone);
     }
     return Reply{};
-}
-
-std::string_view scope_of(const IpAddress& address)
-{
-    return address.is_v6() && address.is_link_local() ? "link" : "global";
-}
-
-std::string address_text(const IpPrefix& prefix, const Link& link)
-{
-    const IpAddress& address = prefix.address();
-    return fmt::format("    {} {} scope {}{}\n       valid_lft forever preferred_lft forever\n",
-                       family_name(address.family()), prefix.to_string(), scope_of(address),
-                       address.is_v4() ? fmt::format(" {}", link.name) : std::string{});
-}
-
-nlohmann::ordered_json address_json(const IpPrefix& prefix, const Link& link)
-{
-    const IpAddress& address = prefix.address();
-    nlohmann::ordered_json json{{"family", family_name(address.family())},
-                                {"local", address.to_string()},
-                                {"prefixlen", prefix.length()},
-                                {"scope", scope_of(address)}};
-    if (address.is_v4())
-        json["label"] = link.name;
-    json["valid_life_time"] = kForever;
-    json["preferred_life_time"] = kForever;
-    return json;
-}
-
-// As `ip addr show`: with -4, -6 or a prefix it is not about link addresses, with -o each address has the device before
-// it.
-std::string device_text(const Transaction& transaction, const Link& link, const std::vector<IpPrefix>& prefixes,
-                        const CommandOptions& options, const Selector& selector)
-{
-    std::string text;
-    if (options.is_brief) {
-        text = brief_text(transaction, link);
-        for (const IpPrefix& prefix : prefixes)
-            text += prefix.to_string() + ' ';
-        return text + '\n';
-    }
-    if (!options.is_oneline) {
-        text = link_text(transaction, link);
-        if (selector.is_of_addresses())
-            text.resize(text.find('\n') + 1);
-    }
-    for (const IpPrefix& prefix : prefixes) {
-        if (options.is_oneline)
-            text += fmt::format("{}: {}", link.id.value, link.name);
-        text += address_text(prefix, link);
-    }
-    if (options.has_statistics && !options.is_oneline)
-        text += statistics_text(transaction.dataplane().link_totals(link.id));
-    return text;
-}
-
-nlohmann::ordered_json device_json(const Transaction& transaction, const Link& link,
-                                   const std::vector<IpPrefix>& prefixes, const CommandOptions& options,
-                                   const Selector& selector)
-{
-    auto json = options.is_brief ? brief_json(transaction, link) : link_json(transaction, link);
-    if (selector.is_of_addresses())
-        for (const char* about_link : {"link_type", "address", "broadcast"})
-            json.erase(about_link);
-    json["addr_info"] = nlohmann::ordered_json::array();
-    for (const IpPrefix& prefix : prefixes) {
-        if (options.is_brief)
-            json["addr_info"].push_back({{"local", prefix.address().to_string()}, {"prefixlen", prefix.length()}});
-        else
-            json["addr_info"].push_back(address_json(prefix, link));
-    }
-    if (options.has_statistics && !options.is_brief)
-        json["stats64"] = statistics_json(transaction.dataplane().link_totals(link.id));
-    return json;
-}
-
-Result<Reply> addr_show(Transaction& transaction, Words& words)
-{
-    const auto selector = parse_selector(transaction, words);
-    if (!selector)
-        return selector.error();
-    Rows rows{transaction};
-    const Model& model = transaction.model();
-    for (const auto& entry : transaction.budget().each(model.links())) {
-        const Link& link = entry.second;
-        if (!selector->links.includes(link))
-            continue;
-        const std::vector<IpPrefix> prefixes = selector->addresses_of(transaction, link.id);
-        if (prefixes.empty() && selector->is_of_addresses())
-            continue;
-        rows.add(
-            [&](std::string& text) { text += device_text(transaction, link, prefixes, words.options(), *selector); },
-            [&] { return device_json(transaction, link, prefixes, words.options(), *selector); });
-    }
-    return rows.reply();
 }
 
 constexpr std::string_view kSelectorUsage =

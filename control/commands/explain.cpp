@@ -99,9 +99,10 @@ Result<Reply> explain(Transaction& transaction, Words& words)
         } else if (frame) {
             return words.unexpected();
         } else {
+            const bool is_device = in == nullptr && transaction.model().find(words.peek()) != nullptr;
             auto read = read_frame(words);
             if (!read)
-                return std::move(read).error();
+                return is_device ? words.missing("dev") : std::move(read).error();
             frame = *std::move(read);
         }
     }

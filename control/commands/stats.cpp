@@ -116,6 +116,15 @@ nlohmann::ordered_json drops_json(const std::array<std::uint64_t, kDropReasonCou
     return json;
 }
 
+nlohmann::ordered_json losses_json(const PortLosses& losses)
+{
+    nlohmann::ordered_json json = nlohmann::ordered_json::object();
+    for (const LossText& loss : kLosses)
+        if (losses.*loss.count != 0)
+            json[std::string{loss.text.name}] = losses.*loss.count;
+    return json;
+}
+
 nlohmann::ordered_json link_json(const Row& row)
 {
     const auto& [link, totals, losses] = row;
@@ -129,7 +138,8 @@ nlohmann::ordered_json link_json(const Row& row)
               {"nombuf", losses.rx_nombuf}}},
             {"tx", {{"packets", totals.tx_packets}, {"bytes", totals.tx_bytes}}},
             {"dropped", totals.dropped()},
-            {"drops", drops_json(totals.drops)}};
+            {"drops", drops_json(totals.drops)},
+            {"losses", losses_json(losses)}};
 }
 
 nlohmann::ordered_json workers_json(const std::vector<WorkerTotals>& workers, std::uint64_t tsc_hz)
@@ -163,6 +173,7 @@ Result<Reply> stats_show(Transaction& transaction, Words& words)
     std::vector<Row> rows;
     Rows shown{transaction};
     std::array<std::uint64_t, kDropReasonCount> sums{};
+    PortLosses losses;
     for (const auto& [id, link] : transaction.budget().each(transaction.model().links())) {
         if (parsed->part == Part::kWorkers || (parsed->part == Part::kDevice && id != parsed->device))
             continue;
@@ -170,6 +181,7 @@ Result<Reply> stats_show(Transaction& transaction, Words& words)
         shown.add([&](std::string& text) { text += link_text(rows.back()); }, [&] { return link_json(rows.back()); });
         for (std::size_t reason = 0; reason < kDropReasonCount; ++reason)
             sums[reason] += rows.back().totals.drops[reason];
+        losses += rows.back().losses;
     }
     Reply reply;
     reply.json = {{"tsc_hz", dataplane.tsc_hz()}};
@@ -177,6 +189,7 @@ Result<Reply> stats_show(Transaction& transaction, Words& words)
         reply.text += link_heading() + shown.take_text() + drops_text(rows, transaction.budget());
         reply.json["links"] = shown.take_json();
         reply.json["drops"] = drops_json(sums);
+        reply.json["losses"] = losses_json(losses);
     }
     if (parsed->part != Part::kDevice) {
         const std::vector<WorkerTotals> workers = dataplane.worker_totals();

@@ -144,13 +144,15 @@ Result<Eal> Eal::start(const EalOptions& options)
         arguments.push_back(word.data());
     const int count = static_cast<int>(arguments.size());
     arguments.push_back(nullptr);
-    if (rte_eal_init(count, arguments.data()) < 0)
-        return error("DPDK does not start: {} (arguments: {})", rte_strerror(rte_errno),
-                     fmt::join(words.begin() + 1, words.end(), " "));
-
+    const int started = rte_eal_init(count, arguments.data());
+    const int failure = rte_errno;
     // EAL makes its runtime directory even when, as here, nothing is going to lie in it.
     std::error_code ignored;
     std::filesystem::remove(rte_eal_get_runtime_dir(), ignored);
+    if (started < 0)
+        return error("DPDK does not start: {} (arguments: {})", rte_strerror(failure),
+                     fmt::join(words.begin() + 1, words.end(), " "));
+
     silence("libbpf.so.1", "libbpf_set_print");
     silence("libbpf.so.0", "libbpf_set_print");
     silence("libxdp.so.1", "libxdp_set_print");

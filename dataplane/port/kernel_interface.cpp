@@ -101,18 +101,20 @@ bool KernelInterface::exists(std::string_view name)
 
 Result<KernelInterface> KernelInterface::find(std::string_view name)
 {
-    const std::string text{name};
-    const unsigned index = if_nametoindex(text.c_str());
-    if (index == 0)
-        return error("interface \"{}\" does not exist in this network namespace", name);
+    ifreq wanted{};
+    name.copy(wanted.ifr_name, IFNAMSIZ - 1);
     // Bound to the interface, but to no protocol: it receives nothing, and learns when the interface goes.
     FileDescriptor socket{::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)};
+    if (!socket)
+        return error("interface \"{}\": socket: {}", name, std::strerror(errno));
+    if (name.size() >= IFNAMSIZ || ioctl(socket.get(), SIOCGIFINDEX, &wanted) != 0)
+        return error("interface \"{}\" does not exist in this network namespace", name);
     sockaddr_ll address{};
     address.sll_family = AF_PACKET;
-    address.sll_ifindex = static_cast<int>(index);
-    if (!socket || bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
-        return error("interface \"{}\": socket: {}", name, std::strerror(errno));
-    return KernelInterface{std::move(socket), text, index};
+    address.sll_ifindex = wanted.ifr_ifindex;
+    if (bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
+        return error("interface \"{}\": bind: {}", name, std::strerror(errno));
+    return KernelInterface{std::move(socket), std::string{name}, static_cast<unsigned>(wanted.ifr_ifindex)};
 }
 
 bool KernelInterface::is_there() const
@@ -232,9 +234,32 @@ Result<> KernelInterface::set_mac(const Mac& mac)
 namespace
 {
 
-FileDescriptor netlink_socket()
+// A request is a struct with an nlmsghdr as its `header`. Each message of the answer goes to take(), until that says
+// that it was all, or the kernel does. 0, or what the kernel has against it.
+template <typename Request, typename Take>
+int ask_kernel(const Request& request, Take take)
 {
-    return FileDescriptor{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)};
+    const FileDescriptor socket{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)};
+    if (!socket)
+        return errno;
+    const int is_strict = 1; // else it tells of all interfaces
+    setsockopt(socket.get(), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &is_strict, sizeof(is_strict));
+    if (send(socket.get(), &request, request.header.nlmsg_len, 0) < 0)
+        return errno;
+    alignas(nlmsghdr) std::array<char, 32768> answer;
+    for (;;) {
+        const ssize_t size = recv(socket.get(), answer.data(), answer.size(), 0);
+        if (size <= 0)
+            return size < 0 ? errno : EPROTO;
+        auto left = static_cast<unsigned>(size);
+        for (const auto* at = reinterpret_cast<const nlmsghdr*>(answer.data()); NLMSG_OK(at, left);
+             at = NLMSG_NEXT(at, left)) {
+            if (at->nlmsg_type == NLMSG_ERROR)
+                return -static_cast<const nlmsgerr*>(NLMSG_DATA(at))->error;
+            if (at->nlmsg_type == NLMSG_DONE || take(*at))
+                return 0;
+        }
+    }
 }
 
 // RTM_NEWLINK, with room for what bring_up() asks for.
@@ -260,21 +285,6 @@ struct LinkRequest {
     }
 };
 
-// 0, or what the kernel has against it.
-int carry_out(const LinkRequest& request)
-{
-    const FileDescriptor socket = netlink_socket();
-    struct {
-        nlmsghdr header;
-        nlmsgerr outcome;
-        std::array<char, 512> rest; // the request is quoted
-    } answer{};
-    if (!socket || send(socket.get(), &request, request.header.nlmsg_len, 0) < 0 ||
-        recv(socket.get(), &answer, sizeof(answer), 0) < 0)
-        return errno;
-    return answer.header.nlmsg_type == NLMSG_ERROR ? -answer.outcome.error : EPROTO;
-}
-
 } // namespace
 
 Result<> KernelInterface::bring_up(const Netns& netns, const std::string& name)
@@ -285,7 +295,7 @@ Result<> KernelInterface::bring_up(const Netns& netns, const std::string& name)
     if (const int fd = netns.fd(); fd >= 0)
         request.add(IFLA_NET_NS_FD, &fd, sizeof(fd));
     request.add(IFLA_IFNAME, name.c_str(), name.size() + 1);
-    if (const int failure = carry_out(request); failure != 0)
+    if (const int failure = ask_kernel(request, [](const nlmsghdr&) { return false; }); failure != 0)
         return error("interface \"{}\": bringing it up: {}", name, std::strerror(failure));
     return Ok{};
 }
@@ -322,28 +332,34 @@ std::optional<std::vector<IpAddress>> KernelInterface::addresses() const
     request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
     request.about.ifa_index = index_;
     std::vector<IpAddress> addresses;
-    const FileDescriptor socket = netlink_socket();
-    const int is_strict = 1; // else it tells of all interfaces
-    setsockopt(socket.get(), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &is_strict, sizeof(is_strict));
-    if (!socket || send(socket.get(), &request, sizeof(request), 0) < 0)
-        return std::nullopt;
-    alignas(nlmsghdr) std::array<char, 32768> answer;
-    for (;;) {
-        const ssize_t size = recv(socket.get(), answer.data(), answer.size(), 0);
-        if (size <= 0)
-            return std::nullopt;
-        auto left = static_cast<unsigned>(size);
-        for (const auto* at = reinterpret_cast<const nlmsghdr*>(answer.data()); NLMSG_OK(at, left);
-             at = NLMSG_NEXT(at, left)) {
-            if (at->nlmsg_type == NLMSG_DONE)
-                return addresses;
-            if (at->nlmsg_type == NLMSG_ERROR)
-                return std::nullopt;
-            if (const auto address = address_of(*at, index_))
-                addresses.push_back(*address);
-        }
-    }
+    const int failure = ask_kernel(request, [&](const nlmsghdr& message) {
+        if (const auto address = address_of(message, index_))
+            addresses.push_back(*address);
+        return false;
+    });
+    return failure == 0 ? std::optional{std::move(addresses)} : std::nullopt;
 }
+
+namespace
+{
+
+std::optional<std::uint64_t> dropped_in(const nlmsghdr& message)
+{
+    const auto* const about = static_cast<const if_stats_msg*>(NLMSG_DATA(&message));
+    auto left = static_cast<unsigned>(NLMSG_PAYLOAD(&message, NLMSG_ALIGN(sizeof(*about))));
+    const auto* at =
+        reinterpret_cast<const rtattr*>(reinterpret_cast<const char*>(about) + NLMSG_ALIGN(sizeof(*about)));
+    for (; RTA_OK(at, left); at = RTA_NEXT(at, left)) {
+        if (at->rta_type != IFLA_STATS_LINK_64)
+            continue;
+        rtnl_link_stats64 totals{}; // the kernel's may be longer or shorter
+        std::memcpy(&totals, RTA_DATA(at), std::min<std::size_t>(sizeof(totals), RTA_PAYLOAD(at)));
+        return totals.tx_dropped;
+    }
+    return std::nullopt;
+}
+
+} // namespace
 
 Result<std::uint64_t> dropped_by(const std::string& name)
 {
@@ -356,25 +372,15 @@ Result<std::uint64_t> dropped_by(const std::string& name)
     request.header.nlmsg_flags = NLM_F_REQUEST;
     request.statistics.ifindex = if_nametoindex(name.c_str());
     request.statistics.filter_mask = IFLA_STATS_FILTER_BIT(IFLA_STATS_LINK_64);
-    const FileDescriptor socket = netlink_socket();
-    alignas(nlmsghdr) std::array<char, 1024> answer{};
-    const auto* header = reinterpret_cast<const nlmsghdr*>(answer.data());
-    if (!socket || send(socket.get(), &request, sizeof(request), 0) < 0 ||
-        recv(socket.get(), answer.data(), answer.size(), 0) < 0 || header->nlmsg_type != RTM_NEWSTATS)
-        return error("interface \"{}\": asking for its counters: {}", name, std::strerror(errno));
-    const char* at = answer.data() + NLMSG_SPACE(sizeof(if_stats_msg));
-    const char* const end = answer.data() + header->nlmsg_len;
-    for (rtattr attribute; at + sizeof(attribute) <= end; at += RTA_ALIGN(attribute.rta_len)) {
-        std::memcpy(&attribute, at, sizeof(attribute));
-        if (attribute.rta_len < sizeof(attribute))
-            break;
-        rtnl_link_stats64 totals{};
-        if (attribute.rta_type != IFLA_STATS_LINK_64)
-            continue;
-        std::memcpy(&totals, at + RTA_LENGTH(0),
-                    std::min<std::size_t>(sizeof(totals), attribute.rta_len - RTA_LENGTH(0)));
-        return totals.tx_dropped;
-    }
+    std::optional<std::uint64_t> dropped;
+    const int failure = ask_kernel(request, [&](const nlmsghdr& message) {
+        dropped = dropped_in(message);
+        return true;
+    });
+    if (failure != 0)
+        return error("interface \"{}\": asking for its counters: {}", name, std::strerror(failure));
+    if (dropped)
+        return *dropped;
     return error("interface \"{}\" has no counters", name);
 }
 

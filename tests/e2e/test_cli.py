@@ -270,7 +270,8 @@ def test_options_before_the_object_are_those_of_ip(lab):
         expect(addresses.split() == ["uplink", "UP", "192.0.2.1/24"], f"{options}: {addresses}")
     lines = host.vxctl("-s", "-o", "-batch", "-", input="link show br0\naddr show br0\n").out.splitlines()
     expect(len(lines) == 2, f"-o with -batch: {lines}")
-    for option, says in (("-r", "ip's -resolve"), ("-color=red", "never, auto and always"), ("-x", "unknown")):
+    for option, says in (("-r", "ip's -resolve"), ("-color=red", "never, auto and always"), ("-x", "unknown"),
+                         ("--sokcet=x", "unknown"), ("-force=x", "takes no value")):
         result = host.vxctl(option, "link", "show", check=False)
         expect(result.status == 1 and says in result.err, str(result))
 

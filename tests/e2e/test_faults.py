@@ -267,6 +267,34 @@ def test_a_request_for_which_there_is_no_memory_is_refused_and_nothing_else_stop
 
 
 @needs_vxd
+def test_with_no_memory_left_what_is_there_can_be_taken_away(lab):
+    """However much there is: a commit asks for what the change needs, and not for what the whole would."""
+    host = one_vxd(lab)
+    count = 200000
+
+    def far(number):
+        return f"198.{18 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
+
+    lines = [f"fdb add 02:00:00:{i >> 16:02x}:{i >> 8 & 255:02x}:{i & 255:02x} dev vxlan100 dst {far(i)}\n"
+             for i in range(count)]
+    for first in range(0, count, 5000):  # no request leaves much behind for the next
+        host.vxctl("-batch", "-", input="".join(lines[first:first + 5000]), timeout=60)
+    host.do(f"fdb append 00:00:00:00:00:00 dev vxlan100 dst {far(7)}", "link add br9 type bridge",
+            "addr add 10.9.0.1/24 dev br9", "neigh add 10.9.0.2 lladdr 02:00:00:00:00:01 dev br9")
+    with open(f"/proc/{host.pid}/statm") as file:
+        size = int(file.read().split()[0]) * resource.getpagesize()
+    was = limited(host, resource.RLIMIT_AS, size)
+    for command in ("fdb del 02:00:00:00:00:07 dev vxlan100", f"fdb del 00:00:00:00:00:00 dev vxlan100 dst {far(7)}",
+                    "fdb del 00:00:00:00:00:00 dev vxlan100", "neigh del 10.9.0.2 dev br9",
+                    "addr del 10.9.0.1/24 dev br9", "link del br9"):
+        host.do(command)
+    limited(host, resource.RLIMIT_AS, was)
+    left = host.vxctl("fdb", "show", "dev", "vxlan100").out
+    expect("02:00:00:00:00:07" not in left and "00:00:00:00:00:00 dst" not in left, "entries that were deleted")
+    expect(left.count(" dst ") == count - 1, f"{left.count(' dst ')} entries of {count} - 1 are left")
+
+
+@needs_vxd
 def test_without_descriptors_readers_are_told_so_and_root_is_served(lab):
     os.chmod(lab.directory, 0o755)
     host = lab.endpoint("vxd", lab.namespace("h1"), 1, arguments=("--socket-group", READERS))

@@ -2,6 +2,7 @@
 """vxd itself: how it starts, idles, wakes and ends."""
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -147,6 +148,44 @@ def test_two_vxd_in_one_namespace_run_side_by_side(lab):
     first.stop()
     lab.containers["a2"].ping("10.0.2.2")
     second.stop()
+
+
+@needs_vxd
+def test_a_limit_of_memory_that_is_too_low_is_refused_at_the_start_and_what_is_enough_is_said(lab):
+    program = os.path.join(lab.settings.build, "vxd")
+    path = os.path.join(lab.directory, "limited.sock")
+    log = os.path.join(lab.directory, "limited.log")
+    namespace = lab.namespace("h1")
+    enough, refusals = 400, 0
+    while True:
+        with open(log, "wb") as file:
+            process = subprocess.Popen(namespace.argv("prlimit", f"--as={enough << 20}", program, "--socket", path),
+                                       stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True)
+        try:
+            vxctl = (os.path.join(lab.settings.build, "vxctl"), "--socket", path)
+            wait_until("it ends, or can be asked", lambda: process.poll() is not None or
+                       run(*vxctl, "link", "show", check=False).status == 0, 20)
+            if process.poll() is None:
+                break
+        finally:
+            process.terminate()
+            process.wait(10)
+        with open(log) as file:
+            said = file.read()
+        match = re.search(r"\(ulimit -v\).* expected a limit of (\d+) MiB at least", said)
+        expect(process.returncode == 2 and match and int(match.group(1)) > enough, f"with {enough} MiB: {said}")
+        enough, refusals = int(match.group(1)), refusals + 1
+    expect(1 <= refusals <= 2, f"{refusals} refusals")  # DPDK's memory, then what vxd sets aside
+
+
+@needs_vxd
+def test_too_few_descriptors_are_refused_at_the_start_and_how_many_are_enough_is_said(lab):
+    lab.namespace("h1")
+    program = os.path.join(lab.settings.build, "vxd")
+    result = lab.namespaces[0].run("prlimit", "--nofile=16", program, "--socket",
+                                   os.path.join(lab.directory, "limited.sock"), check=False, timeout=20)
+    expect(result.status == 2 and re.search(r"16 file descriptors \(ulimit -n\); expected \d+ at least", result.err),
+           result)
 
 
 @needs_vxd

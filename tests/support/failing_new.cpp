@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tests/support/failing_new.h"
 
+#include "tests/support/allocate.h"
+
 #include <cstdlib>
 #include <new>
 
@@ -30,21 +32,9 @@ bool fails() noexcept
     return true;
 }
 
-void* allocate(std::size_t size, std::size_t alignment)
+void* try_to_allocate(std::size_t size, std::size_t alignment)
 {
-    // What the handler makes room for may be too little: then that fails as well.
-    for (;;) {
-        void* const memory = fails() ? nullptr
-                             : alignment > 0
-                                 ? std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment)
-                                 : std::malloc(size > 0 ? size : 1);
-        if (memory != nullptr)
-            return memory;
-        const std::new_handler handler = std::get_new_handler();
-        if (handler == nullptr)
-            throw std::bad_alloc();
-        handler();
-    }
+    return vx::test::allocate(size, alignment, fails, std::aligned_alloc);
 }
 
 } // namespace
@@ -71,18 +61,18 @@ bool FailingNew::has_failed() const noexcept
 
 void* operator new(std::size_t size)
 {
-    return vx::test::allocate(size, 0);
+    return vx::test::try_to_allocate(size, 0);
 }
 
 void* operator new(std::size_t size, std::align_val_t alignment)
 {
-    return vx::test::allocate(size, static_cast<std::size_t>(alignment));
+    return vx::test::try_to_allocate(size, static_cast<std::size_t>(alignment));
 }
 
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept
 {
     try {
-        return vx::test::allocate(size, 0);
+        return vx::test::try_to_allocate(size, 0);
     } catch (const std::bad_alloc&) {
         return nullptr;
     }

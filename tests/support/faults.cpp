@@ -5,6 +5,8 @@
 // They fail on the control thread (the process's first) and on streams' threads alone. Workers allocate nothing and
 // open nothing; what DPDK does when it starts cannot be survived by anybody. Of allocations those of C++ fail, and
 // those of tables and of the reserve; malloc() called by C libraries does not, for DPDK does not check all of its own.
+#include "tests/support/allocate.h"
+
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -95,23 +97,13 @@ Function* real(Function*, const char* name)
 
 void* aligned(std::size_t alignment, std::size_t size)
 {
-    REAL(aligned_alloc)(alignment, (size + alignment - 1) / alignment * alignment);
+    REAL(aligned_alloc)(alignment, size);
 }
 
 void* allocate(std::size_t size, std::size_t alignment)
 {
-    // What the handler makes room for may be too little: then that fails as well.
-    for (;;) {
-        void* const memory = fails(kAllocation) ? nullptr
-                             : alignment > 0    ? aligned(alignment, size)
-                                                : std::malloc(size > 0 ? size : 1);
-        if (memory != nullptr)
-            return memory;
-        const std::new_handler handler = std::get_new_handler();
-        if (handler == nullptr)
-            throw std::bad_alloc();
-        handler();
-    }
+    return vx::test::allocate(
+        size, alignment, [] { return fails(kAllocation); }, aligned);
 }
 
 } // namespace

@@ -287,10 +287,12 @@ void check_same(const ForwardingConfig& a, const ForwardingConfig& b)
         REQUIRE(x.interface == y.interface);
         REQUIRE(x.answers == y.answers);
         REQUIRE(x.routes == y.routes);
-        REQUIRE(x.routes == y.routes);
         REQUIRE(std::ranges::equal(x.ports, y.ports));
         REQUIRE(std::ranges::equal(x.vteps, y.vteps));
+        REQUIRE(std::ranges::equal(x.tunnels, y.tunnels));
     }
+    for (std::size_t i = 0; i < std::max(a.replication.size(), b.replication.size()); ++i)
+        REQUIRE(std::ranges::equal(entry_of(a.replication, i), entry_of(b.replication, i)));
     for (std::size_t i = 1; i < std::max(a.vteps.size(), b.vteps.size()); ++i) {
         if (i >= a.vteps.size() || i >= b.vteps.size())
             FAIL("VTEP " << i << " is missing");

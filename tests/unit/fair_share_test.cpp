@@ -115,6 +115,25 @@ TEST_CASE("a change elsewhere does not end a flood that is under way")
     CHECK(rack.drops().empty());
 }
 
+TEST_CASE("a change to the underlay that leaves a list as it is does not end a flood that is under way")
+{
+    constexpr std::size_t kFar = 3000;
+    const std::string change =
+        GENERATE(as<std::string>{}, "addr add 192.0.2.77/24 dev uplink", "addr add 10.0.0.1/24 dev br1",
+                 "route add 203.0.113.0/24 via 192.0.2.2 dev uplink", "link set m2 mtu 1400",
+                 "link set br1 address 02:00:00:00:00:77", "link del v1");
+    CAPTURE(change);
+    Rack rack{kFar};
+    rack.flood(rack.m1(), 1);
+    std::size_t copies = rack.turn().left;
+    CHECK(copies < kFar);
+    rack.vxd()(change);
+    const Rack::Turn rest = rack.settle();
+    CHECK(copies + rest.by_vni.at(100) == kFar);
+    CHECK(rest.local == 1);
+    CHECK(rack.drops().empty());
+}
+
 TEST_CASE("a flood ends by name when its list, its bridge or its port is changed")
 {
     const std::string change =

@@ -227,6 +227,14 @@ TEST_CASE("a device that there is not is an error of usage, which ip exits with 
         CHECK(vxd.run(line).failures.at(0).error.kind == Error::Kind::kRefused);
 }
 
+TEST_CASE("explain of a device without dev before it says that dev is missing")
+{
+    Daemon vxd;
+    vxd.tutorial();
+    CHECK(has(vxd.error("explain docker1 ip src 10.0.0.1 dst 10.0.0.2 icmp"), "explain: \"dev\" is missing"));
+    CHECK(has(vxd.error("explain docker2 ip src 10.0.0.1 dst 10.0.0.2 icmp"), "\"docker2\""));
+}
+
 TEST_CASE("a line that ends with a backslash goes on in the next, and is known by its first")
 {
     const Script script = parse_script("link add br1 \\\n  type bridge\n"

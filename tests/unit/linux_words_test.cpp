@@ -128,6 +128,24 @@ TEST_CASE("an own address in a flood list stays there, and is warned of")
     CHECK(vxd("fdb show dev vxlan100") == "00:00:00:00:00:00 dst 192.0.2.2 self permanent\n");
 }
 
+TEST_CASE("an address of a flood list that becomes our own is warned of, and the devices are named")
+{
+    Daemon vxd;
+    vxd.tutorial();
+    vxd("link add vx7 type vxlan id 7 local 192.0.2.1\nlink add vx8 type vxlan id 8 local 192.0.2.1\n"
+        "fdb append 00:00:00:00:00:00 dev vx7 dst 192.0.2.2 port 4790\n"
+        "fdb append 00:00:00:00:00:00 dev vxlan100 dst 192.0.2.2\n"
+        "fdb append 02:00:00:00:00:0a dev vx8 dst 192.0.2.3");
+    CHECK(
+        has(warnings(vxd, "addr add 192.0.2.2/24 dev uplink"),
+            "192.0.2.2 is a dst of 00:00:00:00:00:00 on vxlan100, vx7: nothing is flooded there while it is our own"));
+    vxd("addr del 192.0.2.2/24 dev uplink");
+    CHECK(warnings(vxd, "addr add 192.0.2.3/24 dev uplink\naddr add 192.0.2.4/24 dev uplink").empty());
+    CHECK(warnings(vxd, "addr add 192.0.2.2/24 dev uplink\nfdb del 00:00:00:00:00:00 dev vx7\n"
+                        "fdb del 00:00:00:00:00:00 dev vxlan100 dst 192.0.2.2")
+              .empty());
+}
+
 TEST_CASE("extern_learn is kept and shown as Linux has it")
 {
     Daemon vxd;

@@ -144,6 +144,9 @@ TEST_CASE("every loss of a port is counted under its name")
         const std::string text = vxd("stats show dev lossy");
         CHECK(has(text, fmt::format("\n{:<20} lossy ", name)));
         CHECK(has(text, loss.text.meaning));
+        const auto json = vxd.json("stats show");
+        CHECK(json["losses"][name] == json["links"][0]["losses"][name]);
+        CHECK(json["losses"][name] >= count_of(vxd, name));
         for (const LossText& other : kLosses)
             CHECK((&other == &loss || count_of(vxd, other.text.name) == 0));
     }

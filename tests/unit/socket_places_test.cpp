@@ -111,7 +111,8 @@ TEST_CASE("64 clients with half a request, or that never read, lock nobody out")
     const Folder folder;
     Server server(folder.socket(), places(64, 300ms));
     const std::string first_bytes =
-        GENERATE(std::string{}, run_line({"link", "show"}).substr(0, 20), run_line({"big", "1000000"}));
+        GENERATE(std::string{}, run_line({"link", "show"}).substr(0, 20), run_line({"big", "1000000"}),
+                 run_line({"big", "1000000"}) + run_line({"big", "1000000"}));
     CAPTURE(first_bytes);
     const Peers peers = many(folder, 64, first_bytes);
     std::this_thread::sleep_for(400ms);

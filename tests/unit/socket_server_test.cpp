@@ -2,12 +2,14 @@
 #include "tests/unit/socket_lab.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <csignal>
 #include <fstream>
 #include <iterator>
+#include <thread>
 
 using namespace vx;
 using namespace vx::test;
@@ -136,7 +138,7 @@ TEST_CASE("a client that never reads is not served further, does not stop anothe
 {
     const Folder folder;
     SocketLimits limits;
-    limits.stall = 300ms;
+    limits.unread = 300ms;
     Server server(folder.socket(), limits);
     Peer deaf(folder.socket());
     const std::string big = run_line({"big", "4000000"});
@@ -211,6 +213,20 @@ TEST_CASE("a second server on the same path is refused and does not hurt the fir
     CHECK(start_failure(folder.socket()) ==
           fmt::format("socket {}: another vxd (process {}) already listens on it", folder.socket(), getpid()));
     CHECK(Peer(folder.socket()).ask(kPing) == kPong);
+}
+
+TEST_CASE("a server that was killed has its lock until the kernel is done with it: the next one waits for that")
+{
+    const Folder folder;
+    FileDescriptor lock{open((folder.socket() + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
+    REQUIRE(flock(lock.get(), LOCK_EX | LOCK_NB) == 0);
+    std::thread dying([&] {
+        std::this_thread::sleep_for(50ms);
+        lock = FileDescriptor{};
+    });
+    const auto listener = UnixListener::open(folder.socket());
+    dying.join();
+    CHECK(listener.has_value());
 }
 
 TEST_CASE("a socket that somebody else listens on is left alone")

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // TAP ports against the kernel, in network namespaces of their own.
+#include "dataplane/port/kernel_interface.h"
 #include "tests/support/ports.h"
 
 #include <catch2/catch.hpp>
@@ -7,6 +8,7 @@
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -180,6 +182,20 @@ TEST_CASE("a TAP that cannot be made says why")
     CHECK_THAT(error_of({"tap", {{"netns", "/dev/null"}}}), Contains("is not a network namespace"));
     for (const char* name : {"sixteen-bytes-xx", "a/b", "a b", ".", "..", ""})
         CHECK_THAT(error_of({"tap", {{"ifname", name}}}), Contains("is no name for an interface"));
+}
+
+TEST_CASE("without descriptors an interface is not said to be missing")
+{
+    rlimit before{};
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const rlimit none{0, before.rlim_max};
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    const auto found = KernelInterface::find("lo");
+    setrlimit(RLIMIT_NOFILE, &before);
+    REQUIRE_FALSE(found.has_value());
+    CHECK(found.error().message == "interface \"lo\": socket: Too many open files");
+    CHECK(KernelInterface::find("nothing").error().message ==
+          "interface \"nothing\" does not exist in this network namespace");
 }
 
 TEST_CASE("a TAP whose interface is down or gone refuses frames, and says so")

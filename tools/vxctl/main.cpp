@@ -92,6 +92,13 @@ std::string_view forwarded(std::string_view name)
     return name != "b" && is_option(name, "brief") ? "-brief" : "";
 }
 
+bool takes_none(std::string_view name)
+{
+    return !forwarded(name).empty() || name == "version" ||
+           std::ranges::any_of(std::initializer_list<std::string_view>{"json", "pretty", "force", "Version", "help"},
+                               [&](std::string_view option) { return is_option(name, option); });
+}
+
 Error unknown_option(std::string_view name, const char* as_given)
 {
     for (const std::string_view theirs : {"resolve", "netns", "Numeric", "human-readable", "iec", "timestamp", "tshort",
@@ -135,7 +142,8 @@ Result<Invocation> parse_arguments(int argc, char** argv)
             value = argv[at];
         }
         if (value && !takes_value)
-            return vx::usage_error("option \"{}\" takes no value (try vxctl -help)", argv[at]);
+            return takes_none(name) ? vx::usage_error("option \"{}\" takes no value (try vxctl -help)", argv[at])
+                                    : unknown_option(name, argv[at]);
         if (const std::string_view option = forwarded(name); !option.empty())
             invocation.options.emplace_back(option);
         else if (is_option(name, "json"))
