@@ -44,9 +44,14 @@ void Controller::check_ports()
 void Controller::follow_interfaces()
 {
     ModelDiff before;
-    for (const auto& [id, mtu, mac] : dataplane_.follow_interfaces()) {
+    for (const auto& [id, mtu, mac, trouble] : dataplane_.follow_interfaces()) {
         Link* link = model_.edit(id);
         if (link == nullptr)
+            continue;
+        if (!trouble.empty())
+            log_warning("{}: tenants have no receive queues of their own, so a storm of one is another's loss: {}",
+                        link->name, trouble);
+        if (!mtu && !mac)
             continue;
         before.links[id] = *link;
         if (mtu) {

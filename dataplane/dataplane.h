@@ -91,6 +91,7 @@ public:
         LinkId link;
         std::optional<std::uint16_t> mtu;
         std::optional<Mac> mac;
+        std::string trouble; // with it, once; empty: none
     };
     // The ports whose interface somebody else has given another MTU or MAC, which is theirs from now on. Not those of
     // TAPs, which are the containers': one that could lower its bridge's MTU would lower its neighbours'.

@@ -15,12 +15,8 @@ Result<AddedPort> Dataplane::add_port(LinkId link, const PortSpec& spec)
     if (kind == nullptr)
         return error("there is no port kind \"{}\"", spec.kind);
     std::vector<bool> is_taken(kMaxPorts);
-    std::vector<std::size_t> load(state_->workers.size());
-    for (const auto& [id, record] : state_->ports) {
+    for (const auto& [id, record] : state_->ports)
         is_taken[record.slot] = true;
-        for (const std::uint16_t worker : record.worker_of_queue)
-            ++load[worker];
-    }
     const auto free_slot = std::find(is_taken.begin(), is_taken.end(), false);
     if (free_slot == is_taken.end())
         return error("there are {} ports already, and no more are supported", kMaxPorts);
@@ -34,13 +30,7 @@ Result<AddedPort> Dataplane::add_port(LinkId link, const PortSpec& spec)
     PortRecord record;
     record.port = std::move(opened->port);
     record.slot = static_cast<std::uint16_t>(free_slot - is_taken.begin());
-    for (std::uint16_t queue = 0; queue < record.port->rx_queue_count(); ++queue) {
-        const auto least = static_cast<std::uint16_t>(std::min_element(load.begin(), load.end()) - load.begin());
-        ++load[least];
-        record.worker_of_queue.push_back(least);
-    }
-    record.first_watch = state_->next_watch;
-    state_->next_watch += record.worker_of_queue.size();
+    state_->give_workers(record);
     AddedPort added{record.port->mac(), record.port->mtu(), std::move(opened->warning)};
     state_->ports.emplace(link, std::move(record));
     return added;
@@ -57,11 +47,31 @@ void Dataplane::remove_port(LinkId link)
     state_->ports.erase(found);
 }
 
-void Dataplane::State::unwatch(const PortRecord& record)
+// Each goes to the worker that has the fewest.
+void Dataplane::State::give_workers(PortRecord& record)
 {
-    for (std::uint16_t queue = 0; record.is_watched && queue < record.worker_of_queue.size(); ++queue)
+    if (record.queues.size() >= record.port->rx_queue_count())
+        return;
+    std::vector<std::size_t> load(workers.size());
+    for (const PortRecord::Queue& queue : record.queues)
+        ++load[queue.worker];
+    for (const auto& [id, other] : ports)
+        for (const PortRecord::Queue& queue : other.queues)
+            load[queue.worker] += &other == &record ? 0 : 1;
+    while (record.queues.size() < record.port->rx_queue_count()) {
+        const auto least = static_cast<std::uint16_t>(std::min_element(load.begin(), load.end()) - load.begin());
+        ++load[least];
+        record.queues.push_back({least, next_watch++});
+    }
+}
+
+void Dataplane::State::unwatch(PortRecord& record)
+{
+    for (; record.watched != 0; --record.watched) {
+        const auto queue = static_cast<std::uint16_t>(record.watched - 1);
         if (const int fd = record.port->wake_fd(queue); fd >= 0)
-            workers[record.worker_of_queue[queue]]->unwatch(fd);
+            workers[record.queues[queue].worker]->unwatch(fd);
+    }
 }
 
 std::vector<Dataplane::GonePort> Dataplane::close_gone_ports()
@@ -82,7 +92,7 @@ std::vector<Dataplane::GonePort> Dataplane::close_gone_ports()
         if (link.value < config->links.size())
             config->links.edit(link.value).port = nullptr;
     publish(std::move(config));
-    for (const PortRecord& record : closing)
+    for (PortRecord& record : closing)
         state_->unwatch(record);
     return gone;
 }
@@ -91,14 +101,15 @@ std::vector<Dataplane::ChangedPort> Dataplane::follow_interfaces()
 {
     std::vector<ChangedPort> changed;
     for (auto& [link, record] : state_->ports) {
-        ChangedPort port{link, std::nullopt, std::nullopt};
+        ChangedPort port{link, std::nullopt, std::nullopt, {}};
         record.port->follow_addresses();
+        port.trouble = record.port->take_trouble();
         if (record.port->follow_mtu())
             port.mtu = record.port->mtu();
         if (record.port->follow_mac())
             port.mac = record.port->mac();
-        if (port.mtu || port.mac)
-            changed.push_back(port);
+        if (port.mtu || port.mac || !port.trouble.empty())
+            changed.push_back(std::move(port));
     }
     return changed;
 }
@@ -199,11 +210,12 @@ void Dataplane::publish(std::unique_ptr<ForwardingConfig> config)
         record.port->set_use(is_underlay ? PortUse::kUnderlay : PortUse::kOverlay);
         if (is_underlay)
             record.port->serve(served);
-        record.is_watched = record.is_watched || state_->watch(record);
-        for (std::uint16_t queue = 0; queue < record.worker_of_queue.size(); ++queue) {
-            const bool wakes = record.is_watched && record.port->wake_fd(queue) >= 0;
-            config->polls[record.worker_of_queue[queue]].push_back(
-                {link, queue, record.port.get(), wakes ? record.first_watch + queue : Worker::kNoWatch});
+        state_->give_workers(record);
+        state_->watch(record);
+        for (std::uint16_t queue = 0; queue < record.queues.size(); ++queue) {
+            const bool wakes = queue < record.watched && record.port->wake_fd(queue) >= 0;
+            const auto& [worker, watch] = record.queues[queue];
+            config->polls[worker].push_back({link, queue, record.port.get(), wakes ? watch : Worker::kNoWatch});
         }
     }
     state_->config.publish(std::move(config));
@@ -212,19 +224,15 @@ void Dataplane::publish(std::unique_ptr<ForwardingConfig> config)
         worker->wake();
 }
 
-// False, and nothing done, if the kernel refuses: then the port's queues are looked at now and then.
-bool Dataplane::State::watch(const PortRecord& record)
+// If the kernel refuses, the rest of the port's queues is looked at now and then.
+void Dataplane::State::watch(PortRecord& record)
 {
-    for (std::uint16_t queue = 0; queue < record.worker_of_queue.size(); ++queue) {
-        const int fd = record.port->wake_fd(queue);
-        if (fd < 0 || workers[record.worker_of_queue[queue]]->watch(fd, record.first_watch + queue))
-            continue;
-        while (queue-- > 0)
-            if (const int done = record.port->wake_fd(queue); done >= 0)
-                workers[record.worker_of_queue[queue]]->unwatch(done);
-        return false;
+    for (; record.watched < record.queues.size(); ++record.watched) {
+        const int fd = record.port->wake_fd(static_cast<std::uint16_t>(record.watched));
+        const auto& [worker, watch] = record.queues[record.watched];
+        if (fd >= 0 && !workers[worker]->watch(fd, watch))
+            return;
     }
-    return true;
 }
 
 // A worker sleeps on exactly the descriptors of the ports that it polls: one that nobody drains would wake it for ever.
@@ -235,7 +243,6 @@ void Dataplane::unwatch_unpolled()
         if (link.value < config.links.size() && config.link(link).port != nullptr)
             continue;
         state_->unwatch(record);
-        record.is_watched = false;
     }
 }
 

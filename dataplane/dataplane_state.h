@@ -20,9 +20,12 @@ namespace vx
 struct PortRecord {
     std::unique_ptr<Port> port;
     std::uint16_t slot = 0;
-    std::vector<std::uint16_t> worker_of_queue;
-    std::uint64_t first_watch = 0; // of queue 0; the others follow
-    bool is_watched = false;
+    struct Queue {
+        std::uint16_t worker = 0; // that polls it
+        std::uint64_t watch = 0;  // as in its PollEntry
+    };
+    std::vector<Queue> queues;
+    std::size_t watched = 0; // of them, the first: their workers are woken for them
 };
 
 struct Dataplane::State {
@@ -32,9 +35,10 @@ struct Dataplane::State {
     {
     }
 
-    rte_mbuf* mbuf_of(Bytes frame);       // nullptr: no buffer is free
-    bool watch(const PortRecord& record); // by the workers that poll it
-    void unwatch(const PortRecord& record);
+    rte_mbuf* mbuf_of(Bytes frame);        // nullptr: no buffer is free
+    void give_workers(PortRecord& record); // to queues that have none yet
+    void watch(PortRecord& record);        // by the workers that poll it
+    void unwatch(PortRecord& record);
 
     MbufPool pool;
     Qsbr qsbr;

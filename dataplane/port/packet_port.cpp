@@ -4,10 +4,7 @@
 #include "dataplane/dpdk/mbuf.h"
 #include "dataplane/dpdk/mbuf_pool.h"
 #include "dataplane/port/packet_batch.h"
-#include "dataplane/port/spare_buffers.h"
 
-#include <arpa/inet.h>
-#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
@@ -15,30 +12,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <utility>
 
 namespace vx
 {
 
 // ---- set-up ----------------------------------------------------------------------------------------------------
-
-namespace
-{
-
-constexpr std::size_t kTag = 4;                 // VLAN
-constexpr std::size_t kBurstBytes = 256 * 1024; // after which a burst ends: what a cache holds
-
-template <typename Value>
-bool set_option(int socket, int level, int option, const Value& value)
-{
-    return setsockopt(socket, level, option, &value, sizeof(value)) == 0;
-}
-
-// Room for frames that no slot of the ring holds, and for what is on its way: a frame counts with its bookkeeping.
-constexpr int kSocketBuffer = 16 << 20;
-
-} // namespace
 
 bool PacketPort::kernel_has_uso()
 {
@@ -55,22 +34,12 @@ Result<PacketPort> PacketPort::open(KernelInterface interface, MbufPool& pool)
     const auto mtu = interface.mtu();
     if (!mac || !mtu)
         return mac ? mtu.error() : mac.error();
-    FileDescriptor fd{socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
-    if (!fd || !set_option(fd.get(), SOL_PACKET, PACKET_VNET_HDR, 1) ||
-        !set_option(fd.get(), SOL_PACKET, PACKET_IGNORE_OUTGOING, 1) || // it went out, it did not come in
-        !set_option(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, kSocketBuffer) ||
-        !set_option(fd.get(), SOL_SOCKET, SO_SNDBUFFORCE, kSocketBuffer))
-        return error("interface \"{}\": a packet socket: {}", interface.name(), std::strerror(errno));
-    auto ring = PacketRing::create(fd.get(), *mtu + sizeof(EthernetHeader));
-    if (!ring)
-        return error("interface \"{}\": {}", interface.name(), ring.error().message);
-    sockaddr_ll address{};
-    address.sll_family = AF_PACKET;
-    address.sll_protocol = htons(ETH_P_ALL);
-    address.sll_ifindex = static_cast<int>(interface.index());
-    if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
-        return error("interface \"{}\": binding a packet socket: {}", interface.name(), std::strerror(errno));
-    PacketPort port{std::move(fd), std::move(*ring), std::move(interface), pool.raw()};
+    auto queue = PacketQueue::open(*mtu + sizeof(EthernetHeader), pool);
+    if (!queue)
+        return error("interface \"{}\": {}", interface.name(), queue.error().message);
+    if (const auto bound = (*queue)->bind(interface.index()); !bound)
+        return error("interface \"{}\": {}", interface.name(), bound.error().message);
+    PacketPort port{std::move(*queue), std::move(interface), pool};
     port.offloads_ = {.checksum = true, .tso4 = true, .tso6 = true, .uso = kernel_has_uso()};
     port.mac_ = *mac;
     port.kernels_ = port.interface_.addresses().value_or(std::vector<IpAddress>{});
@@ -78,9 +47,10 @@ Result<PacketPort> PacketPort::open(KernelInterface interface, MbufPool& pool)
     return port;
 }
 
-PacketPort::PacketPort(FileDescriptor socket, PacketRing ring, KernelInterface interface, rte_mempool* pool)
-    : socket_(std::move(socket)), ring_(std::move(ring)), interface_(std::move(interface)), pool_(pool)
+PacketPort::PacketPort(std::unique_ptr<PacketQueue> queue, KernelInterface interface, MbufPool& pool)
+    : interface_(std::move(interface)), pool_(pool)
 {
+    queues_.front() = std::move(queue);
 }
 
 // ---- settings --------------------------------------------------------------------------------------------------
@@ -95,21 +65,26 @@ void PacketPort::set_use(PortUse use)
     request.mr_ifindex = static_cast<int>(interface_.index());
     request.mr_type = PACKET_MR_PROMISC;
     // Refused where it is as wanted already, or where the interface is gone.
-    set_option(socket_.get(), SOL_PACKET, use == PortUse::kOverlay ? PACKET_ADD_MEMBERSHIP : PACKET_DROP_MEMBERSHIP,
-               request);
+    setsockopt(queues_.front()->fd(), SOL_PACKET,
+               use == PortUse::kOverlay ? PACKET_ADD_MEMBERSHIP : PACKET_DROP_MEMBERSHIP, &request, sizeof(request));
     if (use == PortUse::kOverlay) {
         is_serving_ = false;
-        detach_filter();
+        set_filters(incoming_filter());
     }
 }
 
 void PacketPort::serve(const ServedTraffic& served)
 {
-    if (is_serving_ && !filter_.empty() && served == served_)
+    if (is_serving_ && served == served_ && queues_.front()->has_filter())
         return;
+    if (served.udp_ports != served_.udp_ports)
+        has_program_ = false;
     is_serving_ = true;
     served_ = served;
-    apply_filter();
+    if (queue_count_ == 1)
+        add_queues();
+    set_filters(underlay_filter(served_, kernels_));
+    spread();
 }
 
 void PacketPort::follow_addresses()
@@ -118,46 +93,71 @@ void PacketPort::follow_addresses()
         return;
     if (auto now = interface_.addresses())
         kernels_ = *std::move(now); // else as they were: without them the kernel's traffic would be ours
-    apply_filter();
+    set_filters(underlay_filter(served_, kernels_));
+    spread();
 }
 
-void PacketPort::detach_filter()
+void PacketPort::set_filters(const std::vector<sock_filter>& filter)
 {
-    if (!filter_.empty())
-        set_option(socket_.get(), SOL_SOCKET, SO_DETACH_FILTER, 0);
-    filter_.clear();
+    queues_.front()->set_filter(filter);
+    for (unsigned queue = 1; queue < fanout_.count(); ++queue) // others hear nothing
+        queues_[queue]->set_filter(filter);
 }
 
-// One takes the other's place in one step, but net.core.optmem_max has to hold both. Refused, the old one goes first:
-// it knows no new address. Without any, all is received, and dropped by name; the next look tries again.
-void PacketPort::apply_filter()
+// All or none: then the port does with one, and says why.
+void PacketPort::add_queues()
 {
-    std::vector<sock_filter> wanted = underlay_filter(served_, kernels_);
-    const auto is_same = [](const sock_filter& a, const sock_filter& b) {
-        return a.code == b.code && a.jt == b.jt && a.jf == b.jf && a.k == b.k;
-    };
-    if (std::ranges::equal(wanted, filter_, is_same))
-        return;
-    const sock_fprog program{static_cast<unsigned short>(wanted.size()), wanted.data()};
-    const auto attach = [&] { return set_option(socket_.get(), SOL_SOCKET, SO_ATTACH_FILTER, program); };
-    if (!attach()) {
-        detach_filter();
-        if (!attach())
+    std::vector<std::unique_ptr<PacketQueue>> added;
+    while (added.size() + 1 < queues_.size()) {
+        auto queue = PacketQueue::open(mtu_ + sizeof(EthernetHeader), pool_);
+        if (!queue) {
+            complain(queue.error());
             return;
+        }
+        added.push_back(std::move(*queue));
     }
-    filter_ = std::move(wanted);
+    std::move(added.begin(), added.end(), queues_.begin() + 1);
+    queue_count_ = static_cast<std::uint16_t>(queues_.size());
+}
+
+void PacketPort::complain(const Error& error)
+{
+    if (interface_.has_carrier() && std::exchange(last_trouble_, error.message) != error.message)
+        trouble_ = error.message;
+}
+
+// While the interface is down, some kernels let no socket into a group; the next look tries again. A socket that is
+// bound and not in the group yet would hear all that the others hear.
+void PacketPort::spread()
+{
+    static const std::vector<sock_filter> kNothing{{BPF_RET | BPF_K, 0, 0, 0}};
+    if (queue_count_ == 1 || has_program_)
+        return;
+    while (fanout_.count() < queue_count_) {
+        PacketQueue& queue = *queues_[fanout_.count()];
+        if (fanout_.count() != 0) {
+            queue.set_filter(kNothing);
+            if (!queue.has_filter())
+                return complain({"net.core.optmem_max holds no filter"});
+            if (const auto bound = queue.bind(interface_.index()); !bound)
+                return complain(bound.error());
+        }
+        if (const auto joined = fanout_.join(queue.fd()); !joined)
+            return complain(joined.error());
+        if (fanout_.count() > 1)
+            queue.set_filter(underlay_filter(served_, kernels_));
+    }
+    const auto set = fanout_.set_program(queues_.front()->fd(), PacketFanout::program(served_.udp_ports));
+    has_program_ = set.has_value();
+    if (!set)
+        complain(set.error());
 }
 
 PortLosses PacketPort::losses()
 {
-    tpacket_stats since{};
-    socklen_t size = sizeof(since);
-    if (getsockopt(socket_.get(), SOL_PACKET, PACKET_STATISTICS, &since, &size) == 0)
-        dropped_ += since.tp_drops;
     PortLosses losses;
-    losses.rx_missed = dropped_ + shared_->missed.load(std::memory_order_relaxed);
-    losses.rx_errors = shared_->errors.load(std::memory_order_relaxed);
-    losses.rx_nombuf = shared_->nombuf.load(std::memory_order_relaxed);
+    for (std::uint16_t queue = 0; queue < queue_count_; ++queue)
+        losses += queues_[queue]->losses();
     return losses;
 }
 
@@ -201,169 +201,13 @@ Result<> PacketPort::set_mac(const Mac& mac)
     return set;
 }
 
-// ---- receiving -------------------------------------------------------------------------------------------------
+// ---- receiving and sending -------------------------------------------------------------------------------------
 
-namespace
-{
-
-void increment(std::atomic<std::uint64_t>& counter, std::uint64_t by = 1) noexcept // of one writer
-{
-    counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
-}
-
-// Appends to a frame, by more buffers where one does not hold all. False if there are none.
-bool append(rte_mbuf* frame, rte_mbuf*& last, Bytes bytes) noexcept
-{
-    while (!bytes.empty()) {
-        if (rte_pktmbuf_tailroom(last) == 0) {
-            rte_mbuf* const next = rte_pktmbuf_alloc(frame->pool);
-            if (next == nullptr)
-                return false;
-            last->next = next;
-            last = next;
-            ++frame->nb_segs;
-        }
-        const std::size_t part = std::min<std::size_t>(bytes.size(), rte_pktmbuf_tailroom(last));
-        std::memcpy(rte_pktmbuf_mtod_offset(last, std::byte*, last->data_len), bytes.data(), part);
-        last->data_len = static_cast<std::uint16_t>(last->data_len + part);
-        frame->pkt_len += static_cast<std::uint32_t>(part);
-        bytes = bytes.subspan(part);
-    }
-    return true;
-}
-
-// Puts a VLAN tag where the kernel took it out. Precondition: the first segment holds both MACs.
-bool insert_tag(rte_mbuf* frame, PacketRing::Slot slot) noexcept
-{
-    constexpr std::size_t kMacs = offsetof(EthernetHeader, type);
-    if (rte_pktmbuf_prepend(frame, kTag) == nullptr)
-        return false;
-    std::byte* const head = data_of(frame);
-    std::memmove(head, head + kTag, kMacs);
-    store(head + kMacs, Be16{slot.tag_protocol()});
-    store(head + kMacs + 2, Be16{slot.tag()});
-    return true;
-}
-
-// What is noted of a frame of the underlay may be about its outer headers, or about what is inside them.
-void note_outer(rte_mbuf* frame) noexcept
-{
-    if ((frame->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_GOOD) != 0)
-        frame->ol_flags |= RTE_MBUF_F_RX_OUTER_L4_CKSUM_GOOD;
-    if (!is_gso(frame))
-        return;
-    const OuterHeaders outer = parse_outer(head_of(frame), rte_pktmbuf_pkt_len(frame));
-    if (outer.kind == OuterHeaders::Kind::kUdp && note_of(frame).checksum_start >= outer.inner_offset())
-        note_of(frame).outer_size = static_cast<std::uint8_t>(std::min<std::size_t>(outer.inner_offset(), 0xff));
-}
-
-} // namespace
-
-std::uint16_t PacketPort::rx(std::uint16_t, std::span<rte_mbuf*> out) noexcept
+std::uint16_t PacketPort::rx(std::uint16_t queue, std::span<rte_mbuf*> out) noexcept
 {
     const bool is_underlay = shared_->is_underlay.load(std::memory_order_relaxed);
-    std::size_t count = uncut_ ? cut(out) : 0;
-    std::optional<SpareBuffers> spares;
-    for (std::size_t bytes = 0; count < out.size() && bytes < kBurstBytes && !uncut_;) {
-        const PacketRing::Slot slot = ring_.front();
-        rte_mbuf* frame = nullptr;
-        if (!slot || !take(slot, spares, frame))
-            break;
-        ring_.pop();
-        if (frame == nullptr)
-            continue;
-        bytes += rte_pktmbuf_pkt_len(frame);
-        if (is_underlay)
-            note_outer(frame);
-        if (is_underlay && is_gso(frame) && note_of(frame).gso == Gso::kUdp && gso_is_sound(frame)) {
-            uncut_.emplace(frame);
-            count += cut(out.subspan(count));
-        } else {
-            out[count++] = frame;
-        }
-    }
-    return static_cast<std::uint16_t>(count);
+    return queues_[queue]->rx(is_underlay ? PortUse::kUnderlay : PortUse::kOverlay, out);
 }
-
-// The frame of a slot; nullptr, and counted, if it is lost. False if there is no buffer for it yet.
-bool PacketPort::take(PacketRing::Slot slot, std::optional<SpareBuffers>& spares, rte_mbuf*& frame) noexcept
-{
-    VnetHeader header = slot.vnet_header();
-    if (slot.is_in_socket()) {
-        if (!spares)
-            spares.emplace(pool_, PacketRing::kVnetHeaderSize);
-        if (spares->is_empty())
-            return false;
-        frame = read_large(*spares);
-        header = spares->header;
-    } else if (slot.is_whole()) {
-        frame = copy(slot);
-        if (frame == nullptr)
-            return false;
-    } else {
-        increment(shared_->missed);
-    }
-    if (frame == nullptr)
-        return true;
-    if (slot.has_tag() && !is_priority_tag(slot.tag())) { // the stages would take that out again
-        if (!insert_tag(frame, slot)) {
-            rte_pktmbuf_free(frame);
-            frame = nullptr;
-            increment(shared_->errors);
-            return true;
-        }
-        header.checksum_start = static_cast<std::uint16_t>(header.checksum_start + kTag);
-    }
-    note_offloads(frame, header);
-    return true;
-}
-
-// nullptr if there is no buffer.
-rte_mbuf* PacketPort::copy(PacketRing::Slot slot) noexcept
-{
-    rte_mbuf* const frame = rte_pktmbuf_alloc(pool_);
-    rte_mbuf* last = frame;
-    if (frame == nullptr || append(frame, last, slot.bytes()))
-        return frame;
-    rte_pktmbuf_free(frame);
-    return nullptr;
-}
-
-// nullptr, and counted, if the kernel has no words for what the frame is owed, which it says when it is asked.
-rte_mbuf* PacketPort::read_large(SpareBuffers& spares) noexcept
-{
-    const auto pieces = spares.pieces();
-    ssize_t size = readv(socket_.get(), pieces.data(), static_cast<int>(pieces.size()));
-    if (size < 0 && errno == ENETDOWN) // it was, and says so once: the frame still waits
-        size = readv(socket_.get(), pieces.data(), static_cast<int>(pieces.size()));
-    if (size < static_cast<ssize_t>(PacketRing::kVnetHeaderSize + sizeof(EthernetHeader))) {
-        increment(shared_->errors);
-        return nullptr;
-    }
-    return spares.take(static_cast<std::size_t>(size) - PacketRing::kVnetHeaderSize);
-}
-
-// Datagrams out of the one that stands for them, as many as there is room for. Those that there is no buffer for are
-// lost: nothing would wake a worker for them, and the frame itself holds what others wait for.
-std::size_t PacketPort::cut(std::span<rte_mbuf*> out) noexcept
-{
-    std::size_t count = 0;
-    for (; count < out.size() && uncut_->left != 0; --uncut_->left) {
-        rte_mbuf* const datagram = uncut_->segmenter.next(pool_);
-        if (datagram == nullptr) {
-            increment(shared_->nombuf, uncut_->left);
-            uncut_.reset();
-            return count;
-        }
-        datagram->ol_flags |= RTE_MBUF_F_RX_OUTER_L4_CKSUM_GOOD; // just computed
-        out[count++] = datagram;
-    }
-    if (uncut_->left == 0)
-        uncut_.reset();
-    return count;
-}
-
-// ---- sending ---------------------------------------------------------------------------------------------------
 
 std::uint16_t PacketPort::tx(std::uint16_t, std::span<rte_mbuf*> frames) noexcept
 {
@@ -377,7 +221,7 @@ std::uint16_t PacketPort::tx(std::uint16_t, std::span<rte_mbuf*> frames) noexcep
         batch.fill(frames.subspan(at, end - at));
         const std::span<mmsghdr> messages = batch.messages();
         const int rc = messages.empty() ? -1
-                                        : sendmmsg(socket_.get(), messages.data(),
+                                        : sendmmsg(queues_.front()->fd(), messages.data(),
                                                    static_cast<unsigned>(messages.size()), MSG_DONTWAIT);
         if (rc > 0) {
             const std::size_t sent = batch.frames_before(static_cast<std::size_t>(rc));

@@ -8,27 +8,28 @@
 #include "dataplane/net/mac.h"
 #include "dataplane/net/offload.h"
 #include "dataplane/net/result.h"
-#include "dataplane/offload/gso.h"
-#include "dataplane/port/file_descriptor.h"
 #include "dataplane/port/kernel_interface.h"
-#include "dataplane/port/packet_ring.h"
+#include "dataplane/port/packet_fanout.h"
+#include "dataplane/port/packet_queue.h"
 #include "dataplane/port/port_losses.h"
 #include "dataplane/port/port_use.h"
 #include "dataplane/port/underlay_filter.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace vx
 {
 
 class MbufPool;
-class SpareBuffers;
 
 class PacketPort
 {
@@ -42,8 +43,9 @@ public:
     std::uint16_t rx(std::uint16_t queue, std::span<rte_mbuf*> out) noexcept;
     std::uint16_t tx(std::uint16_t worker, std::span<rte_mbuf*> frames) noexcept; // any worker, no lock needed
 
-    std::uint16_t rx_queue_count() const { return 1; }
-    int wake_fd(std::uint16_t) const { return socket_.get(); }
+    // One, and as an underlay's one for what is no VXLAN, and some for tenants (packet_fanout.h).
+    std::uint16_t rx_queue_count() const { return queue_count_; }
+    int wake_fd(std::uint16_t queue) const { return queues_[queue]->fd(); }
     Mac mac() const { return mac_; }
     std::uint16_t mtu() const { return mtu_; }
     bool is_up() const { return interface_.has_carrier(); }
@@ -55,7 +57,10 @@ public:
     // datagrams that its kernel has in one (UDP GSO), and sends them so.
     void set_use(PortUse use);
     // Of an underlay's: no other frames are received. What the kernel serves by addresses of the interface is its own.
+    // There are more queues then, if they can be had.
     void serve(const ServedTraffic& served);
+    // Why tenants have no queues of their own, once.
+    std::string take_trouble() { return std::exchange(trouble_, {}); }
     void follow_addresses();                        // of the kernel's
     bool kernel_has(const IpAddress& address) const // when it was last followed
     {
@@ -72,45 +77,31 @@ private:
     struct Shared {
         std::atomic<bool> is_underlay{false};
         std::atomic<std::uint32_t> max_frame{0};
-        std::atomic<std::uint64_t> missed{0}; // found the socket's buffer full
-        std::atomic<std::uint64_t> errors{0}; // the kernel could not describe
-        std::atomic<std::uint64_t> nombuf{0}; // could not be cut, for want of buffers
     };
 
-    // One that stands for many datagrams, which are taken from it as there is room.
-    struct Uncut {
-        struct Free {
-            void operator()(rte_mbuf* frame) const { rte_pktmbuf_free(frame); }
-        };
-        explicit Uncut(rte_mbuf* whole) : frame(whole), segmenter(whole), left(gso_segment_count(whole)) {}
-        std::unique_ptr<rte_mbuf, Free> frame;
-        Segmenter segmenter;
-        std::size_t left; // datagrams
-    };
-
-    PacketPort(FileDescriptor socket, PacketRing ring, KernelInterface interface, rte_mempool* pool);
-    bool take(PacketRing::Slot slot, std::optional<SpareBuffers>& spares, rte_mbuf*& frame) noexcept;
-    rte_mbuf* copy(PacketRing::Slot slot) noexcept;
-    rte_mbuf* read_large(SpareBuffers& spares) noexcept;
-    std::size_t cut(std::span<rte_mbuf*> out) noexcept;
+    PacketPort(std::unique_ptr<PacketQueue> queue, KernelInterface interface, MbufPool& pool);
     void apply_mtu(std::uint16_t mtu);
-    void apply_filter();
-    void detach_filter();
+    void add_queues();
+    void spread();
+    void complain(const Error& error);
+    void set_filters(const std::vector<sock_filter>& filter);
 
-    FileDescriptor socket_;
-    PacketRing ring_;
     KernelInterface interface_;
-    rte_mempool* pool_;
+    MbufPool& pool_;
     std::unique_ptr<Shared> shared_ = std::make_unique<Shared>();
-    std::optional<Uncut> uncut_; // the receiving worker's
-    Offloads offloads_;          // of an overlay
+    // A worker polls those alone that the config names which it reads; the first has what leaves, too.
+    std::array<std::unique_ptr<PacketQueue>, PacketFanout::kSockets> queues_;
+    std::uint16_t queue_count_ = 1; // that there are
+    PacketFanout fanout_;
+    bool has_program_ = false; // for served_
+    std::string trouble_;      // why tenants have no queues of their own; empty: told, or none
+    std::string last_trouble_;
+    Offloads offloads_; // of an overlay
     std::optional<PortUse> use_;
-    ServedTraffic served_;            // of an underlay
-    bool is_serving_ = false;         // an underlay's traffic, and no other
-    std::vector<IpAddress> kernels_;  // addresses of the interface
-    std::vector<sock_filter> filter_; // that the socket has; empty: none
+    ServedTraffic served_;           // of an underlay
+    bool is_serving_ = false;        // an underlay's traffic, and no other
+    std::vector<IpAddress> kernels_; // addresses of the interface
     std::uint16_t mtu_ = 0;
-    std::uint64_t dropped_ = 0; // by the socket, until it was last asked
     Mac mac_;
 };
 

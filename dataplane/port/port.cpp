@@ -24,6 +24,12 @@ void Port::follow_addresses()
         packet->follow_addresses();
 }
 
+std::string Port::take_trouble()
+{
+    auto* packet = std::get_if<PacketPort>(&port_);
+    return packet == nullptr ? std::string{} : packet->take_trouble();
+}
+
 bool Port::kernel_has(const IpAddress& address) const
 {
     const auto* packet = std::get_if<PacketPort>(&port_);

@@ -61,6 +61,7 @@ public:
     // Of an underlay's, where the kernel keeps the rest; control thread.
     void serve(const ServedTraffic& served);
     void follow_addresses();
+    std::string take_trouble();                      // what an underlay's lacks, once; empty: nothing
     bool kernel_has(const IpAddress& address) const; // and serves it, for the frames reach it too
 
     std::uint16_t rx_queue_count() const;

@@ -2,6 +2,9 @@
 #include "dataplane/port/underlay_filter.h"
 
 #include "dataplane/net/headers.h"
+#include "dataplane/port/bpf_program.h"
+
+#include <linux/if_packet.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -24,52 +27,6 @@ constexpr std::uint8_t kIcmpUnreachable = 3;  // RFC 792
 constexpr std::uint8_t kIcmp6Unreachable = 1; // RFC 4443
 constexpr std::uint8_t kIcmp6TooBig = 2;
 
-class Program
-{
-public:
-    void byte(std::uint32_t at) { add(BPF_LD | BPF_B | BPF_ABS, at); }
-    void half(std::uint32_t at) { add(BPF_LD | BPF_H | BPF_ABS, at); }
-    void word(std::uint32_t at) { add(BPF_LD | BPF_W | BPF_ABS, at); }
-    void skip_ipv4_header() { add(BPF_LDX | BPF_B | BPF_MSH, kL3); } // for the next two
-    void skip_options_v6() // the same, with a hop-by-hop header in place of it; that has to be there beside
-    {
-        byte(kL4v6 + 1); // in units of 8 bytes, the first not counted
-        add(BPF_ALU | BPF_LSH | BPF_K, 3);
-        add(BPF_MISC | BPF_TAX, 0);
-    }
-    void byte_behind(std::uint32_t at) { add(BPF_LD | BPF_B | BPF_IND, at); }
-    void half_behind(std::uint32_t at) { add(BPF_LD | BPF_H | BPF_IND, at); }
-    void accept() { add(BPF_RET | BPF_K, 0xffffffff); }
-    void refuse() { add(BPF_RET | BPF_K, 0); }
-    // The next instruction is for what was loaded if it is the value, or is not, or has one of the bits.
-    void if_is(std::uint32_t value, std::uint8_t otherwise = 1) { add(BPF_JMP | BPF_JEQ | BPF_K, value, 0, otherwise); }
-    void if_not(std::uint32_t value) { add(BPF_JMP | BPF_JEQ | BPF_K, value, 1, 0); }
-    void if_any(std::uint32_t bits) { add(BPF_JMP | BPF_JSET | BPF_K, bits, 0, 1); }
-
-    using Place = std::size_t;
-    // Leaves a jump, which lands where land() is called.
-    Place jump()
-    {
-        add(BPF_JMP | BPF_JA, 0);
-        return code_.size() - 1;
-    }
-    void land(Place jump) { code_[jump].k = static_cast<std::uint32_t>(code_.size() - jump - 1); }
-    void land(std::span<const Place> jumps)
-    {
-        for (const Place jump : jumps)
-            land(jump);
-    }
-    std::size_t size() const { return code_.size(); }
-    std::vector<sock_filter> take() { return std::move(code_); }
-
-private:
-    void add(int code, std::uint32_t value, std::uint8_t if_true = 0, std::uint8_t if_false = 0)
-    {
-        code_.push_back({static_cast<std::uint16_t>(code), if_true, if_false, value});
-    }
-    std::vector<sock_filter> code_;
-};
-
 std::uint32_t big_word(const std::byte* at)
 {
     return load_big<std::uint32_t>(at);
@@ -87,9 +44,9 @@ struct Choice {
 };
 
 // Accepts what is sent to one of our own addresses, jumps with what is sent to a shared one, refuses the rest.
-std::vector<Program::Place> choose(Program& program, const Choice& choice, Family family)
+std::vector<BpfProgram::Place> choose(BpfProgram& program, const Choice& choice, Family family)
 {
-    std::vector<Program::Place> shared;
+    std::vector<BpfProgram::Place> shared;
     const std::uint32_t words = family == Family::kIpv4 ? 1 : 4;
     const std::uint32_t at =
         kL3 + static_cast<std::uint32_t>(family == Family::kIpv4 ? offsetof(Ipv4Header, destination)
@@ -112,15 +69,15 @@ std::vector<Program::Place> choose(Program& program, const Choice& choice, Famil
 }
 
 // To a shared address: VXLAN, and ICMP's errors about it. Fragments after the first do not say what they are of.
-void shared_v4(Program& program, std::vector<Program::Place>& ports)
+void shared_v4(BpfProgram& program, std::vector<BpfProgram::Place>& ports)
 {
     program.half(kL3 + offsetof(Ipv4Header, fragment));
     program.if_any(0x1fff);
     program.refuse();
-    program.skip_ipv4_header();
+    program.skip_ipv4_header(kL3);
     program.byte(kL3 + offsetof(Ipv4Header, protocol));
     program.if_not(ip_protocol::kUdp);
-    const Program::Place not_udp = program.jump();
+    const BpfProgram::Place not_udp = program.jump();
     program.half_behind(kL3 + kPort);
     ports.push_back(program.jump());
     program.land(not_udp);
@@ -136,11 +93,11 @@ void shared_v4(Program& program, std::vector<Program::Place>& ports)
     ports.push_back(program.jump());
 }
 
-void shared_v6(Program& program, std::vector<Program::Place>& ports)
+void shared_v6(BpfProgram& program, std::vector<BpfProgram::Place>& ports)
 {
     program.byte(kL3 + offsetof(Ipv6Header, next_header));
     program.if_not(ip_protocol::kUdp);
-    const Program::Place not_udp = program.jump();
+    const BpfProgram::Place not_udp = program.jump();
     program.half(kL4v6 + kPort);
     ports.push_back(program.jump());
     program.land(not_udp);
@@ -150,7 +107,7 @@ void shared_v6(Program& program, std::vector<Program::Place>& ports)
     program.if_is(IcmpHeader::kNeighborAdvertisement); // an answer to us, or to the kernel
     program.accept();
     program.if_is(kIcmp6Unreachable);
-    const Program::Place unreachable = program.jump();
+    const BpfProgram::Place unreachable = program.jump();
     program.if_not(kIcmp6TooBig);
     program.refuse();
     program.land(unreachable);
@@ -162,7 +119,7 @@ void shared_v6(Program& program, std::vector<Program::Place>& ports)
 }
 
 // A broadcast may be news of a neighbour's; an answer to the kernel is none to us.
-void arp(Program& program, const Choice& choice)
+void arp(BpfProgram& program, const Choice& choice)
 {
     program.byte(offsetof(EthernetHeader, destination));
     program.if_any(1);
@@ -176,16 +133,16 @@ void arp(Program& program, const Choice& choice)
     program.refuse();
 }
 
-void ipv6_groups(Program& program)
+void ipv6_groups(BpfProgram& program)
 {
     program.byte(kL3 + offsetof(Ipv6Header, destination));
     program.if_is(0xff);
-    const Program::Place group = program.jump();
-    const Program::Place other = program.jump();
+    const BpfProgram::Place group = program.jump();
+    const BpfProgram::Place other = program.jump();
     program.land(group);
     program.byte(kL3 + offsetof(Ipv6Header, next_header));
     program.if_is(ip_protocol::kHopByHop);
-    const Program::Place options = program.jump();
+    const BpfProgram::Place options = program.jump();
     program.if_not(ip_protocol::kIcmp6);
     program.refuse();
     program.byte(kL4v6);
@@ -193,12 +150,12 @@ void ipv6_groups(Program& program)
     program.accept();
     program.if_is(IcmpHeader::kNeighborAdvertisement);
     program.accept();
-    const Program::Place plain = program.jump();
+    const BpfProgram::Place plain = program.jump();
     program.land(options);
     program.byte(kL4v6);
     program.if_not(ip_protocol::kIcmp6);
     program.refuse();
-    program.skip_options_v6();
+    program.skip_options_v6(kL4v6);
     program.byte_behind(kL4v6 + 8);
     program.land(plain);
     program.if_is(IcmpHeader::kListenerQuery);
@@ -207,27 +164,37 @@ void ipv6_groups(Program& program)
     program.land(other);
 }
 
-std::vector<sock_filter> accept_all()
+// Sockets of a group hear what goes out on Linux before 6.2, whatever they say.
+void refuse_outgoing(BpfProgram& program)
 {
-    Program program;
-    program.accept();
-    return program.take();
+    program.byte(static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE));
+    program.if_is(PACKET_OUTGOING);
+    program.refuse();
 }
 
 } // namespace
 
+std::vector<sock_filter> incoming_filter()
+{
+    BpfProgram program;
+    refuse_outgoing(program);
+    program.accept();
+    return program.take();
+}
+
 std::vector<sock_filter> underlay_filter(const ServedTraffic& served, std::span<const IpAddress> kernels)
 {
     const Choice choice{served.addresses, kernels};
-    Program program;
-    std::vector<Program::Place> ports;
+    BpfProgram program;
+    std::vector<BpfProgram::Place> ports;
+    refuse_outgoing(program);
     program.half(kType);
     program.if_not(ether_type::kArp);
-    const Program::Place not_arp = program.jump();
+    const BpfProgram::Place not_arp = program.jump();
     arp(program, choice);
     program.land(not_arp);
     program.if_not(ether_type::kIpv4);
-    const Program::Place not_v4 = program.jump();
+    const BpfProgram::Place not_v4 = program.jump();
     const auto v4 = choose(program, choice, Family::kIpv4);
     program.land(v4);
     if (!v4.empty())
@@ -246,7 +213,7 @@ std::vector<sock_filter> underlay_filter(const ServedTraffic& served, std::span<
         program.accept();
     }
     program.refuse();
-    return program.size() <= BPF_MAXINSNS ? program.take() : accept_all(); // hundreds of addresses
+    return program.size() <= BPF_MAXINSNS ? program.take() : incoming_filter(); // hundreds of addresses
 }
 
 } // namespace vx

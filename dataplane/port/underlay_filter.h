@@ -27,4 +27,7 @@ struct ServedTraffic {
 // `kernels`: the addresses that the kernel has on the interface.
 std::vector<sock_filter> underlay_filter(const ServedTraffic& served, std::span<const IpAddress> kernels);
 
+// All that comes in, and nothing that goes out.
+std::vector<sock_filter> incoming_filter();
+
 } // namespace vx

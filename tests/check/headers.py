@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Compiles every header of the project alone, with the flags that the build uses: headers.py [BUILD-FOLDER].
 
-A header that is the first include of its own source (fdb.h of fdb.cpp) was compiled alone by the build already.
+A header that is the first include of its own source (fdb.h of fdb.cpp) was compiled alone by the build already, unless a
+precompiled header came before it; so was the first include of a header that is compiled alone.
 """
 
 import concurrent.futures
@@ -31,23 +32,55 @@ def built_commands(build):
         return json.load(file)
 
 
+def without_precompiled(words):
+    """A command's words, less those that put a precompiled header (FOLDER/pch/libraries.h) in front."""
+    pairs = [at for at, pair in enumerate(zip(words, words[1:]))
+             if pair == ("-include", "libraries.h") or pair[0] == "-include-pch"]
+    return [word for at, word in enumerate(words) if at not in pairs and at - 1 not in pairs]
+
+
+def first_include(source):
+    with open(os.path.join(ROOT, source), encoding="utf-8", errors="replace") as file:
+        include = re.search(r'^#include [<"]([^>"]+)[>"]', file.read(), re.M)
+    return include and include[1]
+
+
 def first_includes(commands):
     """The headers that the build compiled before anything else."""
     found = set()
     for command in commands:
-        source = os.path.join(command["directory"], command["file"])
-        with open(source, encoding="utf-8", errors="replace") as file:
-            include = re.search(r'^#include [<"]([^>"]+)[>"]', file.read(), re.M)
-        if include:
-            found.add(include[1])
+        words = shlex.split(command["command"])
+        if without_precompiled(words) == words:
+            found.add(first_include(os.path.join(command["directory"], command["file"])))
     return found
+
+
+def proven_by(header, everyone):
+    """The headers that are read before anything else where this one is."""
+    found = []
+    while header in everyone and header not in found:
+        found.append(header)
+        header = first_include(header)
+    return found
+
+
+def to_compile(everyone, built):
+    """Enough of these headers that each is proven, by itself or by one that reads it first."""
+    firsts = {first_include(name) for name in everyone}
+    proven = {name for header in built for name in proven_by(header, everyone)}
+    names = []
+    for name in sorted(everyone, key=lambda name: name in firsts):
+        if name not in proven:
+            names.append(name)
+            proven.update(proven_by(name, everyone))
+    return names
 
 
 def flags_by_folder(commands):
     """Folder -> (directory to compile in, compiler and flags), from the command with the most flags of its sources."""
     found = {}
     for command in commands:
-        words = shlex.split(command["command"])
+        words = without_precompiled(shlex.split(command["command"]))
         source = os.path.relpath(os.path.join(command["directory"], command["file"]), ROOT)
         keep, skip = [], False
         for word in words:
@@ -89,15 +122,14 @@ def main():
     commands = built_commands(build)
     folders = flags_by_folder(commands)
     everyone = list(headers())
-    built = first_includes(commands)
-    names = [name for name in everyone if name not in built]
+    names = to_compile(everyone, first_includes(commands))
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:
         for header, status, errors in pool.map(lambda name: compile_alone(name, *flags_for(name, folders)), names):
             if status != 0:
                 failed += 1
                 print(f"{header}: does not compile alone\n{errors}")
-    print(f"{len(everyone)} headers, {len(everyone) - len(names)} of them first in a source; {failed} do not compile alone")
+    print(f"{len(everyone)} headers, {len(everyone) - len(names)} of them first in what is compiled; {failed} do not compile alone")
     return 1 if failed or not everyone else 0
 
 

@@ -2,10 +2,9 @@
 // What an af_packet port of the underlay lets through, by libpcap's interpreter of the same instructions.
 #include "dataplane/net/headers.h"
 #include "dataplane/port/underlay_filter.h"
+#include "tests/support/kernel_bpf.h"
 
 #include <catch2/catch.hpp>
-
-#include <pcap/pcap.h>
 
 #include <initializer_list>
 #include <string>
@@ -91,14 +90,9 @@ Octets v6(std::string_view to, std::uint8_t protocol, const Octets& payload)
 struct Filter {
     std::vector<sock_filter> code;
 
-    bool takes(const Octets& frame) const
+    bool takes(const Octets& frame, std::uint32_t packet_type = PACKET_HOST) const
     {
-        std::vector<bpf_insn> same;
-        for (const auto& [opcode, if_true, if_false, k] : code)
-            same.push_back({opcode, if_true, if_false, k});
-        REQUIRE(bpf_validate(same.data(), static_cast<int>(same.size())) != 0);
-        const auto size = static_cast<unsigned>(frame.size());
-        return bpf_filter(same.data(), frame.data(), size, size) != 0;
+        return test::run_bpf(code, frame, {.packet_type = packet_type}) != 0;
     }
 };
 
@@ -117,6 +111,16 @@ TEST_CASE(
             CHECK(filter.takes(v4("192.0.2.1", protocol, udp(53), fragment)));
     for (const std::uint8_t protocol : {kIcmp6, kTcp, kUdp, kHopByHop})
         CHECK(filter.takes(v6("2001:db8::1", protocol, udp(53))));
+}
+
+TEST_CASE("what goes out does not pass an af_packet port's filters")
+{
+    const Octets frame = v4("192.0.2.1", kUdp, udp(4789));
+    for (const Filter& filter : {Filter{underlay_filter(kServed, kKernels)}, Filter{incoming_filter()}}) {
+        CHECK(filter.takes(frame));
+        CHECK(filter.takes(frame, PACKET_OTHERHOST));
+        CHECK_FALSE(filter.takes(frame, PACKET_OUTGOING));
+    }
 }
 
 TEST_CASE("ARP and Neighbor Discovery that everybody hears, or that is to vxd, pass the underlay's filter")
