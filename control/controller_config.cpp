@@ -93,7 +93,8 @@ Result<> Controller::rehearse(const Request& request, Transaction& wanted, std::
     return Ok{};
 }
 
-// In the middle of a long request, where no Transaction on what there is has begun.
+// In the middle of a long request, where no Transaction on what there is has changed anything. It changes what is not
+// configured: what is learned and resolved, and what ports' interfaces say.
 void Controller::take_turn()
 {
     if (options_.clock_ms() - ticked_ms_ >= kTurnMilliseconds)
@@ -133,18 +134,16 @@ void Controller::add_lost_ports(const Transaction& wanted, ConfigDiff& differenc
 Result<nlohmann::ordered_json> Controller::compare(const Transaction& wanted, Format format, Budget& budget,
                                                    std::vector<std::string>& warnings)
 {
+    budget.set_pause([this] { take_turn(); });
     const auto before = [&] {
         const auto transaction = begin();
         transaction->serve(budget, format);
         return config_commands(*transaction);
     }();
-    take_turn();
     const auto after = config_commands(wanted);
     if (!before || !after)
         return before ? after.error() : before.error();
-    take_turn();
     ConfigDiff difference = diff(*before, *after, budget);
-    take_turn();
     add_lost_ports(wanted, difference, warnings);
     if (format == Format::kJson)
         return nlohmann::ordered_json{{"removed", json_of(difference.removed, budget)},

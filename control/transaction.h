@@ -80,6 +80,7 @@ public:
     template <typename Function>
     void for_each_fdb(Function&& function) const
     {
+        const Budget::NoPause no_pause(*budget_); // in which the table may get another size
         if (mode_ == Mode::kReal)
             dataplane_.fdb().for_each([&](FdbKey key, Dest dest, std::uint32_t seen) {
                 budget_->step();

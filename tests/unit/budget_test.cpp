@@ -54,6 +54,25 @@ TEST_CASE("a budget of nothing allows not one step, and no budget any number")
     none.hold(std::numeric_limits<std::size_t>::max() / 2);
 }
 
+TEST_CASE("a long loop has pauses for others, but where it goes through what they change")
+{
+    Timed timed({});
+    int pauses = 0;
+    timed.budget.set_pause([&] { ++pauses; });
+    for (int i = 0; i < 10'000; ++i)
+        timed.budget.step();
+    CHECK(pauses == timed.looks);
+    CHECK(pauses >= 10'000 / 256);
+    {
+        const Budget::NoPause outer(timed.budget);
+        const Budget::NoPause inner(timed.budget);
+        timed.budget.step(10'000);
+    }
+    CHECK(pauses == timed.looks - 1);
+    timed.budget.step(10'000);
+    CHECK(pauses == timed.looks - 1);
+}
+
 TEST_CASE("each element of a container is a step, and every one is met")
 {
     Timed timed({});
