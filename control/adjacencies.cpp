@@ -6,59 +6,83 @@
 namespace vx
 {
 
-std::uint64_t Adjacencies::key_of(Adjacency::Kind kind, LinkId interface, std::uint32_t via)
-{
-    return (static_cast<std::uint64_t>(kind) << 48) | (std::uint64_t{interface.value} << 32) | via;
-}
-
 void Adjacencies::clear()
 {
     rows_ = SharedArray<Adjacency>{1};
     hops_.assign(1, Hop{});
+    free_.clear();
     numbers_.clear();
     users_.clear();
 }
 
-std::uint32_t Adjacencies::number_of(Adjacency::Kind kind, LinkId interface, std::uint32_t via, BridgeId domain)
+std::uint32_t Adjacencies::acquire(const Key& key, BridgeId domain)
 {
-    const auto number = static_cast<std::uint32_t>(rows_.size());
-    const auto [at, is_new] = numbers_.try_emplace(key_of(kind, interface, via), number);
-    if (!is_new)
+    const auto [at, is_new] = numbers_.try_emplace(key);
+    if (!is_new) {
+        ++hops_[at->second].references;
         return at->second;
+    }
+    std::uint32_t number = static_cast<std::uint32_t>(hops_.size());
+    if (free_.empty()) {
+        hops_.emplace_back();
+    } else {
+        number = free_.back();
+        free_.pop_back();
+    }
+    at->second = number;
+    hops_[number] = {key, domain, 1, std::nullopt};
     Adjacency& row = rows_.edit(number);
-    row.kind = kind;
-    row.interface = interface;
-    row.via = via;
-    hops_.push_back({domain, std::nullopt});
-    if (kind == Adjacency::Kind::kVia)
+    row = Adjacency{};
+    row.kind = key.kind;
+    row.interface = key.interface;
+    row.via = key.via;
+    if (key.kind == Adjacency::Kind::kVia)
         compile(number);
     return number;
 }
 
+// Its row stays as it is: no route of the next config leads there.
+void Adjacencies::release(std::uint32_t number)
+{
+    Hop& hop = hops_[number];
+    if (--hop.references != 0)
+        return;
+    follow(number, std::nullopt);
+    numbers_.erase(hop.key);
+    free_.push_back(number);
+}
+
+// Whose FDB entry it depends on.
+void Adjacencies::follow(std::uint32_t number, std::optional<Mac> mac)
+{
+    Hop& hop = hops_[number];
+    if (mac == hop.mac)
+        return;
+    if (hop.mac) {
+        const auto old = users_.find(FdbKey{hop.domain, *hop.mac}.word());
+        std::erase(old->second, number);
+        if (old->second.empty())
+            users_.erase(old);
+    }
+    if (mac)
+        users_[FdbKey{hop.domain, *mac}.word()].push_back(number);
+    hop.mac = mac;
+}
+
 void Adjacencies::compile(std::uint32_t number)
 {
-    Adjacency& row = rows_.edit_shared(number);
-    Hop& hop = hops_[number];
-    const auto mac = neighbors_.find(row.interface, row.via);
-    if (mac != hop.mac) {
-        if (hop.mac) {
-            const auto old = users_.find(FdbKey{hop.domain, *hop.mac}.word());
-            std::erase(old->second, number);
-            if (old->second.empty())
-                users_.erase(old);
-        }
-        if (mac)
-            users_[FdbKey{hop.domain, *mac}.word()].push_back(number);
-        hop.mac = mac;
-    }
-    row.next_hop.store(mac ? NextHop{mac->to_u64(), fdb_.find({hop.domain, *mac}).without_flags()} : NextHop{});
+    const Hop& hop = hops_[number];
+    const auto mac = neighbors_.find(hop.key.interface, hop.key.via);
+    follow(number, mac);
+    rows_.edit_shared(number).next_hop.store(mac ? NextHop{mac->to_u64(), fdb_.find({hop.domain, *mac}).without_flags()}
+                                                 : NextHop{});
 }
 
 void Adjacencies::note(const NeighborKey& neighbor)
 {
     if (!neighbor.second.is_v4())
         return;
-    const auto found = numbers_.find(key_of(Adjacency::Kind::kVia, neighbor.first, neighbor.second.v4_host()));
+    const auto found = numbers_.find({Adjacency::Kind::kVia, neighbor.first, neighbor.second.v4_host()});
     if (found != numbers_.end())
         compile(found->second);
 }

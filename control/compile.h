@@ -7,6 +7,7 @@
 
 #include "control/adjacencies.h"
 #include "control/model.h"
+#include "control/routing.h"
 #include "control/vteps.h"
 #include "dataplane/state/forwarding_config.h"
 
@@ -30,9 +31,9 @@ public:
     Compiler(const Model& model, const VtepRegistry& vteps, Adjacencies& adjacencies, MacOf mac_of);
 
     // The model has changed since it was like this.
-    void note(const ModelDiff& before);
+    void note(const ModelDiff& before) { add_changes(before, stale_); }
     // Something else is known about a neighbour.
-    void note(const NeighborKey& next_hop);
+    void note(const NeighborKey& next_hop) { add_next_hop(next_hop, stale_); }
 
     // About how many bytes update() allocates, besides what every config takes, for a change that it was not told of.
     std::size_t memory_for(const ModelDiff& before, const VtepRegistry::Changes& changes) const;
@@ -48,44 +49,53 @@ public:
     NextHops take_next_hops() { return std::exchange(next_hops_, {}); }
 
 private:
-    void start_over();
+    using Listener = std::pair<std::uint16_t, Vni>; // UDP port and VNI
+
+    // What update() has to do.
+    struct Stale {
+        std::set<LinkId> links;
+        std::set<BridgeId> domains; // that may have nobody left
+        std::set<Listener> listeners;
+        std::set<VtepId> vteps;
+        std::set<NeighborKey> next_hops;
+        std::set<AddressKey> addresses; // as what leads to them and their subnets
+        std::set<IpPrefix> routes;
+    };
+
+    // compile_stale.cpp
+    void add_everything();
+    void add_changes(const ModelDiff& before, Stale& stale) const;
+    void add_link(const Link& link, Stale& stale) const;
+    void add_endpoint(const IpAddress& address, Stale& stale) const;
+    void add_destinations(const IpPrefix& prefix, Stale& stale) const;
+    void add_address(const AddressKey& key, bool is_ports, Stale& stale) const;
+    void add_next_hop(const NeighborKey& next_hop, Stale& stale) const;
+    static bool has_same_vteps(const std::optional<Link>& old, const Link* now);
+
     void compile_link(LinkId id);
     void compile_domain(const Link& interface);
     void compile_listeners();
     void compile_vtep(VtepId id);
     EncapTemplate vtep(const VtepRegistry::Key& key, std::optional<NeighborKey>& next_hop) const;
     void compile_routing();
-    void add_addresses();
-    void add_routes();
-    void add_martians();
-    void add_route(const IpPrefix& prefix, Adjacency::Kind kind, LinkId link, std::uint32_t via = 0);
+    void route_to(const AddressKey& key);
+    void route_by(const IpPrefix& prefix, const Route& route);
     void compare_next_hops();
-    static bool has_same_vteps(const std::optional<Link>& old, const Link* now);
-    bool concerns_underlay(const ModelDiff& before) const;
-    bool concerns_routing(const ModelDiff& before) const;
     bool is_router(LinkId interface) const;
-
-    using Listener = std::pair<std::uint16_t, Vni>; // UDP port and VNI
 
     const Model& model_;
     const VtepRegistry& vteps_;
     Adjacencies& adjacencies_;
     const MacOf mac_of_;
+    Routing routing_;
     ForwardingConfig config_;
     std::vector<std::optional<NeighborKey>> next_hop_of_; // by VtepId
     std::map<NeighborKey, std::set<VtepId>> users_;       // of a next hop
     std::set<NeighborKey> wanted_;                        // what take_next_hops() told
     NextHops next_hops_;
-    std::vector<RouteTable::Route> routes_;
-
-    // What update() has to do.
-    bool is_all_stale_ = true;
-    bool is_routing_stale_ = false;
-    std::set<LinkId> stale_links_;
-    std::set<BridgeId> stale_domains_; // that may have nobody left
-    std::set<Listener> stale_listeners_;
-    std::set<VtepId> stale_vteps_;
-    std::set<NeighborKey> stale_next_hops_;
+    std::set<AddressKey> underlay_; // addresses of its ports that are up
+    bool is_new_ = true;            // there is no config yet
+    Stale stale_;
 };
 
 // All at once.

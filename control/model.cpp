@@ -31,6 +31,27 @@ void count_down(Map& counts, const typename Map::key_type& key)
         counts.erase(found);
 }
 
+// What a map has of it; else nothing.
+template <typename Map>
+const typename Map::mapped_type& found_in(const Map& map, const typename Map::key_type& key)
+{
+    static const typename Map::mapped_type kNone;
+    const auto found = map.find(key);
+    return found == map.end() ? kNone : found->second;
+}
+
+// One of a key's, and the key with the last.
+template <typename Map, typename Value>
+void take_from(Map& map, const typename Map::key_type& key, const Value& value)
+{
+    const auto found = map.find(key);
+    if (found == map.end())
+        return;
+    found->second.erase(value);
+    if (found->second.empty())
+        map.erase(found);
+}
+
 } // namespace
 
 const Link* Model::find(LinkId id) const
@@ -52,9 +73,17 @@ const Link* Model::find_vxlan(std::uint16_t udp_port, Vni vni) const
 
 const std::set<LinkId>& Model::members(LinkId bridge) const
 {
-    static const std::set<LinkId> kNone;
-    const auto found = members_.find(bridge);
-    return found == members_.end() ? kNone : found->second;
+    return found_in(members_, bridge);
+}
+
+const std::set<IpPrefix>& Model::routes_of(LinkId link) const
+{
+    return found_in(routes_of_, link);
+}
+
+const std::set<LinkId>& Model::vxlans_from(const IpAddress& address) const
+{
+    return found_in(vxlan_locals_, address);
 }
 
 BridgeId Model::domain_of(const Link& link) const
@@ -89,9 +118,7 @@ const Link* Model::owner_of(const IpAddress& address) const
 
 const std::multiset<LinkId>& Model::broadcasters(const IpAddress& address) const
 {
-    static const std::multiset<LinkId> kNone;
-    const auto found = broadcasts_.find(address);
-    return found == broadcasts_.end() ? kNone : found->second;
+    return found_in(broadcasts_, address);
 }
 
 bool Model::is_on_link(LinkId link, const IpAddress& address) const
@@ -213,7 +240,7 @@ void Model::index(const Link& link)
         taken_bridges_[link.own_bridge.value] = true;
     if (const VxlanSettings* vxlan = link.vxlan()) {
         by_vni_.emplace(vni_key(vxlan->udp_port, vxlan->vni), &link);
-        ++vxlan_locals_[vxlan->local];
+        vxlan_locals_[vxlan->local].insert(link.id);
         ++vxlan_ports_[vxlan->udp_port];
     }
 }
@@ -221,15 +248,11 @@ void Model::index(const Link& link)
 void Model::unindex(const Link& link)
 {
     by_name_.erase(link.name);
-    if (const auto found = members_.find(link.master); found != members_.end()) {
-        found->second.erase(link.id);
-        if (found->second.empty())
-            members_.erase(found);
-    }
+    take_from(members_, link.master, link.id);
     taken_bridges_[link.own_bridge.value] = false;
     if (const VxlanSettings* vxlan = link.vxlan()) {
         by_vni_.erase(vni_key(vxlan->udp_port, vxlan->vni));
-        count_down(vxlan_locals_, vxlan->local);
+        take_from(vxlan_locals_, vxlan->local, link.id);
         count_down(vxlan_ports_, vxlan->udp_port);
     }
 }
@@ -290,10 +313,7 @@ void Model::remove_address(const AddressKey& key)
             broadcasts_.erase(found);
     }
     const IpPrefix network = prefix.network();
-    const auto subnet = subnets_.find(network);
-    subnet->second.erase(key);
-    if (subnet->second.empty())
-        subnets_.erase(subnet);
+    take_from(subnets_, network, key);
     --prefixes_.of(network.address().family())[network.length()];
 }
 
@@ -301,7 +321,7 @@ void Model::set_route(const IpPrefix& prefix, const Route& route)
 {
     remove_route(prefix);
     routes_.emplace(prefix, route);
-    ++route_counts_[route.link];
+    routes_of_[route.link].insert(prefix);
     ++prefixes_.of(prefix.address().family())[prefix.length()];
 }
 
@@ -310,7 +330,7 @@ void Model::remove_route(const IpPrefix& prefix)
     const auto found = routes_.find(prefix);
     if (found == routes_.end())
         return;
-    count_down(route_counts_, found->second.link);
+    take_from(routes_of_, found->second.link, prefix);
     routes_.erase(found);
     --prefixes_.of(prefix.address().family())[prefix.length()];
 }

@@ -135,13 +135,15 @@ public:
     bool is_underlay(const Link& link) const { return link.port() != nullptr && link.master.is_none(); }
     AddressRange addresses_of(LinkId link) const;
     bool has_address(LinkId link) const { return !addresses_of(link).empty(); }
-    bool has_route(LinkId link) const { return route_counts_.contains(link); }
+    bool has_route(LinkId link) const { return routes_of_.contains(link); }
+    // The configured routes that leave by the link.
+    const std::set<IpPrefix>& routes_of(LinkId link) const;
     // Whose own address this is; null if it is not ours.
     const Link* owner_of(const IpAddress& address) const;
     // The links that have it as the broadcast address of a subnet.
     const std::multiset<LinkId>& broadcasters(const IpAddress& address) const;
-    // Whether VXLAN devices send from this address.
-    bool is_vxlan_local(const IpAddress& address) const { return vxlan_locals_.contains(address); }
+    // The VXLAN devices that send from this address.
+    const std::set<LinkId>& vxlans_from(const IpAddress& address) const;
     // Whether one of them has this UDP port.
     bool is_vxlan_port(std::uint16_t udp_port) const { return vxlan_ports_.contains(udp_port); }
     // Whether it is in the subnet of an address of the link.
@@ -218,12 +220,12 @@ private:
     std::unordered_map<std::uint64_t, const Link*> by_vni_; // and UDP port
     std::map<LinkId, std::set<LinkId>> members_;
     std::vector<bool> taken_bridges_ = std::vector<bool>(std::size_t{1} << 16);
-    std::unordered_map<IpAddress, std::uint32_t> vxlan_locals_;              // devices
-    std::unordered_map<std::uint16_t, std::uint32_t> vxlan_ports_;           // likewise
+    std::unordered_map<IpAddress, std::set<LinkId>> vxlan_locals_;
+    std::unordered_map<std::uint16_t, std::uint32_t> vxlan_ports_;           // devices
     std::unordered_map<IpAddress, std::pair<LinkId, std::uint32_t>> owners_; // and how many prefixes it has there
     std::unordered_map<IpAddress, std::multiset<LinkId>> broadcasts_;
     std::map<IpPrefix, std::set<AddressKey>> subnets_;
-    std::map<LinkId, std::uint32_t> route_counts_;
+    std::map<LinkId, std::set<IpPrefix>> routes_of_;
     Prefixes prefixes_; // of subnets_ and routes_
 };
 

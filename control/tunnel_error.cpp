@@ -92,7 +92,7 @@ std::optional<TunnelError> tunnel_error(const Model& model, Bytes message, const
         return std::nullopt;
     const Bytes rest = message.subspan(sizeof(IcmpHeader));
     const auto quote = from.is_v4() ? quoted_v4(rest) : quoted_v6(rest);
-    if (!quote || !model.is_vxlan_local(quote->source) || !model.is_vxlan_port(quote->destination_port))
+    if (!quote || model.vxlans_from(quote->source).empty() || !model.is_vxlan_port(quote->destination_port))
         return std::nullopt;
     if (from.is_v4() && icmp.type == 3 && icmp.code == 4) // RFC 1191: the lower half
         return TunnelError{DropReason::vtep_path_mtu, quote->destination, from, icmp.rest.host() & 0xffff, {}};

@@ -28,7 +28,7 @@ VtepId VtepRegistry::intern(const Key& key)
         at->second = VtepId{take_number(vteps_, free_vteps_)};
         vteps_[at->second.value] = Vtep{key, 0};
         by_link_[key.first].insert(at->second);
-        ++remotes_[key.second.address];
+        remotes_[key.second.address].insert(at->second);
         unused_vteps_.push_back(at->second);
         changes_.vteps.push_back(at->second);
         changes_.has_new = true;
@@ -79,8 +79,10 @@ void VtepRegistry::collect()
         siblings->second.erase(id);
         if (siblings->second.empty())
             by_link_.erase(siblings);
-        if (const auto count = remotes_.find(remote.address); --count->second == 0)
-            remotes_.erase(count);
+        const auto same = remotes_.find(remote.address);
+        same->second.erase(id);
+        if (same->second.empty())
+            remotes_.erase(same);
         by_key_.erase(vtep.key);
         vtep = Vtep{};
         free_vteps_.push_back(id.value);

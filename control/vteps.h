@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -86,8 +87,8 @@ public:
     const std::vector<List>& lists() const { return lists_; }
     // Those of a VXLAN device.
     const std::unordered_set<VtepId, IdHash>& vteps_of(LinkId vxlan) const;
-    // Whether this is the address of a far VTEP.
-    bool is_remote(const IpAddress& address) const { return remotes_.contains(address); }
+    // By their addresses.
+    const std::map<IpAddress, std::set<VtepId>>& remotes() const { return remotes_; }
 
 private:
     struct KeyHash {
@@ -107,7 +108,7 @@ private:
     std::unordered_map<Key, VtepId, KeyHash> by_key_;
     std::map<std::pair<LinkId, std::vector<VtepId>>, ReplicationId> by_list_;
     std::unordered_map<LinkId, std::unordered_set<VtepId, IdHash>, IdHash> by_link_;
-    std::unordered_map<IpAddress, std::uint32_t> remotes_; // VTEPs
+    std::map<IpAddress, std::set<VtepId>> remotes_;
     Changes changes_;
 };
 

@@ -193,8 +193,6 @@ static ServedTraffic served_by(const ForwardingConfig& config)
 
 void Dataplane::publish(std::unique_ptr<ForwardingConfig> config)
 {
-    if (config->routes == nullptr)
-        config->routes = RouteTable::build({});
     config->fdb = &state_->fdb.table();
     config->neighbors = &state_->neighbors.table();
     config->captures = state_->captures;

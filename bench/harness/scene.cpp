@@ -206,7 +206,7 @@ void Scene::add_routes()
         adjacency.next_hop.store({far_mac(k).to_u64(), fdb_.find({domain(0), far_mac(k)}).without_flags()});
         neighbors_.set(vxlan(0), routed_address(k), far_mac(k), 1);
     }
-    config_.routes = RouteTable::build(routes);
+    config_.routes = RouteTable{routes};
 }
 
 void Scene::add_watch()

@@ -102,7 +102,7 @@ bool floods_to(const VxlanSettings& vxlan, const IpAddress& address)
 // looked through, as they are when it is compiled. Those whose `local` it is had the warning already.
 void warn_of_floods_to_us(Transaction& transaction, const Words& words, const IpAddress& address)
 {
-    if (!transaction.vteps().is_remote(address))
+    if (!transaction.vteps().remotes().contains(address))
         return;
     const Model& model = transaction.model();
     const auto devices = vxlan_devices(transaction, [&](const VxlanSettings& vxlan) {
@@ -200,7 +200,7 @@ void warn_of_lost_sources(Transaction& transaction, const Words& words, std::spa
 {
     const Model& model = transaction.model();
     for (const IpPrefix& prefix : gone) {
-        if (!model.is_vxlan_local(prefix.address()) || model.owner_of(prefix.address()) != nullptr)
+        if (model.vxlans_from(prefix.address()).empty() || model.owner_of(prefix.address()) != nullptr)
             continue;
         const auto devices =
             vxlan_devices(transaction, [&](const VxlanSettings& vxlan) { return vxlan.local == prefix.address(); });

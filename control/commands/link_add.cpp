@@ -213,7 +213,7 @@ Result<Reply> add_link(Transaction& transaction, const Words& words, LinkAddWord
         transaction.warn(fmt::format("{}: no device has the address {} yet; \"{}\" carries nothing until a port has it",
                                      words.name(), vxlan->local.to_string(), link->name),
                          [&model = transaction.model(), local = vxlan->local] {
-                             return model.owner_of(local) == nullptr && model.is_vxlan_local(local);
+                             return model.owner_of(local) == nullptr && !model.vxlans_from(local).empty();
                          });
     const auto added = transaction.add_link(*std::move(link));
     if (!added)

@@ -101,7 +101,7 @@ struct Context {
     // Of the burst, those for a gateway: enter_router() collects them, route() takes them.
     struct Routed {
         Packet* packet;
-        const std::uint32_t* route; // where its number stands
+        const std::uint64_t* route; // where its number stands
     };
     std::array<Routed, kBurst> routed;
     std::size_t routed_count = 0;

@@ -87,8 +87,8 @@ inline void enter_router(Packet& packet, Context& context) noexcept
 {
     if (!route_check(packet, head_of(packet.mbuf), context)) [[unlikely]]
         return;
-    const RouteTable::Reader routes{*context.config.routes};
-    const std::uint32_t* const route = routes.place_of(inner_ip(packet).destination.host());
+    const RouteTable::Reader routes{context.config.routes};
+    const std::uint64_t* const route = routes.place_of(inner_ip(packet).destination.host());
     context.routed[context.routed_count++] = {&packet, route};
 }
 

@@ -7,48 +7,103 @@
 namespace vx
 {
 
-std::shared_ptr<const RouteTable> RouteTable::build(std::span<const Route> routes)
+constinit const RouteTable::Node RouteTable::kEmpty{};
+
+RouteTable::RouteTable(const RouteTable& other) noexcept : root_(other.root_)
 {
-    std::vector<Route> sorted(routes.begin(), routes.end());
-    std::stable_sort(sorted.begin(), sorted.end(), [](const Route& a, const Route& b) { return a.length < b.length; });
-    std::shared_ptr<RouteTable> table{new RouteTable};
-    for (const Route& route : sorted)
-        table->add(route);
-    table->words_.shrink_to_fit();
-    return table;
+    if (root_ != nullptr)
+        ++root_->references;
 }
 
-// Where the chunk below entry `at` begins; made, and filled with what the entry said, where there is none.
-std::size_t RouteTable::descend(std::size_t at)
+RouteTable::~RouteTable()
 {
-    const std::uint32_t entry = words_[at];
-    if ((entry & kChunk) != 0)
-        return entry & ~kChunk;
-    const std::size_t begin = words_.size();
-    words_.resize(begin + kChunkSize, entry);
-    assert(begin < kChunk);
-    words_[at] = kChunk | static_cast<std::uint32_t>(begin);
-    return begin;
+    if (root_ != nullptr)
+        release(root_);
 }
 
-// Routes come shortest first, so what a route covers has no chunk below it yet and is simply overwritten.
-void RouteTable::add(const Route& route)
+void RouteTable::release(Node* node) noexcept
 {
-    assert(route.length <= 32 && route.result != 0 && route.result <= kMaxResult);
-    const unsigned level_end = route.length <= 16 ? 16 : route.length <= 24 ? 24 : 32;
-    const std::size_t count = std::size_t{1} << (level_end - route.length);
-    std::size_t begin = 0;
-    std::size_t index = route.prefix >> 16;
-    if (level_end >= 24) {
-        begin = descend(index);
-        index = (route.prefix >> 8) & 0xff;
+    if (--node->references != 0)
+        return;
+    for (const Word word : node->words)
+        if (is_node(word))
+            release(node_of(word));
+    delete node;
+}
+
+// What becomes of a word, and of the length beside it, when all results below it that are in the prefix are changed.
+// `depth`: bits of the address that lead to it.
+template <typename Change>
+RouteTable::Word RouteTable::changed(Word word, std::uint8_t& word_length, unsigned depth, std::uint32_t prefix,
+                                     unsigned length, const Change& change)
+{
+    if (!is_node(word) && length <= depth) {
+        change(word, word_length);
+        return word;
     }
-    if (level_end == 32) {
-        begin = descend(begin + index);
-        index = route.prefix & 0xff;
+    // A node of our own, which nobody else sees: a copy, or one that says everywhere what the word said.
+    Node* node = is_node(word) ? node_of(word) : new Node;
+    if (!is_node(word)) {
+        node->words.fill(word);
+        node->lengths.fill(word_length);
+    } else if (node->references != 1) {
+        --node->references;
+        node = new Node{*node};
+        node->references = 1;
+        for (const Word below : node->words)
+            if (is_node(below))
+                ++node_of(below)->references;
     }
-    index &= ~(count - 1);
-    std::fill_n(words_.begin() + static_cast<std::ptrdiff_t>(begin + index), count, route.result);
+    std::size_t first = 0;
+    std::size_t count = kSize;
+    if (length > depth) {
+        const unsigned bits = std::min(length - depth, 8U); // of the prefix, in this byte
+        count = kSize >> bits;
+        first = (prefix >> (24 - depth)) & (kSize - count);
+    }
+    for (std::size_t i = first; i < first + count; ++i)
+        node->words[i] = changed(node->words[i], node->lengths[i], depth + 8, prefix, length, change);
+    // One that says the same everywhere, of a prefix no longer than what leads here, says no more than a word.
+    const bool is_needless =
+        depth != 0 && node->lengths[0] <= depth &&
+        std::all_of(node->words.begin(), node->words.end(), [&](Word other) { return other == node->words[0]; }) &&
+        !is_node(node->words[0]) && std::all_of(node->lengths.begin(), node->lengths.end(),
+                                                [&](std::uint8_t other) { return other == node->lengths[0]; });
+    if (!is_needless)
+        return word_of(node);
+    word = node->words[0];
+    word_length = node->lengths[0];
+    delete node;
+    return word;
+}
+
+template <typename Change>
+void RouteTable::change(std::uint32_t prefix, unsigned length, const Change& change)
+{
+    std::uint8_t none = 0;
+    // The root is a node always: depth 0 is where no word leads.
+    root_ = node_of(changed(root_ == nullptr ? word_of(new Node) : word_of(root_), none, 0, prefix, length, change));
+}
+
+void RouteTable::set(const Route& route)
+{
+    assert(route.length <= 32 && route.result != 0);
+    change(route.prefix, route.length, [&](Word& word, std::uint8_t& length) {
+        if (length > route.length)
+            return;
+        word = route.result;
+        length = static_cast<std::uint8_t>(route.length);
+    });
+}
+
+void RouteTable::erase(std::uint32_t prefix, unsigned length, const Route& cover)
+{
+    change(prefix, length, [&](Word& word, std::uint8_t& word_length) {
+        if (word_length != length || word == 0)
+            return;
+        word = cover.result;
+        word_length = static_cast<std::uint8_t>(cover.result == 0 ? 0 : cover.length);
+    });
 }
 
 } // namespace vx

@@ -181,7 +181,8 @@ private:
             }
             break;
         case 9: {
-            constexpr std::array kPrefixes = {"0.0.0.0/0", "198.51.100.0/24", "10.0.0.0/8", "203.0.113.0/24"};
+            constexpr std::array kPrefixes = {"0.0.0.0/0",      "198.51.100.0/24", "198.51.100.0/25", "10.0.0.0/8",
+                                              "203.0.113.0/24", "203.0.113.9/32",  "192.0.2.255/32",  "10.1.0.1/32"};
             const IpPrefix prefix = *IpPrefix::parse(kPrefixes[pick(kPrefixes.size())]);
             const auto old = model.routes().find(prefix);
             diff_.routes.try_emplace(prefix, old == model.routes().end() ? std::nullopt : std::optional{old->second});
@@ -311,10 +312,11 @@ void check_same(const ForwardingConfig& a, const ForwardingConfig& b)
                     b.listeners[i].vnis.find(*Vni::from(vni * 3000)));
     }
     REQUIRE(a.local_v4 == b.local_v4);
+    REQUIRE(a.broadcasts_v4 == b.broadcasts_v4);
     for (const char* text : {"192.0.2.1", "192.0.2.9", "10.1.0.1", "10.2.255.255", "10.9.9.9", "203.0.113.9",
-                             "203.0.113.200", "198.51.100.1", "8.8.8.8"}) {
-        const Adjacency x = a.adjacencies[a.routes->find(ip(text).v4_host())];
-        const Adjacency y = b.adjacencies[b.routes->find(ip(text).v4_host())];
+                             "203.0.113.200", "198.51.100.1", "198.51.100.200", "192.0.2.255", "8.8.8.8"}) {
+        const Adjacency x = a.adjacencies[a.routes.find(ip(text).v4_host())];
+        const Adjacency y = b.adjacencies[b.routes.find(ip(text).v4_host())];
         INFO(text);
         REQUIRE((x.kind == y.kind && x.interface == y.interface && x.via == y.via));
         REQUIRE(x.next_hop.load().mac == y.next_hop.load().mac);
