@@ -165,7 +165,8 @@ bool SocketServer::read(Client& client)
         client.input.clear();
         return true;
     }
-    client.progress = std::chrono::steady_clock::now();
+    if (client.pending_output() == 0) // else it is he who reads nothing
+        client.progress = std::chrono::steady_clock::now();
     client.input.append(chunk.data(), static_cast<std::size_t>(size));
     find_line(client);
     if (client.input.size() > kChunk && is_full(client.peer.role, 0)) {

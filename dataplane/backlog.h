@@ -81,6 +81,7 @@ private:
 struct RefusedFrame {
     rte_mbuf* mbuf = nullptr;
     LinkId egress;
+    std::uint64_t since = 0; // ticks
 
     void free() noexcept { rte_pktmbuf_free(mbuf); }
 };

@@ -38,6 +38,7 @@ public:
     bool is_empty() const noexcept { return turn_count_ == 0; }
     bool has(LinkId device) const noexcept { return queues_[device.value].count != 0; }
     std::size_t device_count() const noexcept { return turn_count_; } // of which something waits
+    bool is_half_full() const noexcept { return count_ > cells_.size() / 2 || buffers_ > most_buffers_ / 2; }
 
     // Behind those of the same device. False, and it is still the caller's, if too many wait.
     bool add(LinkId device, const Item& item, std::size_t buffers) noexcept

@@ -12,7 +12,7 @@ namespace vx
 namespace
 {
 
-constexpr std::uint64_t kPatienceMilliseconds = 10; // far longer than any port needs for a frame
+constexpr std::uint64_t kPatienceMilliseconds = 100; // far longer than any port's queue is
 constexpr std::uint16_t kMaxJobs = 512;
 constexpr std::uint16_t kMaxRefused = 4096;
 constexpr std::uint16_t kMaxRefusedOfDevice = 4 * kBurst;
@@ -97,9 +97,11 @@ void Transmitter::send_any(rte_mbuf* mbuf, LinkId link, Context& context) noexce
 // Why a port did not take a frame. Tunnels fill an MTU that was set too large for the port below.
 static DropReason refusal(const rte_mbuf* frame, const LinkState& link) noexcept
 {
-    constexpr std::uint32_t kHeader = sizeof(EthernetHeader) + 4; // with a VLAN tag
-    return rte_pktmbuf_pkt_len(frame) > link.mtu + kHeader && !is_gso(frame) ? DropReason::frame_too_big
-                                                                             : DropReason::tx_full;
+    const auto& ethernet = header_at<EthernetHeader>(head_of(frame), 0);
+    const std::uint32_t tag = ethernet.type == Be16{ether_type::kVlan} ? 4 : 0;
+    return rte_pktmbuf_pkt_len(frame) > link.mtu + sizeof(EthernetHeader) + tag && !is_gso(frame)
+               ? DropReason::frame_too_big
+               : DropReason::tx_full;
 }
 
 // Of the frames that wait for a port, larger ones where it takes them.
@@ -114,28 +116,21 @@ void Transmitter::coalesce_frames(Buffer& buffer, Offloads taken) noexcept
         buffer.bytes += rte_pktmbuf_pkt_len(buffer.frames[i]);
 }
 
-// How many the port takes.
-inline std::uint16_t Transmitter::tx(Buffer& buffer, std::span<rte_mbuf*> frames, Context& context) noexcept
-{
-    const std::uint16_t sent = context.probe == nullptr
-                                   ? buffer.port->tx(worker_, frames)
-                                   : context.probe->send(*buffer.port, worker_, buffer.link, frames);
-    if (sent != 0)
-        buffer.refuses_since = 0;
-    else if (buffer.refuses_since == 0)
-        buffer.refuses_since = rte_rdtsc();
-    return sent;
-}
-
 void Transmitter::flush(Buffer& buffer, Context& context) noexcept
 {
     if (buffer.count > 1)
         if (const Offloads taken = buffer.port->offloads(); taken.tso4 || taken.tso6)
             coalesce_frames(buffer, taken);
-    const bool is_offered = !has_refused() || may_offer(buffer, context);
-    const std::uint16_t sent = is_offered ? tx(buffer, {buffer.frames.data(), buffer.count}, context) : 0;
+    if (has_refused()) [[unlikely]]
+        line_up(buffer, context);
+    const std::span<rte_mbuf*> frames{buffer.frames.data(), buffer.count};
+    const std::uint16_t sent = context.probe == nullptr
+                                   ? buffer.port->tx(worker_, frames)
+                                   : context.probe->send(*buffer.port, worker_, buffer.link, frames);
     if (sent < buffer.count) [[unlikely]]
         keep_refused(buffer, sent, context);
+    else
+        buffer.refuses_since = 0;
     LinkCounters& counters = context.link_counters[buffer.link.value];
     counters.tx_packets.add(sent);
     counters.tx_bytes.add(buffer.bytes);
@@ -163,10 +158,15 @@ void Transmitter::flush(Context& context) noexcept
 
 // ---- what a full port has refused ------------------------------------------------------------------------------
 
-// Not while others of the same sender wait for it, which go first.
-bool Transmitter::may_offer(const Buffer& buffer, const Context& context) const noexcept
+// What it was not asked for a while says nothing of now.
+void Transmitter::note_refusal(Buffer& buffer, std::size_t sent) noexcept
 {
-    return !refused_.has(sender_) || context.link(buffer.link).role != LinkState::Role::kUnderlay;
+    const std::uint64_t now = rte_rdtsc();
+    if (sent != 0)
+        buffer.refuses_since = 0;
+    else if (buffer.refuses_since == 0 || now - buffer.last_refused > patience_)
+        buffer.refuses_since = now;
+    buffer.last_refused = now;
 }
 
 bool Transmitter::is_stuck(const Buffer& buffer) const noexcept
@@ -174,21 +174,48 @@ bool Transmitter::is_stuck(const Buffer& buffer) const noexcept
     return buffer.refuses_since != 0 && rte_rdtsc() - buffer.refuses_since > patience_;
 }
 
-// The frames that a port does not take lie at the end, and are still ours. A port of the underlay is shared by all, so
-// they wait, by the device of their sender, who sends no more until it has taken them. One that takes nothing for
-// longer than any queue is long, as without carrier, would keep devices from what they send elsewhere.
+// While frames of a sender wait for a port of the underlay, others of his go behind these.
+void Transmitter::line_up(Buffer& buffer, Context& context) noexcept
+{
+    if (context.link(buffer.link).role != LinkState::Role::kUnderlay)
+        return;
+    std::size_t offered = 0;
+    for (std::size_t i = 0; i < buffer.count; ++i) {
+        rte_mbuf* const frame = buffer.frames[i];
+        if (!refused_.has(LinkId{frame->port})) {
+            buffer.frames[offered++] = frame;
+            continue;
+        }
+        buffer.bytes -= rte_pktmbuf_pkt_len(frame);
+        if (context.probe != nullptr) [[unlikely]]
+            context.probe->leaving({&frame, 1}, buffer.link);
+        if (!keep(buffer, frame, context))
+            discard(frame, buffer.link, DropReason::tx_full, context);
+    }
+    buffer.count = static_cast<std::uint32_t>(offered);
+}
+
+// A port of the underlay is shared by all, so what it is too full for waits, by the overlay's port that it came in by,
+// whose sender sends no more until it has left. A port that takes nothing for longer than any queue is long, as without
+// carrier, would keep senders from what they send elsewhere: then frames are lost.
 void Transmitter::keep_refused(Buffer& buffer, std::size_t sent, Context& context) noexcept
 {
-    const LinkState& link = context.link(buffer.link);
-    const bool may_wait = link.role == LinkState::Role::kUnderlay && !sender_.is_none() && !is_stuck(buffer);
+    note_refusal(buffer, sent);
     for (std::size_t i = sent; i < buffer.count; ++i) {
         rte_mbuf* const frame = buffer.frames[i];
         buffer.bytes -= rte_pktmbuf_pkt_len(frame);
-        const DropReason reason = refusal(frame, link);
-        if (may_wait && reason == DropReason::tx_full && refused_.add(sender_, {frame, buffer.link}, frame->nb_segs))
-            continue;
-        discard(frame, buffer.link, reason, context);
+        if (is_unfit(frame) || !keep(buffer, frame, context))
+            discard(frame, buffer.link, refusal(frame, context.link(buffer.link)), context);
     }
+}
+
+// False, and it is still the caller's, if it may not wait.
+bool Transmitter::keep(const Buffer& buffer, rte_mbuf* frame, const Context& context) noexcept
+{
+    const LinkId sender{frame->port};
+    return context.link(buffer.link).role == LinkState::Role::kUnderlay && !is_stuck(buffer) &&
+           sender.value < context.config.links.size() && context.link(sender).role == LinkState::Role::kOverlay &&
+           refused_.add(sender, {frame, buffer.link, rte_rdtsc()}, frame->nb_segs);
 }
 
 std::int32_t Transmitter::resend(std::int32_t most, Context& context) noexcept
@@ -228,25 +255,25 @@ std::int32_t Transmitter::resend_slice(const Port*& full, Context& context) noex
         work += size_of(frame);
         bytes += rte_pktmbuf_pkt_len(frame);
     }
-    if (count == 0) { // the number is another port's by now
+    if (count == 0) { // no such port is there any more
         discard(waiting.front()->mbuf, device, DropReason::link_down, context);
         refused_.pop();
         return 1;
     }
     if (open_->port == full)
         return 0;
-    const std::size_t sent = tx(*open_, {frames.data(), count}, context);
-    const bool is_given_up = is_stuck(*open_);
+    const std::size_t sent = open_->port->tx(worker_, {frames.data(), count}); // captures have seen them
+    note_refusal(*open_, sent);
+    const bool is_late = sent == 0 && rte_rdtsc() - waiting.front()->since > patience_; // though the port takes others
     std::size_t kept = 0;
     for (std::size_t i = sent; i < count; ++i) {
         bytes -= rte_pktmbuf_pkt_len(frames[i]);
-        const DropReason reason = refusal(frames[i], context.link(egress));
-        if (is_given_up || reason != DropReason::tx_full)
-            discard(frames[i], egress, reason, context);
+        if (is_unfit(frames[i]) || is_stuck(*open_) || (is_late && i == 0))
+            discard(frames[i], egress, refusal(frames[i], context.link(egress)), context);
         else
             frames[kept++] = frames[i];
     }
-    for (std::size_t i = 0; i < kept; ++i) { // a port may have changed their order
+    for (std::size_t i = 0; i < kept; ++i) { // what was unfit is no longer among them
         waiting[count - kept + i]->mbuf = frames[i];
         work -= size_of(frames[i]);
         full = open_->port;

@@ -52,25 +52,17 @@ public:
     }
     void flush(Context& context) noexcept;
 
-    // Around the frames of one receive queue, or of the control thread: what is made of one queue's is not another's
-    // loss, and what a full port of the underlay refuses waits by the port that it came in by, if that is one of the
-    // overlay.
-    void begin_queue(LinkId port, bool is_overlay) noexcept
+    // Before the frames of one receive queue, or of the control thread (kNoLink): what is made of one queue's is not
+    // another's loss.
+    void begin_queue(LinkId port) noexcept
     {
         room_ = kQueueWork;
         is_queue_waiting_ = false;
-        if (is_overlay)
-            sender_ = port;
-        else if (has_refused())
-            sender_ = kNoLink;
+        device_ = port;
     }
-    void end_queue(Context& context) noexcept
-    {
-        if (has_refused()) [[unlikely]]
-            flush_buffers(context); // so that it is known whose frames are refused next
-    }
-    std::int32_t made() const noexcept { return kQueueWork - room_; } // since begin_queue()
-    bool has_room() const noexcept { return room_ > 0; }
+    std::int32_t made() const noexcept { return kQueueWork - room_; } // since then
+    // Not when a full port has refused some of them.
+    bool has_room() const noexcept { return room_ > 0 && !refused_.has(device_); }
 
     // Whether frames that came in by the port wait for a later turn.
     bool is_waiting(LinkId port) const noexcept { return backlog_.has(port) || refused_.has(port); }
@@ -81,6 +73,10 @@ public:
     void work_off(std::int32_t most, Context& context) noexcept;
 
     bool has_refused() const noexcept { return !refused_.is_empty(); }
+    bool has_many_refused() const noexcept
+    {
+        return refused_.is_half_full();
+    } // so that there is room for no more senders
     // Offers ports of the underlay once more what they have refused, device by device, up to so much work. Returns how
     // much there was.
     std::int32_t resend(std::int32_t most, Context& context) noexcept;
@@ -122,6 +118,7 @@ private:
         LinkId link;                     // whose it is in this turn
         Port* port = nullptr;            // and its port; null until something is sent there
         std::uint64_t refuses_since = 0; // all that it is offered, in ticks; 0: it does not
+        std::uint64_t last_refused = 0;  // when
         std::array<rte_mbuf*, kBurst> frames;
     };
 
@@ -144,9 +141,10 @@ private:
     void coalesce_frames(Buffer& buffer, Offloads taken) noexcept;
     void flush(Buffer& buffer, Context& context) noexcept;
     void flush_buffers(Context& context) noexcept;
-    std::uint16_t tx(Buffer& buffer, std::span<rte_mbuf*> frames, Context& context) noexcept;
-    bool may_offer(const Buffer& buffer, const Context& context) const noexcept;
+    void line_up(Buffer& buffer, Context& context) noexcept;
     void keep_refused(Buffer& buffer, std::size_t sent, Context& context) noexcept;
+    bool keep(const Buffer& buffer, rte_mbuf* frame, const Context& context) noexcept;
+    void note_refusal(Buffer& buffer, std::size_t sent) noexcept;
     bool is_stuck(const Buffer& buffer) const noexcept;
     std::int32_t resend_slice(const Port*& full, Context& context) noexcept;
     void punt_frame(rte_mbuf* mbuf, LinkId in, PuntReason reason, Context& context) noexcept;
@@ -178,10 +176,10 @@ private:
     Buffer* open_ = nullptr;
     std::int32_t room_ = kQueueWork; // for work that is not put off; overdrawn by one frame at most
     bool is_queue_waiting_ = false;  // a frame of the queue at hand waits, so those behind it have to
-    LinkId sender_ = kNoLink;        // by which waits what is refused now; none: it is dropped
+    LinkId device_ = kNoLink;        // whose frames are at hand
     Backlog backlog_;
     RefusedFrames refused_;
-    const std::uint64_t patience_; // ticks, with a port that takes nothing
+    const std::uint64_t patience_; // ticks: with a port that takes nothing, and for a frame
     std::array<rte_mbuf*, 32 * kBurst> punted_{};
     std::size_t punted_count_ = 0;
 };

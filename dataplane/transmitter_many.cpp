@@ -26,6 +26,7 @@ rte_mbuf* Transmitter::next_segment(Segmenter& segmenter, rte_mbuf* whole) noexc
     if (segment == nullptr)
         return nullptr;
     packet_id_of(segment) = packet_id_of(whole);
+    segment->port = whole->port;
     room_ -= size_of(segment);
     return segment;
 }
@@ -306,7 +307,7 @@ void Transmitter::work_off(std::int32_t most, Context& context) noexcept
             continue;
         }
         passed = 0;
-        sender_ = device;
+        device_ = device;
         Job& job = backlog_.front();
         if (context.probe != nullptr && job.captures != context.config.captures.get()) [[unlikely]] {
             job.captures = context.config.captures.get(); // others, who follow other frames
@@ -322,7 +323,6 @@ void Transmitter::work_off(std::int32_t most, Context& context) noexcept
         left -= slice - room_;
         if (backlog_.has(device))
             backlog_.rotate();
-        end_queue(context);
     }
     flush_buffers(context);
 }

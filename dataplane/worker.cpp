@@ -195,7 +195,7 @@ std::size_t Worker::turn(const ForwardingConfig& config) noexcept
                     learn_filter_, transmitter_,   shared_.now.load(std::memory_order_relaxed)};
     if (config.captures != nullptr) [[unlikely]]
         context.probe = probe_.begin(*config.captures);
-    transmitter_.begin_queue(kNoLink, false);
+    transmitter_.begin_queue(kNoLink);
     Done done;
     done.packets = take_injected(context);
     done.work = static_cast<std::int32_t>(done.packets) + transmitter_.made();
@@ -231,14 +231,14 @@ void Worker::poll_ports(std::span<const PollEntry> entries, Done& done, Context&
 void Worker::drain(const PollEntry& entry, Done& done, Context& context) noexcept
 {
     const bool is_overlay = context.link(entry.link).role == LinkState::Role::kOverlay;
-    transmitter_.begin_queue(entry.link, is_overlay);
-    for (std::size_t i = 0; i < kMaxBursts && transmitter_.has_room() && !transmitter_.is_waiting(entry.link); ++i) {
+    transmitter_.begin_queue(entry.link);
+    const std::size_t most = is_overlay && transmitter_.has_many_refused() ? 0 : kMaxBursts;
+    for (std::size_t i = 0; i < most && transmitter_.has_room() && !transmitter_.is_waiting(entry.link); ++i) {
         const std::size_t count = poll(entry, is_overlay, done, context);
         done.packets += count;
         if (count < kBurst)
             break;
     }
-    transmitter_.end_queue(context);
     done.work += 1 + transmitter_.made(); // a look at a port is work, too: there may be a thousand
 }
 

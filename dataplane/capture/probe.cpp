@@ -143,12 +143,17 @@ std::uint64_t Probe::number_of(std::uint64_t id) noexcept
     return id & kNumber;
 }
 
-std::uint16_t Probe::send(Port& port, std::uint16_t worker, LinkId link, std::span<rte_mbuf*> frames) noexcept
+void Probe::leaving(std::span<rte_mbuf* const> frames, LinkId link) noexcept
 {
     for (rte_mbuf* const frame : frames) {
         CaptureRecord seen{.link = link, .point = CapturePoint::kPort, .direction = Direction::kOut};
         look(seen, frame);
     }
+}
+
+std::uint16_t Probe::send(Port& port, std::uint16_t worker, LinkId link, std::span<rte_mbuf*> frames) noexcept
+{
+    leaving(frames, link);
     if (sending_ == Sending::kSends)
         return port.tx(worker, frames);
     rte_pktmbuf_free_bulk(frames.data(), static_cast<unsigned>(frames.size()));

@@ -47,6 +47,7 @@ public:
     void dropped(rte_mbuf* frame, LinkId link, DropReason reason) noexcept;
     // One that is in no packet buffer any more; 0: it has no number yet.
     void dropped(Bytes frame, LinkId link, DropReason reason, std::uint64_t id) noexcept;
+    void leaving(std::span<rte_mbuf* const> frames, LinkId link) noexcept;
     std::uint16_t send(Port& port, std::uint16_t worker, LinkId link, std::span<rte_mbuf*> frames) noexcept;
 
     static std::uint64_t number_of(std::uint64_t id) noexcept; // without who follows it

@@ -4,6 +4,7 @@
 #include <rte_errno.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace vx
 {
@@ -22,9 +23,11 @@ Result<> register_mbuf_note()
     const int id_offset = rte_mbuf_dynfield_register(&kId);
     if (id_offset < 0)
         return error("no room in DPDK's packet buffers for a packet's number: {}", rte_strerror(rte_errno));
-    static const rte_mbuf_dynflag kFlag = {"vxd_partial_checksum", 0};
-    if (rte_mbuf_dynflag_register_bitnum(&kFlag, kMbufPartialBit) < 0)
-        return error("flag {} of DPDK's packet buffers is not free: {}", kMbufPartialBit, rte_strerror(rte_errno));
+    static const rte_mbuf_dynflag kPartial = {"vxd_partial_checksum", 0};
+    static const rte_mbuf_dynflag kUnfit = {"vxd_unfit", 0};
+    for (const auto& [flag, bit] : {std::pair{&kPartial, kMbufPartialBit}, std::pair{&kUnfit, kMbufUnfitBit}})
+        if (rte_mbuf_dynflag_register_bitnum(flag, bit) < 0)
+            return error("flag {} of DPDK's packet buffers is not free: {}", bit, rte_strerror(rte_errno));
     mbuf_note_offset = offset;
     packet_id_offset = id_offset;
     return Ok{};

@@ -72,6 +72,19 @@ inline void clear_partial_checksum(rte_mbuf* mbuf) noexcept
     mbuf->ol_flags &= ~kMbufPartialFlag;
 }
 
+// A port that a frame was to leave by will never take it: it is larger than the MTU, or of no shape that its driver can
+// send. Set by Port::tx(), which leaves it to the caller, with others that found the port full.
+inline constexpr unsigned kMbufUnfitBit = 39;
+inline constexpr std::uint64_t kMbufUnfitFlag = std::uint64_t{1} << kMbufUnfitBit;
+inline bool is_unfit(const rte_mbuf* mbuf) noexcept
+{
+    return (mbuf->ol_flags & kMbufUnfitFlag) != 0;
+}
+inline void mark_unfit(rte_mbuf* mbuf) noexcept
+{
+    mbuf->ol_flags |= kMbufUnfitFlag;
+}
+
 // Whether it is larger than what may be sent, and to be cut; see offload/gso.h.
 inline bool is_gso(const rte_mbuf* mbuf) noexcept
 {

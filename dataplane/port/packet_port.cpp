@@ -231,10 +231,12 @@ std::uint16_t PacketPort::tx(std::uint16_t, std::span<rte_mbuf*> frames) noexcep
         }
         if (!messages.empty() && errno == ENETDOWN && !std::exchange(was_down, true))
             continue; // perhaps it was so before: a socket tells once, and is asked again
-        if (!messages.empty() && (errno == EAGAIN || errno == ENETDOWN || errno == ENXIO))
-            break; // none will pass
+        if (!messages.empty() &&
+            (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM || errno == ENETDOWN || errno == ENXIO))
+            break; // none will pass: the socket's buffer or the interface's queue is full, or it is down
         // What is refused moves to the end, so that those behind it, of other senders, still leave.
         const std::size_t refused = messages.empty() ? 1 : batch.frames_before(1);
+        std::for_each(frames.data() + at, frames.data() + at + refused, mark_unfit);
         std::rotate(frames.data() + at, frames.data() + at + refused, frames.data() + end);
         end -= refused;
     }

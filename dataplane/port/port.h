@@ -35,7 +35,8 @@ public:
     }
 
     // Takes the first n frames and returns n; the caller still owns the rest. Any worker may call with its own
-    // index; a port with fewer queues than workers shares them under its own lock. What is not taken lies at the end.
+    // index; a port with fewer queues than workers shares them under its own lock. The rest lies at the end: in its
+    // order what found the port full, then what it will never take (is_unfit()).
     std::uint16_t tx(std::uint16_t worker, std::span<rte_mbuf*> frames) noexcept
     {
         if (auto* eth = std::get_if<EthPort>(&port_))

@@ -253,12 +253,14 @@ std::uint16_t TapPort::tx(std::uint16_t worker, std::span<rte_mbuf*> frames) noe
     std::size_t end = frames.size();
     std::size_t at = 0;
     while (at < end && !shared_->is_broken.load(std::memory_order_relaxed)) {
-        if (send(fd, frames[at]))
+        if (send(fd, frames[at])) {
             ++at;
-        else if (errno == EIO) // the container has its interface down: none will pass
+        } else if (errno == EIO || errno == EAGAIN) { // its other end is down, or its queue is full: none will pass
             break;
-        else
-            std::swap(frames[at], frames[--end]);
+        } else {
+            mark_unfit(frames[at]);
+            std::rotate(frames.data() + at, frames.data() + at + 1, frames.data() + end--);
+        }
     }
     return static_cast<std::uint16_t>(at);
 }

@@ -51,6 +51,7 @@ struct alignas(64) Packet {
     // A row for a frame that came in.
     void begin(rte_mbuf* frame, LinkId link) noexcept
     {
+        frame->port = link.value; // copies and segments have it too: whose they are where a port is full
         mbuf = frame;
         dest = Dest{};
         in = link;

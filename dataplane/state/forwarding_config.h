@@ -78,7 +78,7 @@ struct ForwardingConfig {
     std::vector<std::uint32_t> local_v4; // own underlay addresses, as they lie on the wire
     std::vector<std::array<std::uint8_t, 16>> local_v6;
     std::vector<std::uint32_t> broadcasts_v4; // of their subnets
-    RouteTable routes; // IPv4 address -> number of an adjacency
+    RouteTable routes;                        // IPv4 address -> number of an adjacency
     SharedArray<Adjacency> adjacencies{1};
     const BucketTable* fdb = nullptr;           // FdbKey -> Dest
     const BucketTable* neighbors = nullptr;     // LinkId and IPv4 address -> MAC

@@ -67,8 +67,9 @@ RouteTable::Word RouteTable::changed(Word word, std::uint8_t& word_length, unsig
     const bool is_needless =
         depth != 0 && node->lengths[0] <= depth &&
         std::all_of(node->words.begin(), node->words.end(), [&](Word other) { return other == node->words[0]; }) &&
-        !is_node(node->words[0]) && std::all_of(node->lengths.begin(), node->lengths.end(),
-                                                [&](std::uint8_t other) { return other == node->lengths[0]; });
+        !is_node(node->words[0]) && std::all_of(node->lengths.begin(), node->lengths.end(), [&](std::uint8_t other) {
+            return other == node->lengths[0];
+        });
     if (!is_needless)
         return word_of(node);
     word = node->words[0];

@@ -39,8 +39,8 @@ public:
     }
     ~RouteTable();
 
-    // Adds a route, or gives one with this prefix another result. Costs what its prefix covers in the tree: the shorter,
-    // the more.
+    // Adds a route, or gives one with this prefix another result. Costs what its prefix covers in the tree: the
+    // shorter, the more.
     void set(const Route& route);
     // Takes out the route with this prefix. `cover`: the longest that its addresses are in now; result 0: none.
     void erase(std::uint32_t prefix, unsigned length, const Route& cover);

@@ -25,7 +25,7 @@ public:
     RingPort(const RingPort&) = delete;
     RingPort& operator=(const RingPort&) = delete;
 
-    const std::string& name() const { return name_; } // without the prefix
+    const std::string& name() const { return name_; }                 // without the prefix
     std::size_t room() const { return rte_ring_free_count(to_vxd_); } // for frames that are given
     bool give(rte_mbuf* mbuf) { return rte_ring_enqueue(to_vxd_, mbuf) == 0; }
     rte_mbuf* take(); // nullptr: nothing left

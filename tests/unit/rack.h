@@ -78,6 +78,7 @@ public:
     }
 
     Daemon& vxd() { return vxd_; }
+    RingPort& uplink() { return *uplink_; }
     RingPort& m1() { return *m1_; }
     RingPort& m2() { return *m2_; }
     void victim_sends() { REQUIRE(v1_->give(mbuf_of(from_to(1, 2)))); }
@@ -92,9 +93,10 @@ public:
         std::map<std::uint32_t, std::size_t> by_vni;
         std::map<std::uint8_t, std::size_t> by_source; // of VNI 100, the last byte of the inner MAC
         std::vector<std::uint8_t> last_bytes;          // of VNI 100, each frame's
-        std::size_t left = 0;                          // by the uplink
-        std::size_t victims = 0;                       // of these, of VNI 200
-        std::size_t local = 0;                         // by m1 and m2
+        std::map<std::uint8_t, std::vector<std::uint8_t>> last_bytes_by_source;
+        std::size_t left = 0;    // by the uplink
+        std::size_t victims = 0; // of these, of VNI 200
+        std::size_t local = 0;   // by m1 and m2
     };
     Turn turn()
     {
@@ -115,6 +117,7 @@ public:
             if (vni == 100) {
                 ++seen.by_source[frame[kOuter + 11]];
                 seen.last_bytes.push_back(frame.back());
+                seen.last_bytes_by_source[frame[kOuter + 11]].push_back(frame.back());
             }
         }
         for (RingPort* const port : {m1_.get(), m2_.get()})
