@@ -355,10 +355,7 @@ std::uint16_t EthPort::sort_out(std::span<rte_mbuf*> frames, std::uint32_t max_f
 {
     std::size_t ready = 0;
     for (std::size_t i = 0; i < frames.size(); ++i)
-        if (make_sendable(frames[i], max_frame))
-            std::swap(frames[ready++], frames[i]);
-        else
-            mark_unfit(frames[i]);
+        make_sendable(frames[i], max_frame) ? std::swap(frames[ready++], frames[i]) : mark_unfit(frames[i]);
     return static_cast<std::uint16_t>(ready);
 }
 
