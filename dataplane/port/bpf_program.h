@@ -21,8 +21,8 @@ public:
     void half(std::uint32_t at) { add(BPF_LD | BPF_H | BPF_ABS, at); }
     void word(std::uint32_t at) { add(BPF_LD | BPF_W | BPF_ABS, at); }
     void skip_ipv4_header(std::uint32_t l3) { add(BPF_LDX | BPF_B | BPF_MSH, l3); } // for the next three
-    void
-    skip_options_v6(std::uint32_t l4) // the same, with a hop-by-hop header in place of it; it has to be there beside
+    // The same, with a hop-by-hop header in place of it, which has to be there beside.
+    void skip_options_v6(std::uint32_t l4)
     {
         byte(l4 + 1); // in units of 8 bytes, the first not counted
         add(BPF_ALU | BPF_LSH | BPF_K, 3);
@@ -31,10 +31,8 @@ public:
     void byte_behind(std::uint32_t at) { add(BPF_LD | BPF_B | BPF_IND, at); }
     void half_behind(std::uint32_t at) { add(BPF_LD | BPF_H | BPF_IND, at); }
     void word_behind(std::uint32_t at) { add(BPF_LD | BPF_W | BPF_IND, at); }
-    void calculate(int operation, std::uint32_t value)
-    {
-        add(BPF_ALU | operation | BPF_K, value);
-    } // with what was loaded
+    // With what was loaded.
+    void calculate(int operation, std::uint32_t value) { add(BPF_ALU | operation | BPF_K, value); }
     void answer(std::uint32_t value) { add(BPF_RET | BPF_K, value); }
     void answer() { add(BPF_RET | BPF_A, 0); } // what was loaded
     void accept() { answer(0xffffffff); }
