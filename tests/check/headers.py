@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Compiles every header of the project alone, with the flags that the build uses: headers.py [BUILD-FOLDER].
 
-A header that is the first include of its own source (fdb.h of fdb.cpp) was compiled alone by the build already, unless a
-precompiled header came before it; so was the first include of a header that is compiled alone.
+A header that is the first include of its own source (fdb.h of fdb.cpp) was compiled alone by the build already, which has to be one
+without precompiled headers; so was the first include of a header that is compiled alone.
 """
 
 import concurrent.futures
@@ -32,13 +32,6 @@ def built_commands(build):
         return json.load(file)
 
 
-def without_precompiled(words):
-    """A command's words, less those that put a precompiled header (FOLDER/pch/libraries.h) in front."""
-    pairs = [at for at, pair in enumerate(zip(words, words[1:]))
-             if pair == ("-include", "libraries.h") or pair[0] == "-include-pch"]
-    return [word for at, word in enumerate(words) if at not in pairs and at - 1 not in pairs]
-
-
 def first_include(source):
     with open(os.path.join(ROOT, source), encoding="utf-8", errors="replace") as file:
         include = re.search(r'^#include [<"]([^>"]+)[>"]', file.read(), re.M)
@@ -47,12 +40,7 @@ def first_include(source):
 
 def first_includes(commands):
     """The headers that the build compiled before anything else."""
-    found = set()
-    for command in commands:
-        words = shlex.split(command["command"])
-        if without_precompiled(words) == words:
-            found.add(first_include(os.path.join(command["directory"], command["file"])))
-    return found
+    return {first_include(os.path.join(command["directory"], command["file"])) for command in commands}
 
 
 def proven_by(header, everyone):
@@ -80,7 +68,7 @@ def flags_by_folder(commands):
     """Folder -> (directory to compile in, compiler and flags), from the command with the most flags of its sources."""
     found = {}
     for command in commands:
-        words = without_precompiled(shlex.split(command["command"]))
+        words = shlex.split(command["command"])
         source = os.path.relpath(os.path.join(command["directory"], command["file"]), ROOT)
         keep, skip = [], False
         for word in words:
