@@ -67,10 +67,12 @@ TEST_CASE("a device has its limit, and a quarter of the places is for devices of
         for (std::size_t i = 0; i < kMostOfDevice; ++i)
             CHECK(add(1));
         CHECK_FALSE(add(1));
+        CHECK_FALSE(queues.is_half_full());
         for (std::uint16_t device = 2; added < kPlaces / 4 * 3; ++device)
             while (added < kPlaces / 4 * 3 && add(device)) {
             }
         CHECK_FALSE(add(2));
+        CHECK(queues.is_half_full());
         for (std::uint16_t device = 1000; added < kPlaces; ++device) {
             REQUIRE(add(device));
             CHECK_FALSE(add(device));
@@ -88,6 +90,7 @@ TEST_CASE("packet buffers that wait have a limit, too")
     int freed = 0;
     DeviceQueues<Number> queues{kPlaces, kMostOfDevice, kMostBuffers};
     CHECK(queues.add(LinkId{1}, {0, &freed}, kMostBuffers / 4 * 3));
+    CHECK(queues.is_half_full());
     CHECK_FALSE(queues.add(LinkId{1}, {0, &freed}, 1));
     CHECK(queues.add(LinkId{2}, {0, &freed}, kMostBuffers / 4));
     CHECK_FALSE(queues.add(LinkId{3}, {0, &freed}, 1));

@@ -209,6 +209,24 @@ TEST_CASE("an uplink that takes nothing more keeps no container from its neighbo
     CHECK(rack.drops()["tx_full"] == lost);
 }
 
+TEST_CASE("a capture sees a frame that waits for a full uplink once")
+{
+    constexpr std::size_t kFrames = 200;
+    Rack rack{1, kUplinkRoom};
+    CaptureSpec spec;
+    spec.point = CapturePoint::kPort;
+    spec.direction = Direction::kOut;
+    const auto capture = rack.vxd().dataplane().start_capture(std::move(spec)).value();
+    rack.stop_uplink(); // so that it is offered again and again
+    send(rack.m1(), 1, kFrames);
+    for (int turns = 0; turns < 20; ++turns)
+        rack.turn();
+    rack.start_uplink();
+    CHECK(rack.settle().by_vni[100] == kFrames);
+    CHECK(capture->taken() == kFrames);
+    rack.vxd().dataplane().stop_capture(*capture);
+}
+
 TEST_CASE("what waits for an uplink that is removed ends by name")
 {
     Rack rack{1, kUplinkRoom};

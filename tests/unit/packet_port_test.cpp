@@ -321,6 +321,49 @@ TEST_CASE("datagrams that came as one, and find no buffer each, are counted")
     CHECK(packet_pool().in_use_count() == 0);
 }
 
+TEST_CASE("what an interface's full queue does not take is the end of a burst, in order")
+{
+    if (cannot_make_namespaces())
+        return;
+    packet_pool();
+    const PrivateNetns ours;
+    const Veth veth;
+    veth.are(PortUse::kUnderlay);
+    run("tc qdisc add dev va root tbf rate 8kbit burst 1600 limit 6000");
+    std::vector<Frame> sent;
+    for (std::uint16_t i = 0; i < 32; ++i) {
+        FlowShape shape; // TCP: no two are one message
+        shape.id = i;
+        sent.push_back(frame_of(shape, Frame(1000, static_cast<std::uint8_t>(i))));
+    }
+    auto mbufs = mbufs_of(sent);
+    const std::uint16_t count = veth.near.port->tx(0, mbufs);
+    CHECK(count > 0);
+    REQUIRE(count < sent.size());
+    for (std::size_t i = count; i < sent.size(); ++i) {
+        CHECK(frame_of(mbufs[i]) == sent[i]);
+        CHECK_FALSE(is_unfit(mbufs[i]));
+        rte_pktmbuf_free(mbufs[i]);
+    }
+}
+
+TEST_CASE("a frame that an interface can never take is told from those that found it full")
+{
+    if (cannot_make_namespaces())
+        return;
+    packet_pool();
+    const PrivateNetns ours;
+    const Veth veth;
+    veth.are(PortUse::kUnderlay);
+    const std::vector<Frame> sent{frame_of({}, Frame(1000, 1)), frame_of({}, Frame(2000, 2)),
+                                  frame_of({}, Frame(1000, 3))};
+    auto mbufs = mbufs_of(sent);
+    REQUIRE(veth.near.port->tx(0, mbufs) == 2);
+    CHECK(frame_of(mbufs[2]) == sent[1]);
+    CHECK(is_unfit(mbufs[2]));
+    rte_pktmbuf_free(mbufs[2]);
+}
+
 TEST_CASE("large frames that find the socket's buffer full are counted")
 {
     if (cannot_make_namespaces())
