@@ -3,12 +3,12 @@
 // thread alone.
 #pragma once
 
+#include "dataplane/base/port_losses.h"
+#include "dataplane/base/result.h"
 #include "dataplane/capture/capture.h"
 #include "dataplane/dpdk/eal.h"
 #include "dataplane/net/parse.h"
-#include "dataplane/net/result.h"
 #include "dataplane/port/port_kind.h"
-#include "dataplane/port/port_losses.h"
 #include "dataplane/state/counters.h"
 #include "dataplane/state/fdb.h"
 #include "dataplane/state/forwarding_config.h"

@@ -3,12 +3,12 @@
 // thread, and sleeps in epoll when there is nothing to do.
 #pragma once
 
+#include "dataplane/base/result.h"
 #include "dataplane/capture/probe.h"
 #include "dataplane/dpdk/mbuf_pool.h"
 #include "dataplane/dpdk/qsbr.h"
 #include "dataplane/dpdk/rcu_pointer.h"
 #include "dataplane/dpdk/spsc_ring.h"
-#include "dataplane/net/result.h"
 #include "dataplane/state/counters.h"
 #include "dataplane/state/forwarding_config.h"
 #include "dataplane/state/learn_event.h"

@@ -2,9 +2,9 @@
 // `addr`: addresses of ports, bridges and VXLAN devices.
 #include "control/commands/addr.h"
 
-#include "control/commands/arguments.h"
-#include "control/commands/commands.h"
+#include "control/commands/nouns.h"
 #include "control/commands/show.h"
+#include "control/grammar/arguments.h"
 
 #include <algorithm>
 #include <span>

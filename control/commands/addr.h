@@ -2,8 +2,8 @@
 // The parts of `addr`: what changes addresses is in addr.cpp, what shows them in addr_show.cpp.
 #pragma once
 
-#include "control/command.h"
-#include "control/commands/arguments.h"
+#include "control/grammar/arguments.h"
+#include "control/grammar/command.h"
 
 #include <optional>
 #include <vector>

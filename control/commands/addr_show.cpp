@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/commands/addr.h"
 
-#include "control/commands/rows.h"
 #include "control/commands/show.h"
+#include "control/grammar/rows.h"
 
 namespace vx
 {

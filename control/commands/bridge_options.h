@@ -2,9 +2,9 @@
 // The options of `type bridge`, as ip-link(8) has them: parsed the same way by link add, replace and set.
 #pragma once
 
-#include "control/model.h"
-#include "control/transaction.h"
-#include "control/words.h"
+#include "control/grammar/words.h"
+#include "control/model/model.h"
+#include "control/transaction/transaction.h"
 
 #include <cstdint>
 #include <optional>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // `capture`: which frames, where. What becomes of them, and the words of pcap-filter(7), are vxctl's to know: to vxd it
 // says `filter` and the code that they mean.
-#include "control/commands/arguments.h"
-#include "control/commands/commands.h"
+#include "control/commands/nouns.h"
+#include "control/grammar/arguments.h"
 
 #include <algorithm>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // `config`: the whole configuration. What changes it as a whole is no command among others: vxctl reads the file and
 // sends it as a request of its own (Request::config), which Controller::run_config carries out.
-#include "control/commands/commands.h"
-#include "control/commands/rows.h"
-#include "control/config_lines.h"
+#include "control/commands/nouns.h"
+#include "control/config/config_lines.h"
+#include "control/grammar/rows.h"
 
 namespace vx
 {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // `explain`: what would become of a frame, by the workers' own code, step by step.
-#include "control/commands/arguments.h"
-#include "control/commands/commands.h"
+#include "control/commands/frame_words.h"
+#include "control/commands/nouns.h"
 #include "control/commands/show.h"
-#include "control/frame_words.h"
-#include "control/sight.h"
+#include "control/grammar/arguments.h"
+#include "control/watch/sight.h"
 #include "dataplane/net/headers.h"
 
 namespace vx

@@ -2,8 +2,8 @@
 // `fdb`: its table, and reading its words.
 #include "control/commands/fdb.h"
 
-#include "control/commands/arguments.h"
-#include "control/commands/commands.h"
+#include "control/commands/nouns.h"
+#include "control/grammar/arguments.h"
 
 namespace vx
 {

@@ -3,8 +3,8 @@
 // bridge ("master") and one for each VXLAN device ("self"), and what vxd shows as "self" stands for an entry in both.
 #pragma once
 
-#include "control/command.h"
-#include "control/transaction.h"
+#include "control/grammar/command.h"
+#include "control/transaction/transaction.h"
 
 #include <cstdint>
 #include <optional>

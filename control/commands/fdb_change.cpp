@@ -4,8 +4,8 @@
 // append adds a destination to a unicast address too, where the kernel leaves it as it is without a word.
 #include "control/commands/fdb.h"
 
-#include "control/commands/arguments.h"
 #include "control/commands/show.h"
+#include "control/grammar/arguments.h"
 
 #include <algorithm>
 

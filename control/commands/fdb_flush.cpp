@@ -2,7 +2,7 @@
 // fdb flush: which entries go is decided as the kernel does it, checked against Linux 6.18's bridge and VXLAN drivers.
 #include "control/commands/fdb.h"
 
-#include "control/commands/arguments.h"
+#include "control/grammar/arguments.h"
 
 #include <algorithm>
 #include <vector>

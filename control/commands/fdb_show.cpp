@@ -2,9 +2,9 @@
 // fdb show and get: which entries a device or a bridge has.
 #include "control/commands/fdb.h"
 
-#include "control/commands/arguments.h"
-#include "control/commands/rows.h"
 #include "control/commands/show.h"
+#include "control/grammar/arguments.h"
+#include "control/grammar/rows.h"
 
 #include <algorithm>
 #include <vector>

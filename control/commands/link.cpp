@@ -2,8 +2,8 @@
 // `link`: its table, and what adding and setting share.
 #include "control/commands/link.h"
 
-#include "control/commands/arguments.h"
-#include "control/commands/commands.h"
+#include "control/commands/nouns.h"
+#include "control/grammar/arguments.h"
 
 namespace vx
 {
@@ -36,11 +36,11 @@ constexpr std::string_view kSetUsage =
     "[ tos HEX ] [ ageing SECONDS ] ]";
 
 const Command kCommands[] = {
-    {"link", "add", kAddUsage, kHelpOfAdd, link_add},
-    {"link", "set", kSetUsage, "change a device", link_set},
-    {"link", "change", kSetUsage, "the same", link_set},
+    {"link", "add", kAddUsage, kHelpOfAdd, link_add, Effect::kChanges, help_of_type},
+    {"link", "set", kSetUsage, "change a device", link_set, Effect::kChanges, help_of_type},
+    {"link", "change", kSetUsage, "the same", link_set, Effect::kChanges, help_of_type},
     {"link", "replace", kAddUsage, "add a device, or change the one that is there: what is not said stays",
-     link_replace},
+     link_replace, Effect::kChanges, help_of_type},
     {"link", "del", "NAME [ type TYPE ]", "remove a device and all that refers to it", link_del},
     {"link", "show", "[ NAME | dev NAME ] [ master BRIDGE | nomaster ] [ type TYPE ] [ up ]",
      "list devices and their settings", link_show, Effect::kShows},

@@ -2,11 +2,12 @@
 // The handlers of `link`, and what they share.
 #pragma once
 
-#include "control/command.h"
 #include "control/commands/bridge_options.h"
 #include "control/commands/port_options.h"
 #include "control/commands/vxlan_options.h"
-#include "control/transaction.h"
+#include "control/grammar/command.h"
+#include "control/grammar/link_keywords.h"
+#include "control/transaction/transaction.h"
 
 #include <cstdint>
 #include <optional>
@@ -17,14 +18,6 @@
 namespace vx
 {
 
-// Those of ip-link(8)'s keywords that iproute2 takes abbreviated, in the order in which it compares.
-inline constexpr std::string_view kLinkOrder[] = {"index", "link", "address", "txqueuelen", "dynamic", "type", "alias"};
-// All of them: what is none may be the name of the device, which ip takes anywhere before the type.
-inline constexpr std::string_view kLinkKeywords[] = {
-    "name",        "dev",         "type", "address",   "addr",      "mtu",          "master",  "nomaster",
-    "up",          "down",        "link", "index",     "alias",     "group",        "netns",   "txqueuelen",
-    "txqlen",      "qlen",        "arp",  "multicast", "broadcast", "allmulticast", "promisc", "vf",
-    "numtxqueues", "numrxqueues", "xdp",  "dynamic",   "protodown", "addrgenmode"};
 inline constexpr std::uint16_t kMinMtu = 68; // RFC 791, and Linux's for Ethernet devices
 inline constexpr std::uint16_t kMaxMtu = 65535;
 

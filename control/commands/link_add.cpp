@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/commands/link.h"
 
-#include "control/commands/arguments.h"
+#include "control/grammar/arguments.h"
 
 #include <algorithm>
 #include <vector>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/commands/link.h"
 
-#include "control/commands/arguments.h"
-#include "control/commands/rows.h"
 #include "control/commands/show.h"
+#include "control/grammar/arguments.h"
+#include "control/grammar/rows.h"
 
 namespace vx
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // `monitor`: the changes of what is named, or of everything.
-#include "control/commands/arguments.h"
-#include "control/commands/commands.h"
+#include "control/commands/nouns.h"
+#include "control/grammar/arguments.h"
 
 #include <algorithm>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // `neigh`: static neighbours, which are the Model's (PERMANENT), and those that the Resolver asked for.
-#include "control/commands/arguments.h"
-#include "control/commands/commands.h"
-#include "control/commands/rows.h"
+#include "control/commands/nouns.h"
 #include "control/commands/show.h"
+#include "control/grammar/arguments.h"
+#include "control/grammar/rows.h"
 
 #include <algorithm>
 #include <cctype>

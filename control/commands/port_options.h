@@ -2,7 +2,7 @@
 // The options of a port kind, parsed by what its row in port_kinds() says about them.
 #pragma once
 
-#include "control/words.h"
+#include "control/grammar/words.h"
 #include "dataplane/port/port_kind.h"
 
 #include <nlohmann/json.hpp>

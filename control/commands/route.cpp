@@ -2,9 +2,9 @@
 // `route`: adding and removing. Routes of addresses ("proto kernel") are not in the Model and cannot be changed here.
 #include "control/commands/route.h"
 
-#include "control/commands/arguments.h"
-#include "control/commands/commands.h"
+#include "control/commands/nouns.h"
 #include "control/commands/show.h"
+#include "control/grammar/arguments.h"
 
 namespace vx
 {
@@ -72,7 +72,7 @@ Result<Reply> set_route(Transaction& transaction, Words& words, Presence presenc
     const auto route = route_of(transaction, words, *parsed);
     if (!route)
         return route.error();
-    if (is_connected(transaction.model(), parsed->prefix))
+    if (transaction.model().is_subnet(parsed->prefix))
         return error("{}: there is already a route to {}, which an address of a device makes (File exists)",
                      words.name(), parsed->prefix.to_string());
     const bool is_there = transaction.model().routes().contains(parsed->prefix);
@@ -162,11 +162,6 @@ Result<RouteWords> parse_route(Words& words)
     return parsed;
 }
 
-bool is_connected(const Model& model, const IpPrefix& prefix)
-{
-    return model.is_subnet(prefix);
-}
-
 Result<Reply> route_add(Transaction& transaction, Words& words)
 {
     return set_route(transaction, words, Presence::kNew);
@@ -199,7 +194,7 @@ Result<Reply> route_del(Transaction& transaction, Words& words)
     const bool is_same = found != model.routes().end() && (!device || found->second.link == *device) &&
                          (!parsed->via || found->second.via == parsed->via) &&
                          (!parsed->onlink || found->second.onlink);
-    if (!is_same && is_connected(model, parsed->prefix))
+    if (!is_same && model.is_subnet(parsed->prefix))
         return error("{}: the route to {} is that of an address of a device; delete the address", words.name(),
                      parsed->prefix.to_string());
     if (!is_same)

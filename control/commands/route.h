@@ -2,8 +2,8 @@
 // The handlers of `route`.
 #pragma once
 
-#include "control/command.h"
-#include "control/transaction.h"
+#include "control/grammar/command.h"
+#include "control/transaction/transaction.h"
 
 #include <optional>
 #include <string>
@@ -24,9 +24,6 @@ Result<RouteWords> parse_route(Words& words);
 Result<bool> take_table(Words& words);
 // "default" or PREFIX. The family of "default" is for the caller to decide: nothing.
 Result<std::optional<IpPrefix>> read_destination(Words& words);
-
-// True if an address of a device makes this very route by itself ("proto kernel").
-bool is_connected(const Model& model, const IpPrefix& prefix);
 
 Result<Reply> route_add(Transaction& transaction, Words& words);
 Result<Reply> route_replace(Transaction& transaction, Words& words);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/commands/show.h"
 
-#include "control/commands/rows.h"
+#include "control/grammar/rows.h"
 
 #include <algorithm>
 

@@ -3,8 +3,8 @@
 // have (queueing disciplines, groups, link modes).
 #pragma once
 
-#include "control/command.h"
-#include "control/transaction.h"
+#include "control/grammar/command.h"
+#include "control/transaction/transaction.h"
 
 #include <string>
 #include <string_view>

@@ -2,11 +2,11 @@
 // `stats`: what was forwarded by each device, what was dropped and why, and what the workers did.
 #include "control/commands/stats.h"
 
-#include "control/commands/arguments.h"
-#include "control/commands/commands.h"
-#include "control/commands/rows.h"
+#include "control/commands/nouns.h"
 #include "control/commands/show.h"
-#include "control/turn_watch.h"
+#include "control/grammar/arguments.h"
+#include "control/grammar/rows.h"
+#include "control/watch/turn_watch.h"
 
 #include <algorithm>
 #include <array>

@@ -2,8 +2,8 @@
 // What the files of `stats` share.
 #pragma once
 
-#include "control/command.h"
-#include "control/transaction.h"
+#include "control/grammar/command.h"
+#include "control/transaction/transaction.h"
 #include "dataplane/net/drop_reason.h"
 
 #include <cstdint>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // `stats vtep` and `stats mac`: what costs workers something to count, and so is counted only while somebody asks.
-#include "control/commands/arguments.h"
-#include "control/commands/rows.h"
 #include "control/commands/show.h"
 #include "control/commands/stats.h"
+#include "control/grammar/arguments.h"
+#include "control/grammar/rows.h"
 
 #include <algorithm>
 #include <map>

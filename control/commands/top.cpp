@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // `top`: vxctl makes it of what `stats show` and `link show` say. The row is here for its help and its completion.
-#include "control/commands/commands.h"
+#include "control/commands/nouns.h"
 
 namespace vx
 {

@@ -5,8 +5,8 @@
 // time.
 #pragma once
 
+#include "dataplane/base/result.h"
 #include "dataplane/net/parse.h"
-#include "dataplane/net/result.h"
 
 #include <pcap/bpf.h>
 

@@ -2,7 +2,7 @@
 // DPDK's environment layer, as vxd wants it: no NIC taken unasked, no telemetry socket, no file left behind.
 #pragma once
 
-#include "dataplane/net/result.h"
+#include "dataplane/base/result.h"
 
 #include <string>
 #include <string_view>

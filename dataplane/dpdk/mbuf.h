@@ -3,9 +3,9 @@
 // L4 checksum, segmentation), and where a punted or injected frame belongs.
 #pragma once
 
+#include "dataplane/base/result.h"
 #include "dataplane/net/offload.h"
 #include "dataplane/net/parse.h"
-#include "dataplane/net/result.h"
 
 #include <rte_mbuf.h>
 #include <rte_mbuf_dyn.h>

@@ -2,7 +2,7 @@
 // A pool of packet buffers.
 #pragma once
 
-#include "dataplane/net/result.h"
+#include "dataplane/base/result.h"
 
 #include <rte_mbuf.h>
 

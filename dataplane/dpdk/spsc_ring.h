@@ -2,7 +2,7 @@
 // A bounded queue between two threads: one pushes, one pops, neither ever waits.
 #pragma once
 
-#include "dataplane/net/result.h"
+#include "dataplane/base/result.h"
 
 #include <rte_ring.h>
 #include <rte_ring_elem.h>

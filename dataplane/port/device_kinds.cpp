@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Kinds that need little more than a DPDK device: tap (ours), pci, null, vdev.
-#include "dataplane/port/kernel_interface.h"
-#include "dataplane/port/netns.h"
+#include "dataplane/base/netns.h"
+#include "dataplane/port/kernel/kernel_interface.h"
 #include "dataplane/port/port_kinds.h"
 
 #include <fmt/format.h>

@@ -5,9 +5,9 @@
 #pragma once
 
 #include "dataplane/net/mac.h"
-#include "dataplane/port/eth_port.h"
-#include "dataplane/port/packet_port.h"
-#include "dataplane/port/tap_port.h"
+#include "dataplane/port/eth/eth_port.h"
+#include "dataplane/port/kernel/packet_port.h"
+#include "dataplane/port/kernel/tap_port.h"
 
 #include <cstdint>
 #include <span>

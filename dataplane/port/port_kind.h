@@ -2,8 +2,8 @@
 // The kinds of ports that vxd can open, as data: one row a kind, with the options of its `link add` command.
 #pragma once
 
+#include "dataplane/base/result.h"
 #include "dataplane/net/mac.h"
-#include "dataplane/net/result.h"
 
 #include <cstdint>
 #include <map>

@@ -2,7 +2,7 @@
 // How each kind of port is opened; the table in port_kind.cpp names them.
 #pragma once
 
-#include "dataplane/port/eth_port.h"
+#include "dataplane/port/eth/eth_port.h"
 #include "dataplane/port/port.h"
 #include "dataplane/port/port_kind.h"
 

@@ -95,7 +95,7 @@ inline void enter_router(Packet& packet, Context& context) noexcept
 // RFC 1812 section 5.3: whether the packet may go on by `egress`.
 inline bool may_go_on(Packet& packet, const Ipv4Header& ip, const LinkState& egress) noexcept
 {
-    if (is_martian_source(ip.source)) [[unlikely]] // destinations that are so have routes (control/compile.h)
+    if (is_martian_source(ip.source)) [[unlikely]] // destinations that are so have routes (control/compile/compile.h)
         drop(packet, DropReason::martian);
     else if (ip.ttl <= 1) [[unlikely]]
         punt(packet, PuntReason::kTtlExpired);

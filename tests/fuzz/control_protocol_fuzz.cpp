@@ -7,7 +7,7 @@
 // The data plane is real, has no workers and only ports of type null. Commands that name another type of port touch
 // the machine; they are parsed and not carried out.
 #include "control/commands/link.h"
-#include "control/wire_decode.h"
+#include "control/wire/wire_decode.h"
 #include "tests/fuzz/daemon.h"
 #include "tests/fuzz/target.h"
 

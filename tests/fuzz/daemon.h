@@ -3,8 +3,8 @@
 // once, and it stays from input to input.
 #pragma once
 
-#include "control/controller.h"
-#include "control/wire.h"
+#include "control/controller/controller.h"
+#include "control/wire/wire.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/dpdk/eal.h"
 

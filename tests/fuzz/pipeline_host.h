@@ -4,7 +4,7 @@
 #pragma once
 
 #include "dataplane/dpdk/mbuf_pool.h"
-#include "dataplane/port/vnet_header.h"
+#include "dataplane/port/kernel/vnet_header.h"
 #include "tests/fuzz/daemon.h"
 #include "tests/fuzz/target.h"
 #include "tests/support/mbuf_shape.h"

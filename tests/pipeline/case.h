@@ -3,7 +3,7 @@
 // tests/pipeline/README.md says what its files are.
 #pragma once
 
-#include "dataplane/net/result.h"
+#include "dataplane/base/result.h"
 #include "tests/support/mbuf_shape.h"
 #include "tests/support/pcap.h"
 

@@ -4,7 +4,7 @@
 // of what comes in by ports, and has to name those in the end. All names are those of `stats`.
 #pragma once
 
-#include "control/controller.h"
+#include "control/controller/controller.h"
 #include "dataplane/dataplane.h"
 #include "tests/pipeline/case_drops.h"
 #include "tests/support/pcap.h"

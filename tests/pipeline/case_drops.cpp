@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tests/pipeline/case_drops.h"
 
-#include "control/pcapng.h"
+#include "control/wire/pcapng.h"
 #include "tools/exporter/families.h"
 
 #include <fmt/format.h>

@@ -3,8 +3,8 @@
 // packets. They are one name each; run_cases holds them against each other, and against the list of all reasons.
 #pragma once
 
-#include "control/capture_blocks.h"
-#include "control/controller.h"
+#include "control/controller/controller.h"
+#include "control/watch/capture_blocks.h"
 #include "dataplane/dataplane.h"
 #include "tests/pipeline/case.h"
 #include "tools/vxctl/blocks.h"

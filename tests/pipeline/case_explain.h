@@ -3,7 +3,7 @@
 // of it; and what `explain` says in words of a frame that will be dropped.
 #pragma once
 
-#include "control/controller.h"
+#include "control/controller/controller.h"
 #include "dataplane/dataplane.h"
 #include "tests/pipeline/case.h"
 #include "tests/support/mbuf_shape.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tests/pipeline/case_runner.h"
 
-#include "control/controller.h"
-#include "control/wire.h"
+#include "control/controller/controller.h"
+#include "control/wire/wire.h"
 #include "dataplane/dataplane.h"
 #include "tests/pipeline/case_capture.h"
 #include "tests/pipeline/case_drops.h"

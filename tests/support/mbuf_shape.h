@@ -2,8 +2,8 @@
 // Frames as mbufs of a chosen shape: as ports hand them over, and as none should.
 #pragma once
 
+#include "dataplane/base/result.h"
 #include "dataplane/dpdk/mbuf.h"
-#include "dataplane/net/result.h"
 #include "tests/support/pcap.h"
 
 #include <rte_mbuf.h>

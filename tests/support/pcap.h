@@ -2,7 +2,7 @@
 // Reading of classic pcap files: little-endian, Ethernet, whole frames.
 #pragma once
 
-#include "dataplane/net/result.h"
+#include "dataplane/base/result.h"
 
 #include <cstddef>
 #include <filesystem>

@@ -3,7 +3,7 @@
 // very mbufs, so their shape (segments, headroom, notes) is the test's choice. As a link: `type vdev args NAME`.
 #pragma once
 
-#include "dataplane/net/result.h"
+#include "dataplane/base/result.h"
 
 #include <rte_mbuf.h>
 #include <rte_ring.h>

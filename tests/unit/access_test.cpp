@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Who may do what: roles by credentials, and what a reader's commands come to.
-#include "control/access.h"
+#include "control/server/access.h"
 
-#include "control/command.h"
+#include "control/commands/nouns.h"
 #include "tests/unit/daemon_lab.h"
 
 #include <sys/socket.h>

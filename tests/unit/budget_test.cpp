@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What one request may take: Budget, in a clock that the tests turn, and what readers get of the control thread.
-#include "control/budget.h"
-#include "control/reader_shares.h"
-#include "control/wire.h"
+#include "control/base/budget.h"
+#include "control/server/reader_shares.h"
+#include "control/wire/wire.h"
 
 #include <catch2/catch.hpp>
 

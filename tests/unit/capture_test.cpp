@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Captures without traffic: filters, rings between two threads, pcapng as it is written and read.
-#include "control/pcapng.h"
+#include "control/wire/pcapng.h"
 #include "dataplane/capture/capture.h"
 #include "tools/vxctl/blocks.h"
 #include "tools/vxctl/capture.h"

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What the commands' words mean, before anything is changed.
-#include "control/commands/commands.h"
 #include "control/commands/fdb.h"
 #include "control/commands/link.h"
+#include "control/commands/nouns.h"
 #include "control/commands/route.h"
 #include "control/commands/show.h"
-#include "control/wire.h"
+#include "control/wire/wire.h"
 
 #include <catch2/catch.hpp>
 

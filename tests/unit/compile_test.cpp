@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The Compiler's steps against compile(), which does all at once: whatever changes, they have to say the same.
-#include "control/compile.h"
+#include "control/compile/compile.h"
 
 #include <catch2/catch.hpp>
 

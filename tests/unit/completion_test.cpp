@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What may come next in a command.
-#include "control/completion.h"
+#include "control/grammar/completion.h"
 
 #include "tests/unit/daemon_lab.h"
 

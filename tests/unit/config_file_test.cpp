@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "control/config_file.h"
-#include "dataplane/port/file_descriptor.h"
+#include "control/config/config_file.h"
+#include "dataplane/base/file_descriptor.h"
 
 #include <catch2/catch.hpp>
 

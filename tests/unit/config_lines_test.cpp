@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The configuration as commands: `config show` of anything makes the same anew.
-#include "control/config_lines.h"
+#include "control/config/config_lines.h"
 
 #include "tests/unit/config_lab.h"
 

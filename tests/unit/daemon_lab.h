@@ -2,7 +2,7 @@
 // A Controller with null ports, to be given commands.
 #pragma once
 
-#include "control/controller.h"
+#include "control/controller/controller.h"
 #include "dataplane/dataplane.h"
 #include "tests/support/ports.h"
 

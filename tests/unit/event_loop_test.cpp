@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "control/event_loop.h"
+#include "control/base/event_loop.h"
 
 #include <catch2/catch.hpp>
 

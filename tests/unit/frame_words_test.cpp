@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "control/frame_words.h"
+#include "control/commands/frame_words.h"
 
-#include "control/wire.h"
+#include "control/wire/wire.h"
 #include "dataplane/net/parse.h"
 
 #include <catch2/catch.hpp>

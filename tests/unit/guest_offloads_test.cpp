@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A vhost-user port and a guest that leaves checksums and segmentation undone: DPDK's virtio-user, in this process.
 #include "dataplane/offload/gso.h"
-#include "dataplane/port/eth_device.h"
+#include "dataplane/port/eth/eth_device.h"
 #include "tests/support/ports.h"
 #include "tests/support/tcp_frames.h"
 

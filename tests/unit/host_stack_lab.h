@@ -3,7 +3,7 @@
 // What it receives always ends where a heap allocation ends, so that the address sanitizer sees one byte too many.
 #pragma once
 
-#include "control/host_stack.h"
+#include "control/neighbours/host_stack.h"
 #include "tests/unit/next_hops.h"
 
 #include <catch2/catch.hpp>

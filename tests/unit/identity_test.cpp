@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What MACs that nobody chose are derived from: the machine-id, and what an earlier vxd had.
-#include "control/identity.h"
+#include "control/daemon/identity.h"
 
 #include "tests/unit/daemon_lab.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // MulticastGroups: what is reported, how often, and when.
-#include "control/multicast_groups.h"
+#include "control/neighbours/multicast_groups.h"
 
 #include <catch2/catch.hpp>
 

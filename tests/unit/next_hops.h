@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include "control/resolver.h"
+#include "control/neighbours/resolver.h"
 
 #include <set>
 #include <vector>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "control/options.h"
+#include "control/daemon/options.h"
 
 #include <catch2/catch.hpp>
 

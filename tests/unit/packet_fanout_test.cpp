@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The queues of an af_packet port of the underlay: which frame goes to which, and what a storm in one is to the others.
-#include "dataplane/port/packet_fanout.h"
-#include "dataplane/port/underlay_filter.h"
+#include "dataplane/port/kernel/packet_fanout.h"
+#include "dataplane/port/kernel/underlay_filter.h"
 #include "tests/support/kernel_bpf.h"
 #include "tests/support/ports.h"
 #include "tests/support/tcp_frames.h"

@@ -2,7 +2,7 @@
 // What an af_packet port and the kernel tell each other of checksums, large frames, VLAN tags and bundles of datagrams.
 // The ports themselves: ports_test.cpp.
 #include "dataplane/net/checksum.h"
-#include "dataplane/port/packet_batch.h"
+#include "dataplane/port/kernel/packet_batch.h"
 #include "tests/support/ports.h"
 #include "tests/support/tcp_frames.h"
 

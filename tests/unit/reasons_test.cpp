@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The reasons of drops and losses as a user reads them: each is explained, and what a remedy says to type can be typed.
 #include "control/commands/stats.h"
-#include "control/options.h"
+#include "control/daemon/options.h"
 #include "tests/unit/daemon_lab.h"
 #include "tools/vxctl/capture.h"
 

@@ -2,7 +2,7 @@
 // A Resolver with a clock, and what it said through its hooks.
 #pragma once
 
-#include "control/resolver.h"
+#include "control/neighbours/resolver.h"
 #include "tests/unit/next_hops.h"
 
 #include <catch2/catch.hpp>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Whether workers make progress. What is said to a service manager is tested end to end.
-#include "control/service.h"
-#include "control/turn_watch.h"
+#include "control/daemon/service.h"
+#include "control/watch/turn_watch.h"
 
 #include <catch2/catch.hpp>
 

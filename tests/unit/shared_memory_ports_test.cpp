@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Ports whose other end is a process that shares memory with vxd: here, this one.
-#include "dataplane/port/shared_memory.h"
+#include "dataplane/port/eth/shared_memory.h"
 #include "tests/support/ports.h"
 
 #include <catch2/catch.hpp>

@@ -2,7 +2,7 @@
 // A SocketServer in a thread of its own, in a folder that goes with the test, and clients that talk to it.
 #pragma once
 
-#include "control/socket_server.h"
+#include "control/server/socket_server.h"
 
 #include <catch2/catch.hpp>
 

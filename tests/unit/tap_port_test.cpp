@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // TAP ports against the kernel, in network namespaces of their own.
-#include "dataplane/port/kernel_interface.h"
+#include "dataplane/port/kernel/kernel_interface.h"
 #include "tests/support/ports.h"
 
 #include <catch2/catch.hpp>

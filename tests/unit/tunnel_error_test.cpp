@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // HostStack: what ICMP says of our tunnels' packets. It is counted under a name and logged, and nobody is answered.
-#include "control/log.h"
+#include "control/base/log.h"
 #include "tests/unit/host_stack_lab.h"
 
 #include <catch2/catch.hpp>

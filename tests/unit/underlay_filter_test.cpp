@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What an af_packet port of the underlay lets through, by libpcap's interpreter of the same instructions.
 #include "dataplane/net/headers.h"
-#include "dataplane/port/underlay_filter.h"
+#include "dataplane/port/kernel/underlay_filter.h"
 #include "tests/support/kernel_bpf.h"
 
 #include <catch2/catch.hpp>

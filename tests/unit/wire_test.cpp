@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "control/wire_decode.h"
+#include "control/wire/wire_decode.h"
 
 #include <catch2/catch.hpp>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "control/command.h"
+#include "control/commands/nouns.h"
 
 #include <catch2/catch.hpp>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "dataplane/port/file_descriptor.h"
+#include "dataplane/base/file_descriptor.h"
 #include "tools/cni/actions.h"
 #include "tools/cni/daemon.h"
 #include "tools/cni/ipam.h"

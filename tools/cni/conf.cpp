@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tools/cni/conf.h"
 
-#include "control/wire.h"
+#include "control/wire/wire.h"
 
 #include <algorithm>
 #include <limits>

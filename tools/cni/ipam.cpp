@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tools/cni/ipam.h"
 
-#include "dataplane/port/file_descriptor.h"
+#include "dataplane/base/file_descriptor.h"
 
 #include <fcntl.h>
 #include <spawn.h>

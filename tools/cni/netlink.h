@@ -2,8 +2,8 @@
 // A container's network namespace, through a netlink socket that lives in it.
 #pragma once
 
+#include "dataplane/base/netns.h"
 #include "dataplane/net/ip.h"
-#include "dataplane/port/netns.h"
 #include "tools/cni/outcome.h"
 
 #include <cstdint>

@@ -2,7 +2,7 @@
 // What the plugin tells the runtime when it fails: CNI 1.0 section 5, "Error".
 #pragma once
 
-#include "dataplane/net/result.h"
+#include "dataplane/base/result.h"
 
 #include <string>
 #include <utility>

@@ -7,7 +7,7 @@
 #include "tools/exporter/collector.h"
 #include "tools/exporter/options.h"
 
-#include "dataplane/port/file_descriptor.h"
+#include "dataplane/base/file_descriptor.h"
 
 #include <netinet/in.h>
 #include <prometheus/exposer.h>

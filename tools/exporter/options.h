@@ -2,8 +2,8 @@
 // The exporter's command line.
 #pragma once
 
+#include "dataplane/base/result.h"
 #include "dataplane/net/ip.h"
-#include "dataplane/net/result.h"
 
 #include <cstdint>
 #include <string>

@@ -2,7 +2,7 @@
 // What vxd has counted at one moment, as the exporter needs it: from the JSON of `stats` and `link show`.
 #pragma once
 
-#include "dataplane/net/result.h"
+#include "dataplane/base/result.h"
 
 #include <nlohmann/json.hpp>
 

@@ -2,7 +2,7 @@
 // Reading of the pcapng that vxd sends: whole blocks out of bytes as they come, and what is in them.
 #pragma once
 
-#include "dataplane/net/result.h"
+#include "dataplane/base/result.h"
 
 #include <cstddef>
 #include <cstdint>

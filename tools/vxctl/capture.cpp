@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tools/vxctl/capture.h"
 
-#include "control/pcapng.h"
+#include "control/wire/pcapng.h"
 #include "tools/vxctl/capture_output.h"
 #include "tools/vxctl/client.h"
 #include "tools/vxctl/signals.h"

@@ -3,8 +3,8 @@
 // errors are said here, and only here are names looked up.
 #pragma once
 
-#include "control/command_list.h"
-#include "dataplane/net/result.h"
+#include "control/wire/command_list.h"
+#include "dataplane/base/result.h"
 
 #include <cstdint>
 #include <optional>

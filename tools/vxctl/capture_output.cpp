@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tools/vxctl/capture_output.h"
 
-#include "control/pcapng.h"
+#include "control/wire/pcapng.h"
 #include "tools/vxctl/describe.h"
 
 #include <fcntl.h>

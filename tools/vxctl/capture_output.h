@@ -5,7 +5,7 @@
 #include "tools/vxctl/blocks.h"
 #include "tools/vxctl/capture.h"
 
-#include "dataplane/port/file_descriptor.h"
+#include "dataplane/base/file_descriptor.h"
 
 #include <string>
 #include <vector>

@@ -3,7 +3,7 @@
 // empty.
 #pragma once
 
-#include "control/wire.h"
+#include "control/wire/wire.h"
 
 #include <string_view>
 

@@ -3,8 +3,8 @@
 // the whole configuration.
 #pragma once
 
-#include "control/wire.h"
-#include "dataplane/net/result.h"
+#include "control/wire/wire.h"
+#include "dataplane/base/result.h"
 
 #include <optional>
 #include <string>

@@ -2,7 +2,7 @@
 // What vxd's program knows without a daemon: the commands are its own to explain.
 #pragma once
 
-#include "control/wire.h"
+#include "control/wire/wire.h"
 
 #include <optional>
 #include <string>

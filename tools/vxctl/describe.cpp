@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tools/vxctl/describe.h"
 
-#include "control/pcapng.h"
+#include "control/wire/pcapng.h"
 #include "dataplane/net/headers.h"
 #include "dataplane/net/ip.h"
 

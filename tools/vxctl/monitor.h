@@ -2,7 +2,7 @@
 // `vxctl monitor`: what vxd tells of its changes, line by line to stdout.
 #pragma once
 
-#include "control/wire.h"
+#include "control/wire/wire.h"
 
 #include <string>
 

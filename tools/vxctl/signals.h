@@ -2,7 +2,7 @@
 // Signals that end a program which has something to do before it ends.
 #pragma once
 
-#include "dataplane/port/file_descriptor.h"
+#include "dataplane/base/file_descriptor.h"
 
 namespace vx
 {

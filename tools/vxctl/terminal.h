@@ -2,7 +2,7 @@
 // What vxctl ends with, and how it says so.
 #pragma once
 
-#include "dataplane/net/result.h"
+#include "dataplane/base/result.h"
 
 #include <string_view>
 

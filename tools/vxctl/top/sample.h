@@ -3,8 +3,8 @@
 // also `stats vtep`, for which workers count as long as somebody asks.
 #pragma once
 
-#include "control/command_list.h"
-#include "dataplane/net/result.h"
+#include "control/wire/command_list.h"
+#include "dataplane/base/result.h"
 
 #include <nlohmann/json.hpp>
 

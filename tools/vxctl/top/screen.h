@@ -3,7 +3,7 @@
 // time.
 #pragma once
 
-#include "dataplane/net/result.h"
+#include "dataplane/base/result.h"
 #include "tools/vxctl/top/view.h"
 
 #include <memory>

@@ -3,8 +3,8 @@
 // them.
 #pragma once
 
-#include "control/command_list.h"
-#include "dataplane/net/result.h"
+#include "control/wire/command_list.h"
+#include "dataplane/base/result.h"
 #include "tools/vxctl/top/sample.h"
 
 #include <chrono>
