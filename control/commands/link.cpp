@@ -36,11 +36,11 @@ constexpr std::string_view kSetUsage =
     "[ tos HEX ] [ ageing SECONDS ] ]";
 
 const Command kCommands[] = {
-    {"link", "add", kAddUsage, kHelpOfAdd, link_add, Effect::kChanges, help_of_type},
-    {"link", "set", kSetUsage, "change a device", link_set, Effect::kChanges, help_of_type},
-    {"link", "change", kSetUsage, "the same", link_set, Effect::kChanges, help_of_type},
+    {"link", "add", kAddUsage, kHelpOfAdd, link_add, Effect::kChanges, &kMoreOfType},
+    {"link", "set", kSetUsage, "change a device", link_set, Effect::kChanges, &kMoreOfType},
+    {"link", "change", kSetUsage, "the same", link_set, Effect::kChanges, &kMoreOfType},
     {"link", "replace", kAddUsage, "add a device, or change the one that is there: what is not said stays",
-     link_replace, Effect::kChanges, help_of_type},
+     link_replace, Effect::kChanges, &kMoreOfType},
     {"link", "del", "NAME [ type TYPE ]", "remove a device and all that refers to it", link_del},
     {"link", "show", "[ NAME | dev NAME ] [ master BRIDGE | nomaster ] [ type TYPE ] [ up ]",
      "list devices and their settings", link_show, Effect::kShows},

@@ -56,8 +56,8 @@ Result<bool> take_name(Words& words, std::string& name, std::span<const std::str
 // Whether the link may become a member of the bridge `master`; `words` names the command.
 Result<> check_member(const Transaction& transaction, const Words& words, const Link& link, const Link& master);
 
-// "... type TYPE help" at the end of link add, replace, set or change: what the type takes. Nothing for other words.
-std::optional<Reply> help_of_type(Words words);
+// What the type takes, of link add, replace, set or change: "... type TYPE help" at the end, and for completion.
+extern const CommandMore kMoreOfType;
 
 Result<Reply> link_add(Transaction& transaction, Words& words);
 Result<Reply> link_replace(Transaction& transaction, Words& words);

@@ -70,8 +70,6 @@ std::optional<Reply> help_for(const Words& words, std::string_view type)
                     kind->summary, "");
 }
 
-} // namespace
-
 std::optional<Reply> help_of_type(Words words)
 {
     const auto next = [&] {
@@ -92,5 +90,26 @@ std::optional<Reply> help_of_type(Words words)
     }
     return std::nullopt;
 }
+
+// The usage of what comes behind "type KIND"; nothing where no type was named.
+std::optional<std::string> usage_behind_type(CommandView words)
+{
+    for (std::size_t at = 1; at + 1 < words.size(); ++at) {
+        if (words[at - 1] != "type" && words[at - 1] != "ty")
+            continue;
+        // What vxd does anyway is taken too.
+        if (words[at] == "bridge")
+            return fmt::format("{} {}", kBridgeUsage.substr(kBridgeUsage.find(' ') + 1), idle_bridge_options());
+        if (words[at] == "vxlan")
+            return fmt::format("{} {}", kVxlanUsage.substr(kVxlanUsage.find(' ') + 1), idle_vxlan_options());
+        if (const PortKind* kind = find_port_kind(words[at]))
+            return usage_of(*kind);
+    }
+    return std::nullopt;
+}
+
+} // namespace
+
+constinit const CommandMore kMoreOfType{help_of_type, usage_behind_type};
 
 } // namespace vx

@@ -216,8 +216,8 @@ std::optional<Reply> help_of(CommandView words, std::span<const Noun> table)
         return std::nullopt;
     if (words.size() == 3 && words[2] == "help")
         return help_for(std::span(command, 1));
-    if (command->more_help != nullptr)
-        return command->more_help(Words(words, 2, command->noun, command->verb, command->usage));
+    if (command->more != nullptr)
+        return command->more->help(Words(words, 2, command->noun, command->verb, command->usage));
     return std::nullopt;
 }
 

@@ -37,13 +37,18 @@ enum class Effect : std::uint8_t {
     kShowsTraffic, // what others send
 };
 
+// What a usage cannot say, since it depends on words before: for instance what stands behind "type vxlan".
+struct CommandMore {
+    std::optional<Reply> (*help)(Words); // for words that end in "help"; nothing if it is no more than the row's
+    std::optional<std::string> (*usage)(CommandView words); // the words behind the verb
+};
+
 struct Command {
     // A noun whose only command has an empty verb has none: its words follow at once.
     std::string_view noun, verb, usage, help;
     Handler handler;
     Effect effect = Effect::kChanges;
-    // Help on what stands before a "help" at the end, if it is more than the row's: nothing for other words.
-    std::optional<Reply> (*more_help)(Words) = nullptr;
+    const CommandMore* more = nullptr;
 };
 
 struct Noun {

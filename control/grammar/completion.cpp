@@ -130,23 +130,6 @@ private:
     std::unordered_set<std::string> known_; // what is in found_
 };
 
-// The usage of what comes behind "type KIND"; nothing where no type was named.
-std::optional<std::string> usage_behind_type(CommandView words)
-{
-    for (std::size_t at = 1; at + 1 < words.size(); ++at) {
-        if (words[at - 1] != "type" && words[at - 1] != "ty")
-            continue;
-        // What vxd does anyway is taken too.
-        if (words[at] == "bridge")
-            return fmt::format("{} {}", kBridgeUsage.substr(kBridgeUsage.find(' ') + 1), idle_bridge_options());
-        if (words[at] == "vxlan")
-            return fmt::format("{} {}", kVxlanUsage.substr(kVxlanUsage.find(' ') + 1), idle_vxlan_options());
-        if (const PortKind* kind = find_port_kind(words[at]))
-            return usage_of(*kind);
-    }
-    return std::nullopt;
-}
-
 bool is_address(std::string_view token)
 {
     return token == "LLADDR" || token == "ADDR" || token == "PREFIX";
@@ -173,8 +156,8 @@ void offer_arguments(Completer& completer, const Command& command, CommandView w
     std::vector<std::string> tokens = tokens_of(command.usage);
     const bool is_add = command.noun == "link" && (command.verb == "add" || command.verb == "replace");
     const bool is_set = command.noun == "link" && (command.verb == "set" || command.verb == "change");
-    if (is_add || is_set)
-        if (const auto behind = usage_behind_type(words))
+    if (command.more != nullptr)
+        if (const auto behind = command.more->usage(words))
             for (std::string& token : tokens_of(*behind))
                 tokens.push_back(std::move(token));
     const CommandView before = words.first(words.size() - 1);
