@@ -140,7 +140,7 @@ TEST_CASE("keywords are abbreviated as with ip(8)")
 TEST_CASE("each type of device has a help of its own, with and without a name before it")
 {
     const auto help = [](std::string_view text) {
-        const auto reply = help_of_type(Line{text}.cursor);
+        const auto reply = kMoreOfType.help(Line{text}.cursor);
         return reply ? reply->text : std::string{};
     };
     for (const PortKind& kind : port_kinds())

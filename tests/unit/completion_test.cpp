@@ -2,6 +2,7 @@
 // What may come next in a command.
 #include "control/grammar/completion.h"
 
+#include "control/commands/nouns.h"
 #include "tests/unit/daemon_lab.h"
 
 using namespace vx;
