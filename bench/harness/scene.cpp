@@ -147,18 +147,20 @@ void Scene::add_links()
 
 void Scene::add_tunnels()
 {
+    const auto paths = std::make_shared<std::deque<Path>>(options_.vteps);
+    for (std::size_t host = 0; host < options_.vteps; ++host)
+        (*paths)[host].lead_to(far_mac(host), kUplinkMac, LinkId{1});
+    config_.paths = paths;
     for (std::size_t vni = 0; vni < options_.vnis; ++vni) {
         for (std::size_t host = 0; host < options_.vteps; ++host) {
             Tunnel tunnel;
-            tunnel.source_mac = kUplinkMac;
-            tunnel.next_hop_mac = far_mac(host);
             tunnel.local = host_address(options_.underlay, 0);
             tunnel.remote = host_address(options_.underlay, 1 + host);
             tunnel.mtu = config_.links[vxlan(vni).value].mtu;
             tunnel.vni = *Vni::from(static_cast<std::uint32_t>(vni + 1));
             if (options_.udp_checksum)
                 tunnel.udp_checksum = Tunnel::UdpChecksum::kComputed;
-            config_.vteps.edit(config_.vteps.size()) = EncapTemplate::build(vxlan(vni), LinkId{1}, tunnel);
+            config_.vteps.edit(config_.vteps.size()) = EncapTemplate::build(vxlan(vni), (*paths)[host], tunnel);
         }
     }
 }

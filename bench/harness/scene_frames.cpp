@@ -14,7 +14,6 @@ namespace vx::bench
 namespace
 {
 
-constexpr std::size_t kL3 = sizeof(EthernetHeader);
 constexpr std::size_t kUnknown = std::size_t{1} << 30; // numbers of MACs that no table has
 
 } // namespace
@@ -91,12 +90,12 @@ void Scene::fill_mbufs()
     std::memcpy(frame.data() + head_size_ + kL3, &ip, sizeof(ip));
     if (has_outer) {
         Tunnel tunnel; // as the far host would send it
-        tunnel.source_mac = far_mac(0);
-        tunnel.next_hop_mac = kUplinkMac;
         tunnel.local = host_address(options_.underlay, 1);
         tunnel.remote = host_address(options_.underlay, 0);
         tunnel.vni = *Vni::from(1);
-        EncapTemplate::build(LinkId{1}, LinkId{1}, tunnel).write(frame.data(), options_.frame_size, 1, 0, 0);
+        Path path;
+        path.lead_to(kUplinkMac, far_mac(0), LinkId{1});
+        EncapTemplate::build(LinkId{1}, path, tunnel).write(frame.data(), options_.frame_size, 1, 0, 0);
     }
     for (Draw& draw : draws_) {
         write(frame.data(), draw);

@@ -7,7 +7,7 @@ namespace vx
 {
 
 Compiler::Compiler(const Model& model, const VtepRegistry& vteps, Adjacencies& adjacencies, MacOf mac_of)
-    : model_(model), vteps_(vteps), adjacencies_(adjacencies), mac_of_(std::move(mac_of)), routing_(adjacencies)
+    : model_(model), vteps_(vteps), adjacencies_(adjacencies), paths_(model, std::move(mac_of)), routing_(adjacencies)
 {
 }
 
@@ -30,6 +30,7 @@ std::unique_ptr<ForwardingConfig> Compiler::update(const VtepRegistry::Changes& 
 {
     if (std::exchange(is_new_, false))
         add_everything();
+    paths_.renew(); // the config before is published
     stale_.vteps.insert(changes.vteps.begin(), changes.vteps.end());
     for (const ReplicationId id : changes.lists)
         replace(config_.replication.edit(id.value), vteps_.list_of(id).vteps);
@@ -41,7 +42,8 @@ std::unique_ptr<ForwardingConfig> Compiler::update(const VtepRegistry::Changes& 
     for (const VtepId id : std::exchange(stale_.vteps, {}))
         compile_vtep(id);
     compile_routing();
-    compare_next_hops();
+    follow_next_hops();
+    config_.paths = paths_.rows();
     return std::make_unique<ForwardingConfig>(config_);
 }
 
@@ -145,46 +147,32 @@ void Compiler::compile_listeners()
 
 void Compiler::compile_vtep(VtepId id)
 {
-    if (next_hop_of_.size() <= id.value)
-        next_hop_of_.resize(vteps_.vteps().size());
-    std::optional<NeighborKey>& old = next_hop_of_[id.value];
-    std::optional<NeighborKey> next_hop;
-    config_.vteps.edit(id.value) = vtep(vteps_.key_of(id), next_hop);
-    if (old == next_hop)
-        return;
-    if (old) {
-        stale_.next_hops.insert(*old);
-        const auto users = users_.find(*old);
-        users->second.erase(id);
-        if (users->second.empty())
-            users_.erase(users);
-    }
-    if (next_hop) {
-        stale_.next_hops.insert(*next_hop);
-        users_[*next_hop].insert(id);
-    }
-    old = next_hop;
+    if (path_of_.size() <= id.value)
+        path_of_.resize(vteps_.vteps().size());
+    std::uint32_t path = 0;
+    config_.vteps.edit(id.value) = vtep(vteps_.key_of(id), path);
+    const std::uint32_t old = std::exchange(path_of_[id.value], path);
+    for (const std::uint32_t touched : {old, path})
+        if (touched != 0 && old != path)
+            stale_.next_hops.insert(paths_.neighbor_of(touched));
+    paths_.release(old);
 }
 
-EncapTemplate Compiler::vtep(const VtepRegistry::Key& key, std::optional<NeighborKey>& next_hop) const
+// With the number of the path, which is acquired; 0 if it leads nowhere.
+EncapTemplate Compiler::vtep(const VtepRegistry::Key& key, std::uint32_t& path)
 {
     const auto& [id, remote] = key;
     const Link* link = model_.find(id);
     if (link == nullptr || !link->is_up)
-        return EncapTemplate::unusable(id, remote.address, DropReason::link_down);
+        return EncapTemplate::unusable(id, remote.address, kLinkDown);
     const VxlanSettings& vxlan = *link->vxlan();
-    const auto path = model_.underlay_path(remote.address);
+    const auto way = model_.underlay_path(remote.address);
     const Link* source = model_.owner_of(vxlan.local);
     const bool is_ours = model_.owner_of(remote.address) != nullptr;
-    if (!path || source == nullptr || !model_.is_underlay(*source) || is_ours)
-        return EncapTemplate::unusable(id, remote.address, DropReason::vtep_no_route);
-    next_hop = NeighborKey{path->link->id, path->next_hop};
-    const auto mac = mac_of_(*next_hop);
-    if (!mac)
-        return EncapTemplate::unusable(id, remote.address, DropReason::vtep_unresolved);
+    if (!way || source == nullptr || !model_.is_underlay(*source) || is_ours)
+        return EncapTemplate::unusable(id, remote.address, kNoRoute);
+    path = paths_.acquire({way->link->id, way->next_hop});
     Tunnel tunnel;
-    tunnel.source_mac = path->link->mac;
-    tunnel.next_hop_mac = *mac;
     tunnel.local = vxlan.local;
     tunnel.remote = remote.address;
     tunnel.destination_port = remote.port;
@@ -193,13 +181,15 @@ EncapTemplate Compiler::vtep(const VtepRegistry::Key& key, std::optional<Neighbo
     tunnel.ttl = vxlan.ttl != 0 ? vxlan.ttl : tunnel.ttl;
     tunnel.tos = vxlan.tos;
     tunnel.udp_checksum = vxlan.udp_checksum ? Tunnel::UdpChecksum::kComputed : Tunnel::UdpChecksum::kZero;
-    return EncapTemplate::build(id, path->link->id, tunnel);
+    return EncapTemplate::build(id, paths_.row(path), tunnel);
 }
 
-void Compiler::compare_next_hops()
+// What a path's neighbour is, and whether it is for the Resolver to find.
+void Compiler::follow_next_hops()
 {
     for (const NeighborKey& key : std::exchange(stale_.next_hops, {})) {
-        const bool is_wanted = users_.contains(key) && !model_.neighbors().contains(key);
+        paths_.follow(key);
+        const bool is_wanted = paths_.has(key) && !model_.neighbors().contains(key);
         if (is_wanted && wanted_.insert(key).second)
             next_hops_.wanted.push_back(key);
         else if (!is_wanted && wanted_.erase(key) != 0)

@@ -6,12 +6,12 @@
 #pragma once
 
 #include "control/compile/adjacencies.h"
+#include "control/compile/paths.h"
 #include "control/compile/routing.h"
 #include "control/model/model.h"
 #include "control/model/vteps.h"
 #include "dataplane/state/forwarding_config.h"
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -21,9 +21,6 @@
 namespace vx
 {
 
-// What is known of a neighbour now.
-using MacOf = std::function<std::optional<Mac>(const NeighborKey&)>;
-
 class Compiler
 {
 public:
@@ -32,8 +29,8 @@ public:
 
     // The model has changed since it was like this.
     void note(const ModelDiff& before) { add_changes(before, stale_); }
-    // Something else is known about a neighbour.
-    void note(const NeighborKey& next_hop) { add_next_hop(next_hop, stale_); }
+    // Something else is known about a neighbour: what is sent there from now on has it, without a new config.
+    void note(const NeighborKey& next_hop) { paths_.follow(next_hop); }
 
     // About how many bytes update() allocates, besides what every config takes, for a change that it was not told of.
     std::size_t memory_for(const ModelDiff& before, const VtepRegistry::Changes& changes) const;
@@ -69,29 +66,27 @@ private:
     void add_endpoint(const IpAddress& address, Stale& stale) const;
     void add_destinations(const IpPrefix& prefix, Stale& stale) const;
     void add_address(const AddressKey& key, bool is_ports, Stale& stale) const;
-    void add_next_hop(const NeighborKey& next_hop, Stale& stale) const;
     static bool has_same_vteps(const std::optional<Link>& old, const Link* now);
 
     void compile_link(LinkId id);
     void compile_domain(const Link& interface);
     void compile_listeners();
     void compile_vtep(VtepId id);
-    EncapTemplate vtep(const VtepRegistry::Key& key, std::optional<NeighborKey>& next_hop) const;
+    EncapTemplate vtep(const VtepRegistry::Key& key, std::uint32_t& path);
     void compile_routing();
     void route_to(const AddressKey& key);
     void route_by(const IpPrefix& prefix, const Route& route);
-    void compare_next_hops();
+    void follow_next_hops();
     bool is_router(LinkId interface) const;
 
     const Model& model_;
     const VtepRegistry& vteps_;
     Adjacencies& adjacencies_;
-    const MacOf mac_of_;
+    Paths paths_;
     Routing routing_;
     ForwardingConfig config_;
-    std::vector<std::optional<NeighborKey>> next_hop_of_; // by VtepId
-    std::map<NeighborKey, std::set<VtepId>> users_;       // of a next hop
-    std::set<NeighborKey> wanted_;                        // what take_next_hops() told
+    std::vector<std::uint32_t> path_of_; // by VtepId; 0: none
+    std::set<NeighborKey> wanted_;       // what take_next_hops() told
     NextHops next_hops_;
     std::set<AddressKey> underlay_; // addresses of its ports that are up
     bool is_new_ = true;            // there is no config yet

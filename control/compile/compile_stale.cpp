@@ -82,11 +82,15 @@ void Compiler::add_changes(const ModelDiff& before, Stale& stale) const
             add_link(*link, stale);
         if (!has_same_vteps(old, link))
             stale.vteps.insert(vteps_.vteps_of(id).begin(), vteps_.vteps_of(id).end());
+        const bool leads_elsewhere = !old || link == nullptr || old->is_up != link->is_up ||
+                                     old->master != link->master || old->kind.index() != link->kind.index();
+        if (old && link != nullptr && old->mac != link->mac)
+            paths_.for_each(id, [&](const NeighborKey& key) { stale.next_hops.insert(key); });
+        if (!leads_elsewhere && old->mtu == link->mtu)
+            continue; // a MAC is only in the link's own row and in its paths
         for (const LinkId master : {old ? old->master : kNoLink, link != nullptr ? link->master : kNoLink})
             for (const AddressKey& key : model_.addresses_of(master))
                 add_endpoint(key.second.address(), stale);
-        const bool leads_elsewhere = !old || link == nullptr || old->is_up != link->is_up ||
-                                     old->master != link->master || old->mac != link->mac;
         for (const AddressKey& key : model_.addresses_of(id))
             add_address(key, leads_elsewhere && is_port(id), stale);
         if (!leads_elsewhere)
@@ -114,16 +118,8 @@ void Compiler::add_changes(const ModelDiff& before, Stale& stale) const
             add_destinations(prefix, stale);
     }
     for (const auto& [key, mac] : before.neighbors)
-        add_next_hop(key, stale);
-}
-
-void Compiler::add_next_hop(const NeighborKey& next_hop, Stale& stale) const
-{
-    const auto found = users_.find(next_hop);
-    if (found == users_.end())
-        return;
-    stale.vteps.insert(found->second.begin(), found->second.end());
-    stale.next_hops.insert(next_hop);
+        if (paths_.has(key))
+            stale.next_hops.insert(key);
 }
 
 // Before the first config.

@@ -23,7 +23,6 @@ Controller::Controller(Dataplane& dataplane, Options options)
                   if (link == nullptr || !model_.is_underlay(*link))
                       return update_neighbor(key);
                   compiler_.note(key);
-                  needs_publish_ = true;
               },
           .release = [this](const HeldFrame& held) { send(held.in, held.frame); },
           .dropped =

@@ -9,8 +9,8 @@ namespace vx
 namespace
 {
 
-template <typename Header>
-void put(std::array<std::byte, 72>& out, std::size_t offset, const Header& header)
+template <std::size_t kSize, typename Header>
+void put(std::array<std::byte, kSize>& out, std::size_t offset, const Header& header)
 {
     std::memcpy(out.data() + offset, &header, sizeof(header));
 }
@@ -25,10 +25,10 @@ EncapTemplate::EncapTemplate(LinkId vxlan, const IpAddress& remote) : vxlan_(vxl
     std::memcpy(header_.data() + kRemoteV4, remote.bytes().data(), 4);
 }
 
-EncapTemplate EncapTemplate::build(LinkId vxlan, LinkId out, const Tunnel& tunnel)
+EncapTemplate EncapTemplate::build(LinkId vxlan, const Path& path, const Tunnel& tunnel)
 {
     EncapTemplate made{vxlan, tunnel.remote};
-    made.next_ = Dest::port(out);
+    made.path_ = &path;
     made.udp_checksum_ = tunnel.remote.is_v6() || tunnel.udp_checksum == Tunnel::UdpChecksum::kComputed;
     const auto dscp = static_cast<std::uint8_t>(tunnel.tos & ~3U);
     const bool is_v4 = tunnel.remote.is_v4();
@@ -37,10 +37,9 @@ EncapTemplate EncapTemplate::build(LinkId vxlan, LinkId out, const Tunnel& tunne
         made.plain_longest_ = made.longest_;
     if (made.udp_checksum_)
         made.summed_longest_ = std::min<std::uint32_t>(made.longest_, kManyBytes - 1);
-    put(made.header_, 0,
-        EthernetHeader{tunnel.next_hop_mac, tunnel.source_mac, is_v4 ? ether_type::kIpv4 : ether_type::kIpv6});
+    put(made.header_, kEtherType, Be16{is_v4 ? ether_type::kIpv4 : ether_type::kIpv6});
 
-    std::size_t at = sizeof(EthernetHeader);
+    std::size_t at = kIp;
     std::uint64_t udp_sum = 0;
     if (is_v4) {
         Ipv4Header ip{};
@@ -77,7 +76,7 @@ EncapTemplate EncapTemplate::build(LinkId vxlan, LinkId out, const Tunnel& tunne
     at += sizeof(header);
     udp_sum = checksum_add(udp_sum, &udp, sizeof(udp));
     made.udp_sum_ = checksum_fold(checksum_add(udp_sum, &header, sizeof(header)));
-    made.size_ = static_cast<std::uint8_t>(at);
+    made.size_ = static_cast<std::uint8_t>(kMacs + at);
     return made;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A far VTEP as a worker sees it: the whole outer header, prebuilt, so that a packet patches only lengths,
-// checksums, ECN and its source port. Built by the control thread, immutable from then on.
+// A far VTEP as a worker sees it: the outer headers from the EtherType on, prebuilt, so that a packet patches only
+// lengths, checksums, ECN and its source port; and the Path, whose MACs come before. Built by the control thread,
+// immutable from then on.
 #pragma once
 
 #include "dataplane/net/checksum.h"
@@ -10,6 +11,7 @@
 #include "dataplane/net/ip.h"
 #include "dataplane/state/dest.h"
 #include "dataplane/state/ids.h"
+#include "dataplane/state/path.h"
 
 #include <immintrin.h>
 
@@ -22,8 +24,6 @@ namespace vx
 
 // What the control thread knows about a tunnel; see EncapTemplate::build.
 struct Tunnel {
-    Mac source_mac;
-    Mac next_hop_mac;
     IpAddress local; // same family as remote
     IpAddress remote;
     std::uint16_t destination_port = kVxlanPort;
@@ -38,25 +38,27 @@ struct Tunnel {
 class alignas(64) EncapTemplate
 {
 public:
-    // A VTEP that cannot be reached at the moment: packets to it are dropped under `reason`.
-    static EncapTemplate unusable(LinkId vxlan, const IpAddress& remote, DropReason reason)
+    // A VTEP that no path leads to: packets to it are dropped for the reason that is in `nowhere`.
+    static EncapTemplate unusable(LinkId vxlan, const IpAddress& remote, const Path& nowhere)
     {
         EncapTemplate made{vxlan, remote};
-        made.next_ = Dest::drop(reason);
+        made.path_ = &nowhere;
         return made;
     }
-    static EncapTemplate build(LinkId vxlan, LinkId out, const Tunnel& tunnel);
+    // The path has to outlive whoever reads the template.
+    static EncapTemplate build(LinkId vxlan, const Path& path, const Tunnel& tunnel);
 
     EncapTemplate() = default;
 
-    // Where an encapsulated frame goes next: the underlay port, or why this VTEP cannot be reached at the moment.
-    Dest next() const { return next_; }
+    // Where an encapsulated frame goes next: the underlay port, or why this VTEP cannot be reached at the moment. It
+    // may be another one when it is asked again.
+    Dest next() const noexcept { return path_->next(); }
     std::size_t size() const { return size_; } // 50 or 70 bytes
     LinkId vxlan() const { return vxlan_; }    // the VXLAN device it belongs to
     const IpAddress& remote() const { return remote_; }
     // Whether the outer checksum covers the payload, whose sum write() then needs.
     bool needs_payload_sum() const { return udp_checksum_; }
-    // Whether it is usable, and the frame not too long for the VXLAN device.
+    // Whether it has a path, which may lead nowhere now, and the frame is not too long for the VXLAN device.
     bool takes(std::uint32_t inner_size) const noexcept { return inner_size <= longest_; }
     // The same, and write_plain() is enough: IPv4 without a UDP checksum.
     bool is_plain_for(std::uint32_t inner_size) const noexcept { return inner_size <= plain_longest_; }
@@ -76,15 +78,16 @@ public:
     // 4.1, normal mode: copied. Precondition: is_plain_for(inner_size).
     void write_plain(std::byte* out, std::uint32_t inner_size, std::uint32_t flow_hash, std::uint8_t ecn) const noexcept
     {
-        copy<0, kOuterSizeV4 - 32>(out);
+        path_->write(out);
+        copy<0, kOuterSizeV4 - kMacs - 32>(out + kMacs);
         std::byte* const l3 = out + sizeof(EthernetHeader);
         std::byte* const l4 = l3 + sizeof(Ipv4Header);
         // The first word of the header is version, TOS and total length, of which the lower half is zero as yet. What
         // is added to it, folded, is what the header's sum grows by.
         const std::uint32_t added = inner_size + kIpOverhead + (std::uint32_t{ecn} << 16);
-        store_big(l3, load_big<std::uint32_t>(header_.data() + sizeof(EthernetHeader)) + added);
-        store_big(out + kIpChecksum, static_cast<std::uint16_t>(~checksum_fold_small(
-                                         load<std::uint16_t>(header_.data() + kIpChecksum) + added)));
+        store_big(l3, load_big<std::uint32_t>(header_.data() + kIp) + added);
+        store_big(l3 + offsetof(Ipv4Header, checksum), static_cast<std::uint16_t>(~checksum_fold_small(
+                                                           load<std::uint16_t>(header_.data() + kIpChecksum) + added)));
         store_big(l4, source_port(flow_hash));
         store_big(l4 + offsetof(UdpHeader, length), static_cast<std::uint16_t>(inner_size + kUdpOverhead));
     }
@@ -94,9 +97,10 @@ public:
     void write_v6(std::byte* out, std::uint32_t inner_size, std::uint32_t flow_hash, std::uint8_t ecn,
                   std::uint64_t payload_sum) const noexcept
     {
-        copy<0, 32, kOuterSizeV6 - 32>(out);
+        path_->write(out);
+        copy<0, kOuterSizeV6 - kMacs - 32>(out + kMacs);
         std::byte* const l3 = out + sizeof(EthernetHeader);
-        store_big(l3, load_big<std::uint32_t>(header_.data() + sizeof(EthernetHeader)) | (std::uint32_t{ecn} << 20));
+        store_big(l3, load_big<std::uint32_t>(header_.data() + kIp) | (std::uint32_t{ecn} << 20));
         store_big(l3 + offsetof(Ipv6Header, payload_length), static_cast<std::uint16_t>(inner_size + kUdpOverhead));
         write_udp(l3 + sizeof(Ipv6Header), inner_size, flow_hash, payload_sum);
     }
@@ -118,9 +122,12 @@ private:
     static constexpr std::uint32_t kUdpOverhead = sizeof(UdpHeader) + sizeof(VxlanHeader);
     static constexpr std::uint32_t kIpOverhead = sizeof(Ipv4Header) + kUdpOverhead;
 
-    static constexpr std::size_t kIpChecksum = sizeof(EthernetHeader) + offsetof(Ipv4Header, checksum);
-    static constexpr std::size_t kEtherType = offsetof(EthernetHeader, type);
-    static constexpr std::size_t kRemoteV4 = sizeof(EthernetHeader) + offsetof(Ipv4Header, destination);
+    static constexpr std::size_t kMacs = offsetof(EthernetHeader, type); // what the Path writes
+    // In header_:
+    static constexpr std::size_t kEtherType = 0;
+    static constexpr std::size_t kIp = sizeof(Be16);
+    static constexpr std::size_t kIpChecksum = kIp + offsetof(Ipv4Header, checksum);
+    static constexpr std::size_t kRemoteV4 = kIp + offsetof(Ipv4Header, destination);
 
     EncapTemplate(LinkId vxlan, const IpAddress& remote); // with as much of the header as is_from() reads
 
@@ -148,12 +155,12 @@ private:
         (copy_vector(Offsets), ...);
     }
 
-    Dest next_;
+    const Path* path_ = &kNoRoute;
     std::uint32_t plain_longest_ = 0; // inner frame for which write_plain() is enough, bytes; 0: none
     LinkId vxlan_;
-    // At offset 14, so that 50 bytes of it end with the line. In IPv4's checksum field, in host order: the sum of the
-    // header without total length.
-    std::array<std::byte, 72> header_{};
+    // From the EtherType on; IPv4's 38 bytes end before the line does. In IPv4's checksum field, in host order: the sum
+    // of the header without total length.
+    std::array<std::byte, kOuterSizeV6 - kMacs> header_{};
     std::uint8_t size_ = 0;
     bool udp_checksum_ = false;
     std::uint32_t longest_ = 0; // inner frame, bytes

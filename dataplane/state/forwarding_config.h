@@ -10,12 +10,14 @@
 #include "dataplane/state/bucket_table.h"
 #include "dataplane/state/encap_template.h"
 #include "dataplane/state/ids.h"
+#include "dataplane/state/path.h"
 #include "dataplane/state/route_table.h"
 #include "dataplane/state/shared_array.h"
 #include "dataplane/state/vni_map.h"
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -73,6 +75,7 @@ struct ForwardingConfig {
     SharedArray<LinkState> links{1};
     SharedArray<BridgeState> bridges{1};
     SharedArray<EncapTemplate> vteps{1};
+    std::shared_ptr<const std::deque<Path>> paths; // that they name
     SharedArray<SharedList<VtepId>> replication{1};
     std::vector<VxlanListener> listeners;
     std::vector<std::uint32_t> local_v4; // own underlay addresses, as they lie on the wire

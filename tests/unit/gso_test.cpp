@@ -77,18 +77,23 @@ std::vector<Frame> cut(rte_mbuf* mbuf)
     return frames;
 }
 
+const Path& next_hop()
+{
+    static Path path;
+    path.lead_to(*Mac::parse("02:00:00:00:01:02"), *Mac::parse("02:00:00:00:01:01"), LinkId{2});
+    return path;
+}
+
 EncapTemplate random_template(std::mt19937_64& random)
 {
     Tunnel tunnel;
-    tunnel.source_mac = *Mac::parse("02:00:00:00:01:01");
-    tunnel.next_hop_mac = *Mac::parse("02:00:00:00:01:02");
     const bool is_v4 = below(random, 2) == 0;
     tunnel.local = *IpAddress::parse(is_v4 ? "192.0.2.1" : "2001:db8::1");
     tunnel.remote = *IpAddress::parse(is_v4 ? "192.0.2.2" : "2001:db8::2");
     tunnel.mtu = 9000;
     tunnel.vni = *Vni::from(static_cast<std::uint32_t>(random() & 0xffffff));
     tunnel.udp_checksum = below(random, 2) == 0 ? Tunnel::UdpChecksum::kZero : Tunnel::UdpChecksum::kComputed;
-    return EncapTemplate::build(LinkId{3}, LinkId{2}, tunnel);
+    return EncapTemplate::build(LinkId{3}, next_hop(), tunnel);
 }
 
 Frame encapsulated(const EncapTemplate& vtep, const Frame& inner, std::uint32_t hash, std::uint8_t ecn)
