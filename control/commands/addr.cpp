@@ -22,9 +22,9 @@ struct AddrWords {
     std::optional<IpAddress> broadcast;
 };
 
-constexpr std::string_view kUnsupported[] = {"peer",   "remote",        "anycast",       "label",    "scope",
-                                             "metric", "valid_lft",     "preferred_lft", "nodad",    "optimistic",
-                                             "home",   "noprefixroute", "mngtmpaddr",    "autojoin", "proto"};
+constexpr std::string_view kNotOfAddr[] = {"peer",   "remote",        "anycast",       "label",    "scope",
+                                           "metric", "valid_lft",     "preferred_lft", "nodad",    "optimistic",
+                                           "home",   "noprefixroute", "mngtmpaddr",    "autojoin", "proto"};
 
 Result<> read_prefix(Words& words, std::optional<IpPrefix>& to)
 {
@@ -53,10 +53,10 @@ Result<AddrWords> parse_change(Words& words)
             step = store(parsed.device, words.device_name());
         else if (words.take("broadcast") || words.take("brd"))
             step = read_broadcast(words, parsed.broadcast);
-        else if (words.take_positional("local", kUnsupported))
+        else if (words.take_positional("local", kNotOfAddr))
             step = read_prefix(words, parsed.prefix);
         else
-            return rejected(words, kUnsupported);
+            return rejected(words, kNotOfAddr);
         if (!step)
             return std::move(step).error();
     }
@@ -251,7 +251,7 @@ Result<Reply> addr_flush(Transaction& transaction, Words& words)
 constexpr std::string_view kSelectorUsage =
     "[ DEV | dev DEV ] [ to PREFIX ] [ master BRIDGE | nomaster ] [ type TYPE ] [ up ]";
 
-constexpr Command kCommands[] = {
+constexpr Command kAddrTable[] = {
     {"addr", "add", "PREFIX [ broadcast ADDR|+|- ] dev DEV",
      "give a device an address; a bare address is a /32 or /128", addr_add},
     {"addr", "replace", "PREFIX [ broadcast ADDR|+|- ] dev DEV", "the same, and no error if it is there", addr_replace},
@@ -264,6 +264,6 @@ constexpr Command kCommands[] = {
 
 } // namespace
 
-constinit const std::span<const Command> kAddrCommands{kCommands};
+constinit const std::span<const Command> kAddrCommands{kAddrTable};
 
 } // namespace vx

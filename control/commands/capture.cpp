@@ -118,7 +118,7 @@ constexpr Command kTraces[] = {
      trace, Effect::kShowsTraffic},
 };
 
-constexpr Command kCommands[] = {
+constexpr Command kCaptureTable[] = {
     {"capture", "",
      "[ dev ] POINT [ in | out ] [ reason REASON ] [ -c COUNT ] [ -s SNAPLEN ] [ -w FILE [ -C MB ] [ -W FILES ] ] "
      "[ FILTER ]",
@@ -130,7 +130,7 @@ constexpr Command kCommands[] = {
 
 } // namespace
 
-constinit const std::span<const Command> kCaptureCommands{kCommands};
+constinit const std::span<const Command> kCaptureCommands{kCaptureTable};
 constinit const std::span<const Command> kTraceCommands{kTraces};
 
 } // namespace vx

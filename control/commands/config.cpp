@@ -33,7 +33,7 @@ Result<Reply> config_file(Transaction& /*transaction*/, Words& words)
                        words.name(), words.name());
 }
 
-constexpr Command kCommands[] = {
+constexpr Command kConfigTable[] = {
     {"config", "show", "", "print the commands that make the present configuration out of nothing", config_show,
      Effect::kShows},
     {"config", "diff", "FILE",
@@ -48,6 +48,6 @@ constexpr Command kCommands[] = {
 
 } // namespace
 
-constinit const std::span<const Command> kConfigCommands{kCommands};
+constinit const std::span<const Command> kConfigCommands{kConfigTable};
 
 } // namespace vx

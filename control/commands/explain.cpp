@@ -144,7 +144,7 @@ Result<Reply> explain(Transaction& transaction, Words& words)
     return reply;
 }
 
-constexpr Command kCommands[] = {
+constexpr Command kExplainTable[] = {
     {"explain", "",
      "dev DEV { HEX | eth src MAC dst MAC [ type N ] [ vlan ID ] { arp who ADDR tell ADDR | { ip | ip6 } src ADDR dst "
      "ADDR "
@@ -157,6 +157,6 @@ constexpr Command kCommands[] = {
 
 } // namespace
 
-constinit const std::span<const Command> kExplainCommands{kCommands};
+constinit const std::span<const Command> kExplainCommands{kExplainTable};
 
 } // namespace vx

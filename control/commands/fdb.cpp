@@ -15,7 +15,7 @@ constexpr std::string_view kAddUsage =
     "LLADDR dev DEV { dst ADDR [ vni VNI ] [ port PORT ] [ permanent | static | dynamic ] [ self ] | "
     "[ static | dynamic ] [ master ] } [ extern_learn ]";
 
-constexpr Command kCommands[] = {
+constexpr Command kFdbTable[] = {
     {"fdb", "append",
      "LLADDR dev DEV dst ADDR [ vni VNI ] [ port PORT ] [ permanent | static | dynamic ] [ extern_learn ] [ self ]",
      "add a destination: frames for LLADDR go to each of them; LLADDR 00:00:00:00:00:00 is where\n"
@@ -47,8 +47,8 @@ constexpr Command kCommands[] = {
 constexpr std::string_view kBridgeFdbOrder[] = {"self",   "master",  "router", "local", "permanent",    "temp",
                                                 "static", "dynamic", "vlan",   "use",   "extern_learn", "sticky"};
 
-constexpr std::string_view kUnsupported[] = {"router", "use",  "sticky",          "src_vni",   "via",
-                                             "nhid",   "vlan", "activity_notify", "norefresh", "inactive"};
+constexpr std::string_view kNotOfFdb[] = {"router", "use",  "sticky",          "src_vni",   "via",
+                                          "nhid",   "vlan", "activity_notify", "norefresh", "inactive"};
 
 Result<> read_destination(Words& words, std::optional<IpAddress>& to)
 {
@@ -101,7 +101,7 @@ bool take_flag(Words& words, FdbWords& parsed)
 
 } // namespace
 
-constinit const std::span<const Command> kFdbCommands{kCommands};
+constinit const std::span<const Command> kFdbCommands{kFdbTable};
 
 Result<FdbWords> parse_fdb(Words& words)
 {
@@ -123,10 +123,10 @@ Result<FdbWords> parse_fdb(Words& words)
             step = store(parsed.vni, words.vni());
         else if (words.take("port"))
             step = store(parsed.port, words.number("PORT", 1, 65535));
-        else if (words.take_positional("to", kUnsupported))
+        else if (words.take_positional("to", kNotOfFdb))
             step = read_lladdr(words, mac);
         else
-            return rejected(words, kUnsupported);
+            return rejected(words, kNotOfFdb);
         if (!step)
             return std::move(step).error();
     }

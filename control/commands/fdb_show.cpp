@@ -16,15 +16,15 @@ namespace
 {
 
 // One line of `bridge fdb show`.
-struct Row {
+struct FdbRow {
     LinkId device;
     Mac mac;
     std::optional<Remote> remote;
     Dest dest;
 };
 
-// function(const Row&) for every entry that the filter holds for and whose Dest the predicate does: by device, of each
-// the flood list first.
+// function(const FdbRow&) for every entry that the filter holds for and whose Dest the predicate does: by device, of
+// each the flood list first.
 template <typename Predicate, typename Function>
 void for_each_row(const Transaction& transaction, const FdbFilter& filter, Predicate predicate, Function function)
 {
@@ -42,11 +42,11 @@ void for_each_row(const Transaction& transaction, const FdbFilter& filter, Predi
     auto entry = entries.begin();
     const auto entries_up_to = [&](LinkId last) {
         for (; entry != entries.end() && entry->dest.link() <= last; ++entry) {
-            const Row row{entry->dest.link(), entry->key.mac(), std::nullopt, entry->dest};
+            const FdbRow row{entry->dest.link(), entry->key.mac(), std::nullopt, entry->dest};
             bool has_remotes = false;
             transaction.for_each_remote(entry->dest, [&](const Remote& remote) {
                 has_remotes = true;
-                function(Row{row.device, row.mac, remote, row.dest});
+                function(FdbRow{row.device, row.mac, remote, row.dest});
             });
             if (!has_remotes)
                 function(row);
@@ -56,7 +56,7 @@ void for_each_row(const Transaction& transaction, const FdbFilter& filter, Predi
         const VxlanSettings* vxlan = link.vxlan();
         if (vxlan != nullptr && is_right(Mac{}) && filter.includes(model, id) && predicate(flood))
             for (const Remote& remote : vxlan->flood)
-                function(Row{id, Mac{}, remote, flood});
+                function(FdbRow{id, Mac{}, remote, flood});
         entries_up_to(id);
     }
 }
@@ -71,7 +71,7 @@ LinkId master_of(const Link& link)
 
 enum class Naming { kWithDevice, kWithoutDevice };
 
-void append(std::string& text, const Model& model, const Link& link, const Row& row, Naming naming)
+void append(std::string& text, const Model& model, const Link& link, const FdbRow& row, Naming naming)
 {
     text += row.mac.to_string();
     const auto add = [&](std::string_view word, std::string_view value) { ((text += word) += value); };
@@ -96,7 +96,7 @@ void append(std::string& text, const Model& model, const Link& link, const Row& 
     text += '\n';
 }
 
-nlohmann::ordered_json json_of(const Model& model, const Link& link, const Row& row)
+nlohmann::ordered_json json_of(const Model& model, const Link& link, const FdbRow& row)
 {
     nlohmann::ordered_json json{{"mac", row.mac.to_string()}, {"ifname", link.name}};
     if (const VxlanSettings* vxlan = link.vxlan(); vxlan != nullptr && row.remote) {
@@ -118,14 +118,14 @@ nlohmann::ordered_json json_of(const Model& model, const Link& link, const Row& 
     return json;
 }
 
-void show(const Model& model, const Row& row, Naming naming, Rows& rows)
+void show(const Model& model, const FdbRow& row, Naming naming, Rows& rows)
 {
     if (const Link* link = model.find(row.device))
         rows.add([&](std::string& text) { append(text, model, *link, row, naming); },
                  [&] { return json_of(model, *link, row); });
 }
 
-constexpr std::string_view kUnsupported[] = {"vlan", "vni", "src_vni"}; // of show and get
+constexpr std::string_view kNotOfFdbShow[] = {"vlan", "vni", "src_vni"}; // of show and get
 
 // The word behind "state": what state_of() says of such entries, or nothing for all of them.
 Result<> read_state(Words& words, std::optional<std::string_view>& to)
@@ -162,7 +162,7 @@ Result<Reply> fdb_show(Transaction& transaction, Words& words)
             if (auto read = read_state(words, state); !read)
                 return std::move(read).error();
         } else {
-            return rejected(words, kUnsupported);
+            return rejected(words, kNotOfFdbShow);
         }
     }
     if (auto end = words.finish(); !end)
@@ -174,7 +174,7 @@ Result<Reply> fdb_show(Transaction& transaction, Words& words)
     Rows rows{transaction};
     for_each_row(
         transaction, filter, [&](Dest dest) { return !state || state_of(dest) == *state; },
-        [&](const Row& row) { show(transaction.model(), row, naming, rows); });
+        [&](const FdbRow& row) { show(transaction.model(), row, naming, rows); });
     return rows.reply();
 }
 
@@ -187,8 +187,8 @@ Result<Reply> fdb_get(Transaction& transaction, Words& words)
             return taken.error();
         if (*taken || words.take("self") || words.take("master") || words.take("dynamic"))
             continue; // which of Linux's two tables: here they are one
-        if (!words.take_positional("to", kUnsupported))
-            return rejected(words, kUnsupported);
+        if (!words.take_positional("to", kNotOfFdbShow))
+            return rejected(words, kNotOfFdbShow);
         if (auto read = store(filter.mac, words.mac()); !read)
             return std::move(read).error();
     }
@@ -199,7 +199,7 @@ Result<Reply> fdb_get(Transaction& transaction, Words& words)
     Rows rows{transaction};
     for_each_row(
         transaction, filter, [](Dest) { return true; },
-        [&](const Row& row) { show(transaction.model(), row, Naming::kWithDevice, rows); });
+        [&](const FdbRow& row) { show(transaction.model(), row, Naming::kWithDevice, rows); });
     if (rows.count() == 0)
         return error("{}: \"{}\" has no entry {} (Fdb entry not found)", words.name(),
                      name_of(transaction.model(), filter.device ? *filter.device

@@ -35,7 +35,7 @@ constexpr std::string_view kSetUsage =
     "[ type bridge [ ageing_time CENTISECONDS ] | type vxlan [ [no]learning ] [ [no]udpcsum ] [ ttl TTL|auto ] "
     "[ tos HEX ] [ ageing SECONDS ] ]";
 
-const Command kCommands[] = {
+const Command kLinkTable[] = {
     {"link", "add", kAddUsage, kHelpOfAdd, link_add, Effect::kChanges, &kMoreOfType},
     {"link", "set", kSetUsage, "change a device", link_set, Effect::kChanges, &kMoreOfType},
     {"link", "change", kSetUsage, "the same", link_set, Effect::kChanges, &kMoreOfType},
@@ -48,7 +48,7 @@ const Command kCommands[] = {
 
 } // namespace
 
-const std::span<const Command> kLinkCommands{kCommands};
+const std::span<const Command> kLinkCommands{kLinkTable};
 
 Result<bool> take_address_or_mtu(Words& words, std::optional<Mac>& address, std::optional<std::uint16_t>& mtu)
 {

@@ -38,7 +38,7 @@ Result<Reply> monitor(Transaction&, Words& words)
     return reply;
 }
 
-constexpr Command kCommands[] = {
+constexpr Command kMonitorTable[] = {
     {"monitor", "", "[ -t ] [ all | link | addr | route | neigh | fdb | miss ]...",
      "what changes, as it changes, as ip monitor and bridge monitor; -t: with the time; with -j an object on each line",
      monitor, Effect::kShows},
@@ -46,6 +46,6 @@ constexpr Command kCommands[] = {
 
 } // namespace
 
-constinit const std::span<const Command> kMonitorCommands{kCommands};
+constinit const std::span<const Command> kMonitorCommands{kMonitorTable};
 
 } // namespace vx

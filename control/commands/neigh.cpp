@@ -67,8 +67,6 @@ Result<NeighWords> parse_change(Words& words)
     return parsed;
 }
 
-enum class Presence { kNew, kKnown, kEither };
-
 // Only static entries count as present: one that was learned meanwhile does not stand in the way of configuration.
 Result<Reply> set_neighbor(Transaction& transaction, Words& words, Presence presence)
 {
@@ -169,8 +167,8 @@ Result<> read_shown_state(Words& words, std::vector<std::string>& to)
     return Ok{};
 }
 
-constexpr std::string_view kUnsupported[] = {"proxy",    "router", "vrf",      "master",
-                                             "nomaster", "unused", "protocol", "extern_learn"};
+constexpr std::string_view kNotOfNeigh[] = {"proxy",    "router", "vrf",      "master",
+                                            "nomaster", "unused", "protocol", "extern_learn"};
 
 // "[ [ to ] PREFIX ] [ dev DEV ] [ nud STATE ]..."; "all", "any" and "default" are a PREFIX too, and mean every
 // address.
@@ -187,11 +185,11 @@ Result<Filter> read_filter(const Transaction& transaction, Words& words)
             filter.device = (*link)->id;
         } else if (words.take_again("nud")) {
             step = read_shown_state(words, filter.states);
-        } else if (words.take_positional("to", kUnsupported)) {
+        } else if (words.take_positional("to", kNotOfNeigh)) {
             if (!words.take("all") && !words.take("any") && !words.take("default"))
                 step = store(filter.prefix, words.prefix());
         } else {
-            return rejected(words, kUnsupported);
+            return rejected(words, kNotOfNeigh);
         }
         if (!step)
             return std::move(step).error();
@@ -201,19 +199,19 @@ Result<Filter> read_filter(const Transaction& transaction, Words& words)
     return filter;
 }
 
-struct Row {
+struct NeighRow {
     std::optional<Mac> mac;
     std::string_view state;
 };
 
-std::map<NeighborKey, Row> all_rows(const Transaction& transaction)
+std::map<NeighborKey, NeighRow> all_rows(const Transaction& transaction)
 {
-    std::map<NeighborKey, Row> rows;
+    std::map<NeighborKey, NeighRow> rows;
     for (const auto& [key, neighbor] : transaction.budget().each(transaction.model().neighbors()))
-        rows.emplace(key, Row{neighbor.mac, neighbor.state_name()});
+        rows.emplace(key, NeighRow{neighbor.mac, neighbor.state_name()});
     // emplace(): what is static goes first
     for (const auto& [key, neighbor] : transaction.budget().each(transaction.resolver().all()))
-        rows.emplace(key, Row{neighbor.mac, to_string(neighbor.state)});
+        rows.emplace(key, NeighRow{neighbor.mac, to_string(neighbor.state)});
     return rows;
 }
 
@@ -242,7 +240,7 @@ Result<Reply> neigh_flush(Transaction& transaction, Words& words)
 
 enum class Naming { kWithDevice, kWithoutDevice };
 
-void append(Rows& rows, const Model& model, const NeighborKey& key, const Row& row, Naming naming)
+void append(Rows& rows, const Model& model, const NeighborKey& key, const NeighRow& row, Naming naming)
 {
     const std::string name = name_of(model, key.first);
     const auto append_text = [&](std::string& text) {
@@ -285,10 +283,10 @@ Result<Reply> neigh_get(Transaction& transaction, Words& words)
         Result<> step = Ok{};
         if (words.take("dev"))
             step = store(device, words.device_name());
-        else if (words.take_positional("to", kUnsupported))
+        else if (words.take_positional("to", kNotOfNeigh))
             step = store(address, words.address());
         else
-            return rejected(words, kUnsupported);
+            return rejected(words, kNotOfNeigh);
         if (!step)
             return std::move(step).error();
     }
@@ -309,7 +307,7 @@ Result<Reply> neigh_get(Transaction& transaction, Words& words)
     return shown.reply();
 }
 
-constexpr Command kCommands[] = {
+constexpr Command kNeighTable[] = {
     {"neigh", "add", "ADDR lladdr LLADDR dev DEV [ nud permanent|noarp ]", "add a static neighbour", neigh_add},
     {"neigh", "replace", "ADDR lladdr LLADDR dev DEV [ nud permanent|noarp ]", "add a static neighbour or change it",
      neigh_replace},
@@ -327,6 +325,6 @@ constexpr Command kCommands[] = {
 
 } // namespace
 
-constinit const std::span<const Command> kNeighCommands{kCommands};
+constinit const std::span<const Command> kNeighCommands{kNeighTable};
 
 } // namespace vx

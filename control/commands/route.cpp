@@ -53,8 +53,6 @@ Result<Route> route_of(const Transaction& transaction, const Words& words, const
 
 constexpr std::string_view kScopes[] = {"link", "global"};
 
-enum class Presence { kNew, kKnown, kEither };
-
 Result<Reply> set_route(Transaction& transaction, Words& words, Presence presence)
 {
     const auto parsed = parse_route(words);
@@ -208,7 +206,7 @@ namespace
 
 constexpr std::string_view kUsage = "{ PREFIX | default } [ via ADDR ] [ dev DEV ] [ onlink ] [ table main ]";
 
-constexpr Command kCommands[] = {
+constexpr Command kRouteTable[] = {
     {"route", "add", kUsage, "add a route; without dev it leaves by the device whose subnet has the gateway",
      route_add},
     {"route", "append", kUsage, "the same: vxd has one route to each destination", route_add},
@@ -224,6 +222,6 @@ constexpr Command kCommands[] = {
 
 } // namespace
 
-constinit const std::span<const Command> kRouteCommands{kCommands};
+constinit const std::span<const Command> kRouteCommands{kRouteTable};
 
 } // namespace vx

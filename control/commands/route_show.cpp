@@ -14,26 +14,26 @@ namespace vx
 namespace
 {
 
-struct Row {
+struct RouteRow {
     IpPrefix prefix;
     Route route;
     std::optional<IpAddress> source; // of a route that an address makes
 };
 
 // In `ip route`'s order: by destination. A subnet that several addresses share comes once for each.
-std::multimap<IpPrefix, Row> all_routes(const Transaction& transaction)
+std::multimap<IpPrefix, RouteRow> all_routes(const Transaction& transaction)
 {
     const Model& model = transaction.model();
     Budget& budget = transaction.budget();
-    std::multimap<IpPrefix, Row> rows;
+    std::multimap<IpPrefix, RouteRow> rows;
     for (const auto& [prefix, route] : budget.each(model.routes()))
-        rows.emplace(prefix, Row{prefix, route, std::nullopt});
+        rows.emplace(prefix, RouteRow{prefix, route, std::nullopt});
     for (const AddressKey& key : budget.each(model.addresses())) {
         const Link* link = model.find(key.first);
         const IpPrefix network = key.second.network();
         const bool is_host = network.length() == network.address().bit_count();
         if (link != nullptr && link->is_up && !is_host)
-            rows.emplace(network, Row{network, Route{std::nullopt, key.first, false}, key.second.address()});
+            rows.emplace(network, RouteRow{network, Route{std::nullopt, key.first, false}, key.second.address()});
     }
     return rows;
 }
@@ -51,13 +51,13 @@ std::vector<std::string_view> flags_of(const Transaction& transaction, const Rou
     return flags;
 }
 
-bool is_v4(const Row& row)
+bool is_v4(const RouteRow& row)
 {
     return row.prefix.address().is_v4();
 }
 
 // As with ip(8), a device that was asked for is not repeated in text.
-std::string text_of(const Transaction& transaction, const Row& row, bool names_device)
+std::string text_of(const Transaction& transaction, const RouteRow& row, bool names_device)
 {
     std::string text = destination_text(row.prefix);
     if (row.route.via)
@@ -75,7 +75,7 @@ std::string text_of(const Transaction& transaction, const Row& row, bool names_d
     return text + "\n";
 }
 
-nlohmann::ordered_json json_of(const Transaction& transaction, const Row& row)
+nlohmann::ordered_json json_of(const Transaction& transaction, const RouteRow& row)
 {
     nlohmann::ordered_json json{{"dst", destination_text(row.prefix)}};
     if (row.route.via)
@@ -91,8 +91,8 @@ nlohmann::ordered_json json_of(const Transaction& transaction, const Row& row)
     return json;
 }
 
-constexpr std::string_view kUnsupported[] = {"via",   "proto",  "protocol", "scope", "type",  "src", "metric",
-                                             "cache", "cloned", "root",     "match", "exact", "vrf", "nhid"};
+constexpr std::string_view kNotOfRouteShow[] = {"via",   "proto",  "protocol", "scope", "type",  "src", "metric",
+                                                "cache", "cloned", "root",     "match", "exact", "vrf", "nhid"};
 
 // Which routes are meant: those that everything given holds for.
 struct Selector {
@@ -123,8 +123,8 @@ Result<Selector> parse_selector(const Transaction& transaction, Words& words)
         if (words.take("dev") || words.take("oif")) {
             if (auto step = store(device, words.device_name()); !step)
                 return std::move(step).error();
-        } else if (!words.take_positional("to", kUnsupported)) {
-            return rejected(words, kUnsupported);
+        } else if (!words.take_positional("to", kNotOfRouteShow)) {
+            return rejected(words, kNotOfRouteShow);
         } else {
             const auto destination = read_destination(words);
             if (!destination)
@@ -154,7 +154,7 @@ Result<Reply> route_show(Transaction& transaction, Words& words)
     const auto routes = all_routes(transaction);
     Rows rows{transaction};
     for (const auto& route : routes) {
-        const Row& row = route.second;
+        const RouteRow& row = route.second;
         if (selector->includes(row.prefix, row.route.link))
             rows.add([&](std::string& text) { text += text_of(transaction, row, !selector->device); },
                      [&] { return json_of(transaction, row); });

@@ -26,7 +26,7 @@ struct StatsWords {
     LinkId device;
 };
 
-struct Row {
+struct StatsRow {
     const Link* link;
     LinkTotals totals;
     PortLosses losses;
@@ -60,13 +60,13 @@ std::string link_heading()
                        "tx bytes", "dropped");
 }
 
-std::string link_text(const Row& row)
+std::string link_text(const StatsRow& row)
 {
     return fmt::format("{:<15} {:>14} {:>17} {:>14} {:>17} {:>12}\n", row.link->name, row.totals.rx_packets,
                        row.totals.rx_bytes, row.totals.tx_packets, row.totals.tx_bytes, row.totals.dropped());
 }
 
-std::string drops_text(const std::vector<Row>& rows, Budget& budget)
+std::string drops_text(const std::vector<StatsRow>& rows, Budget& budget)
 {
     std::string text;
     const auto line = [&](const DropReasonText& reason, const Link& link, std::uint64_t count) {
@@ -74,10 +74,10 @@ std::string drops_text(const std::vector<Row>& rows, Budget& budget)
             text += fmt::format("{:<20} {:<15} {:>12}  {}\n", reason.name, link.name, count, reason.meaning);
     };
     for (const LossText& loss : kLosses)
-        for (const Row& row : budget.each(rows))
+        for (const StatsRow& row : budget.each(rows))
             line(loss.text, *row.link, row.losses.*loss.count);
     for (std::size_t reason = 0; reason < kDropReasonCount; ++reason)
-        for (const Row& row : budget.each(rows))
+        for (const StatsRow& row : budget.each(rows))
             line(kDropReasons[reason], *row.link, row.totals.drops[reason]);
     if (text.empty())
         return text;
@@ -125,7 +125,7 @@ nlohmann::ordered_json losses_json(const PortLosses& losses)
     return json;
 }
 
-nlohmann::ordered_json link_json(const Row& row)
+nlohmann::ordered_json link_json(const StatsRow& row)
 {
     const auto& [link, totals, losses] = row;
     return {{"ifindex", link->id.value},
@@ -170,7 +170,7 @@ Result<Reply> stats_show(Transaction& transaction, Words& words)
     if (!parsed)
         return parsed.error();
     const Dataplane& dataplane = transaction.dataplane();
-    std::vector<Row> rows;
+    std::vector<StatsRow> rows;
     Rows shown{transaction};
     std::array<std::uint64_t, kDropReasonCount> sums{};
     PortLosses losses;
@@ -225,7 +225,7 @@ Result<Reply> stats_reasons(Transaction&, Words& words)
     return reasons(words);
 }
 
-constexpr Command kCommands[] = {
+constexpr Command kStatsTable[] = {
     {"stats", "show", "[ dev DEV | worker ]",
      "count packets and bytes by device and direction, drops by reason, and what the workers did", stats_show,
      Effect::kShows},
@@ -242,6 +242,6 @@ constexpr Command kCommands[] = {
 
 } // namespace
 
-constinit const std::span<const Command> kStatsCommands{kCommands};
+constinit const std::span<const Command> kStatsCommands{kStatsTable};
 
 } // namespace vx

@@ -13,7 +13,7 @@ Result<Reply> top(Transaction& /*transaction*/, Words& /*words*/)
     return usage_error("top: vxctl shows it, out of stats and link show; expected \"vxctl top\", and no batch");
 }
 
-constexpr Command kCommands[] = {
+constexpr Command kTopTable[] = {
     {"top", "", "[ -d SECONDS ] [ -n COUNT ] [ -v ] [ -b ]",
      "show rates of devices, VNIs, workers and drops as they change (q ends it, h tells the other keys).\n"
      "           -d: the seconds between two looks (1); -n: how often it looks; -v: VTEPs too, which costs workers "
@@ -24,6 +24,6 @@ constexpr Command kCommands[] = {
 
 } // namespace
 
-constinit const std::span<const Command> kTopCommands{kCommands};
+constinit const std::span<const Command> kTopCommands{kTopTable};
 
 } // namespace vx

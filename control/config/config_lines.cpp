@@ -19,7 +19,7 @@ void append(CommandWords& words, std::initializer_list<std::string_view> more)
     words.insert(words.end(), more.begin(), more.end());
 }
 
-std::string_view name_of(const Model& model, LinkId id)
+std::string_view device_name(const Model& model, LinkId id)
 {
     return model.find(id)->name;
 }
@@ -76,7 +76,8 @@ Result<> add_links(const Model& model, CommandList& to, Budget& budget)
     }
     for (const auto& [id, link] : budget.each(model.links()))
         if (!link.master.is_none())
-            to.add(CommandWords{"link", "set", "dev", link.name, "master", std::string{name_of(model, link.master)}});
+            to.add(
+                CommandWords{"link", "set", "dev", link.name, "master", std::string{device_name(model, link.master)}});
     return Ok{};
 }
 
@@ -154,7 +155,7 @@ CommandWords route_words(const Model& model, const IpPrefix& prefix, const Route
     CommandWords words{"route", "add", is_default ? "default" : prefix.to_string()};
     if (route.via)
         append(words, {"via", route.via->to_string()});
-    append(words, {"dev", name_of(model, route.link)});
+    append(words, {"dev", device_name(model, route.link)});
     if (route.via && is_onlink)
         append(words, {"onlink"});
     return words;
@@ -266,7 +267,7 @@ Result<CommandList> config_commands(const Transaction& transaction)
                            "lladdr",
                            neighbor.mac.to_string(),
                            "dev",
-                           std::string{name_of(model, key.first)}};
+                           std::string{device_name(model, key.first)}};
         if (neighbor.state == StaticNeighbor::State::kNoArp)
             append(words, {"nud", "noarp"});
         commands.add(words);
@@ -276,7 +277,7 @@ Result<CommandList> config_commands(const Transaction& transaction)
             commands.add(route_words(model, prefix, route, true));
     for (const AddressKey& key : budget.each(model.addresses()))
         commands.add(
-            CommandWords{"addr", "add", key.second.to_string(), "dev", std::string{name_of(model, key.first)}});
+            CommandWords{"addr", "add", key.second.to_string(), "dev", std::string{device_name(model, key.first)}});
     for (const auto& [prefix, route] : budget.each(model.routes()))
         if (!is_early(model, prefix, route))
             commands.add(route_words(model, prefix, route, route.onlink));

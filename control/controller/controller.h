@@ -62,6 +62,7 @@ public:
     const Model& model() const { return model_; }
 
     // So that no tenant fills the FDB for all others.
+    static constexpr std::size_t kStepsOfCommand = 16;               // of a Budget: about what reading one takes
     static constexpr std::size_t kMaxLearned = std::size_t{1} << 18; // entries of one bridging domain
     // And so that what is configured always finds room.
     static constexpr std::size_t kNeverLearned = std::size_t{1} << 16; // entries of the FDB

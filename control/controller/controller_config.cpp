@@ -14,7 +14,6 @@
 namespace vx
 {
 
-static constexpr std::size_t kStepsOfCommand = 16; // about what reading one takes
 static constexpr std::size_t kCommandsPerTurn = 64;
 static constexpr std::size_t kCommandsPerLook = 4096; // at whether vxd is to end
 static constexpr std::int64_t kTurnMilliseconds = 20;

@@ -10,7 +10,6 @@ namespace vx
 
 static constexpr std::int64_t kEndingMilliseconds = 100;
 static constexpr std::int64_t kAliveMilliseconds = 1000; // between two signs of life in the middle of a request
-static constexpr std::size_t kStepsOfCommand = 16;       // about what reading one takes
 
 Response Controller::run(const Request& request)
 {

@@ -24,6 +24,9 @@ Result<> store(std::optional<T>& to, Result<From> value)
     return Ok{};
 }
 
+// What there has to be for add, for change, and for replace.
+enum class Presence { kNew, kKnown, kEither };
+
 bool is_among(std::span<const std::string_view> options, std::string_view word);
 
 // The error for the next word, which the command did not take: that vxd lacks this option of ip(8) or bridge(8) if it

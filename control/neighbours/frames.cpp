@@ -11,19 +11,10 @@ namespace vx
 namespace
 {
 
-constexpr std::size_t kL3 = sizeof(EthernetHeader);
 constexpr std::uint8_t kTtl = 64;            // RFC 1700, and Linux's
 constexpr std::uint8_t kDiscoveryHops = 255; // RFC 4861: proves that no router has passed it on
 
-template <typename Header>
-void append(std::vector<std::byte>& frame, const Header& header)
-{
-    const std::size_t size = frame.size();
-    frame.resize(size + sizeof(Header)); // insert() of a range sets off a false warning of g++ 12
-    std::memcpy(frame.data() + size, &header, sizeof(Header));
-}
-
-void append(std::vector<std::byte>& frame, Bytes bytes)
+void append_bytes(std::vector<std::byte>& frame, Bytes bytes)
 {
     frame.insert(frame.end(), bytes.begin(), bytes.end());
 }
@@ -181,7 +172,7 @@ std::vector<std::byte> icmp4_frame(const Station& from, const Station& to, std::
     frame.reserve(kL3 + sizeof(ip) + message.size());
     append(frame, EthernetHeader{to.mac, from.mac, ether_type::kIpv4});
     append(frame, ip);
-    append(frame, Bytes{message});
+    append_bytes(frame, message);
     return frame;
 }
 
@@ -199,7 +190,7 @@ std::vector<std::byte> icmp6_frame(const Station& from, const Station& to, std::
     frame.reserve(kL3 + sizeof(ip) + message.size());
     append(frame, EthernetHeader{to.mac, from.mac, ether_type::kIpv6});
     append(frame, ip);
-    append(frame, Bytes{message});
+    append_bytes(frame, message);
     return frame;
 }
 

@@ -7,7 +7,9 @@
 #include "dataplane/net/mac.h"
 #include "dataplane/net/parse.h"
 
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <vector>
 
@@ -51,6 +53,15 @@ struct LinkLayerOption { // RFC 4861 section 4.6.1
     Mac mac;
 };
 static_assert(sizeof(LinkLayerOption) == 8 && alignof(LinkLayerOption) == 1);
+
+// At the end of a frame or a message that is being made.
+template <typename Header>
+void append(std::vector<std::byte>& bytes, const Header& header)
+{
+    const std::size_t size = bytes.size();
+    bytes.resize(size + sizeof(Header)); // insert() of a range sets off a false warning of g++ 12
+    std::memcpy(bytes.data() + size, &header, sizeof(Header));
+}
 
 // ---- reading ---------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/neighbours/mld.h"
 
+#include "control/neighbours/frames.h"
 #include "dataplane/net/checksum.h"
 
 #include <array>
@@ -12,7 +13,6 @@ namespace vx
 namespace
 {
 
-constexpr std::size_t kL3 = sizeof(EthernetHeader);
 constexpr std::size_t kOptions = kL3 + sizeof(Ipv6Header); // the hop-by-hop header
 constexpr std::uint8_t kHopLimit = 1;
 
@@ -87,14 +87,6 @@ std::int64_t decoded(std::uint16_t code)
     if (code < 0x8000)
         return code;
     return std::int64_t{(code & 0x0fff) | 0x1000} << (((code >> 12) & 7) + 3);
-}
-
-template <typename Header>
-void append(std::vector<std::byte>& message, const Header& header)
-{
-    const std::size_t size = message.size();
-    message.resize(size + sizeof(Header));
-    std::memcpy(message.data() + size, &header, sizeof(Header));
 }
 
 IpAddress link_group(std::uint8_t last) // ff02::LAST

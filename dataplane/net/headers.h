@@ -64,6 +64,7 @@ struct EthernetHeader {
     Be16 type;
 };
 static_assert(sizeof(EthernetHeader) == 14 && alignof(EthernetHeader) == 1);
+inline constexpr std::size_t kL3 = sizeof(EthernetHeader); // where what follows it begins
 
 struct Ipv4Header {
     static constexpr std::uint16_t kDontFragment = 0x4000;

@@ -10,7 +10,6 @@ namespace vx
 namespace
 {
 
-constexpr std::size_t kL3 = sizeof(EthernetHeader);
 constexpr std::size_t kMaxPieces = 32;      // of memory, in one frame; what a port takes
 constexpr std::uint8_t kNeverMerged = 0x26; // SYN, RST, URG
 

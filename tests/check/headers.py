@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Compiles every header of the project alone, with the flags that the build uses: headers.py [BUILD-FOLDER].
 
-A header that is the first include of its own source (fdb.h of fdb.cpp) was compiled alone by the build already, which has to be one
-without precompiled headers; so was the first include of a header that is compiled alone.
+A header that is the first include of its own source (fdb.h of fdb.cpp) was compiled alone by the build already, unless other sources or a
+precompiled header came before it; so was the first include of a header that is compiled alone.
 """
 
 import concurrent.futures
@@ -38,9 +38,30 @@ def first_include(source):
     return include and include[1]
 
 
+def without_precompiled(words):
+    """A command's words, less those that put a precompiled header (FOLDER/pch/libraries.h) in front."""
+    pairs = [at for at, pair in enumerate(zip(words, words[1:]))
+             if pair == ("-include", "libraries.h") or pair[0] == "-include-pch"]
+    return [word for at, word in enumerate(words) if at not in pairs and at - 1 not in pairs]
+
+
 def first_includes(commands):
     """The headers that the build compiled before anything else."""
-    return {first_include(os.path.join(command["directory"], command["file"])) for command in commands}
+    found = set()
+    for command in commands:
+        words = shlex.split(command["command"])
+        source = os.path.relpath(os.path.join(command["directory"], command["file"]), ROOT)
+        if source.startswith(FOLDERS) and without_precompiled(words) == words:
+            found.add(first_include(source))
+    return found
+
+
+def folder_of(command):
+    """The folder of a command's sources; of several that are compiled together, by a file in BUILD/FOLDER/TARGET.p/."""
+    folder = os.path.relpath(os.path.join(command["directory"], os.path.dirname(command["file"])), ROOT)
+    if folder.startswith(FOLDERS):
+        return folder
+    return os.path.dirname(os.path.relpath(os.path.join(ROOT, folder), command["directory"]))
 
 
 def proven_by(header, everyone):
@@ -68,8 +89,7 @@ def flags_by_folder(commands):
     """Folder -> (directory to compile in, compiler and flags), from the command with the most flags of its sources."""
     found = {}
     for command in commands:
-        words = shlex.split(command["command"])
-        source = os.path.relpath(os.path.join(command["directory"], command["file"]), ROOT)
+        words = without_precompiled(shlex.split(command["command"]))
         keep, skip = [], False
         for word in words:
             if skip or word in ("-c", command["file"]) or word.startswith(("-M", "-W", "-O", "-g")):
@@ -79,7 +99,7 @@ def flags_by_folder(commands):
             else:
                 skip = False
                 keep.append(word)
-        folder = os.path.dirname(source)
+        folder = folder_of(command)
         if folder not in found or len(keep) > len(found[folder][1]):
             found[folder] = (command["directory"], keep)
     return found

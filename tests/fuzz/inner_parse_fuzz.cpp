@@ -14,8 +14,6 @@ namespace vx::fuzz
 namespace
 {
 
-constexpr std::size_t kL3 = sizeof(EthernetHeader);
-
 void check_extensions(Bytes head, std::size_t offset, std::uint8_t protocol)
 {
     const Ipv6Payload payload = skip_ipv6_extensions(head, offset, protocol);

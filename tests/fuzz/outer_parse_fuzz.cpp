@@ -13,7 +13,6 @@ namespace vx::fuzz
 namespace
 {
 
-constexpr std::size_t kL3 = sizeof(EthernetHeader);
 constexpr std::size_t kMaxFrame = 65535; // an mbuf chain's; offsets are 16 bits
 
 void make_checksum_right(std::byte* frame, std::size_t size)

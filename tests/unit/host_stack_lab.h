@@ -19,7 +19,6 @@ namespace vx::test
 
 using Octets = std::vector<std::byte>;
 
-inline constexpr std::size_t kL3 = sizeof(EthernetHeader);
 inline constexpr std::size_t kL4 = kL3 + sizeof(Ipv4Header);
 inline constexpr std::size_t kL4v6 = kL3 + sizeof(Ipv6Header);
 

@@ -12,7 +12,6 @@ namespace vx
 namespace
 {
 
-constexpr std::size_t kL3 = sizeof(EthernetHeader);
 constexpr std::size_t kHeaderV4 = kL3 + sizeof(Ipv4Header) + sizeof(UdpHeader);
 constexpr std::size_t kHeaderV6 = kL3 + sizeof(Ipv6Header) + sizeof(UdpHeader);
 constexpr std::size_t kMaxPayload = 0xffff - sizeof(Ipv4Header) - sizeof(UdpHeader); // of all datagrams together

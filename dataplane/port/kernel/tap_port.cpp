@@ -30,8 +30,8 @@ namespace
 // What the kernel may leave undone in a frame that it hands to us. TUN_F_USO4 and 6 are of Linux 6.2.
 constexpr unsigned kOffloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
 constexpr unsigned kUso = 0x20 | 0x40;
-constexpr unsigned kTunnels = 0x80 | 0x100;     // TUN_F_UDP_TUNNEL_GSO, _CSUM: Linux 6.17
-constexpr std::size_t kBurstBytes = 256 * 1024; // after which a burst ends: what a cache holds
+constexpr unsigned kTunnels = 0x80 | 0x100;        // TUN_F_UDP_TUNNEL_GSO, _CSUM: Linux 6.17
+constexpr std::size_t kTapBurstBytes = 256 * 1024; // after which a burst ends: what a cache holds
 
 } // namespace
 
@@ -220,7 +220,7 @@ std::uint16_t TapPort::rx(std::uint16_t queue, std::span<rte_mbuf*> out) noexcep
 {
     SpareBuffers spares{pool_};
     std::uint16_t count = 0;
-    for (std::size_t bytes = 0; count < out.size() && bytes < kBurstBytes && !spares.is_empty();) {
+    for (std::size_t bytes = 0; count < out.size() && bytes < kTapBurstBytes && !spares.is_empty();) {
         rte_mbuf* frame = receive(queues_[queue].fd.get(), spares);
         if (frame == nullptr)
             break;

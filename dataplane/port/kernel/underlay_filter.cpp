@@ -17,9 +17,8 @@ namespace
 {
 
 // Places in a frame. The kernel has taken out VLAN tags. A load behind the frame's end refuses it.
-constexpr std::uint32_t kL3 = sizeof(EthernetHeader);
 constexpr std::uint32_t kType = offsetof(EthernetHeader, type);
-constexpr std::uint32_t kPort = offsetof(UdpHeader, destination_port);
+constexpr std::uint32_t kDestinationPort = offsetof(UdpHeader, destination_port);
 constexpr std::uint32_t kQuote = 8; // in an ICMP error: the packet that it is about
 constexpr std::uint32_t kL4v6 = kL3 + sizeof(Ipv6Header);
 
@@ -48,9 +47,8 @@ std::vector<BpfProgram::Place> choose(BpfProgram& program, const Choice& choice,
 {
     std::vector<BpfProgram::Place> shared;
     const std::uint32_t words = family == Family::kIpv4 ? 1 : 4;
-    const std::uint32_t at =
-        kL3 + static_cast<std::uint32_t>(family == Family::kIpv4 ? offsetof(Ipv4Header, destination)
-                                                                 : offsetof(Ipv6Header, destination));
+    const std::uint32_t at = static_cast<std::uint32_t>(
+        kL3 + (family == Family::kIpv4 ? offsetof(Ipv4Header, destination) : offsetof(Ipv6Header, destination)));
     for (const IpAddress& address : choice.addresses) {
         if (address.family() != family)
             continue;
@@ -78,7 +76,7 @@ void shared_v4(BpfProgram& program, std::vector<BpfProgram::Place>& ports)
     program.byte(kL3 + offsetof(Ipv4Header, protocol));
     program.if_not(ip_protocol::kUdp);
     const BpfProgram::Place not_udp = program.jump();
-    program.half_behind(kL3 + kPort);
+    program.half_behind(kL3 + kDestinationPort);
     ports.push_back(program.jump());
     program.land(not_udp);
     program.if_not(ip_protocol::kIcmp);
@@ -89,7 +87,7 @@ void shared_v4(BpfProgram& program, std::vector<BpfProgram::Place>& ports)
     program.byte_behind(kL3 + kQuote + offsetof(Ipv4Header, protocol));
     program.if_not(ip_protocol::kUdp);
     program.refuse();
-    program.half_behind(kL3 + kQuote + sizeof(Ipv4Header) + kPort); // ours have no options
+    program.half_behind(kL3 + kQuote + sizeof(Ipv4Header) + kDestinationPort); // ours have no options
     ports.push_back(program.jump());
 }
 
@@ -98,7 +96,7 @@ void shared_v6(BpfProgram& program, std::vector<BpfProgram::Place>& ports)
     program.byte(kL3 + offsetof(Ipv6Header, next_header));
     program.if_not(ip_protocol::kUdp);
     const BpfProgram::Place not_udp = program.jump();
-    program.half(kL4v6 + kPort);
+    program.half(kL4v6 + kDestinationPort);
     ports.push_back(program.jump());
     program.land(not_udp);
     program.if_not(ip_protocol::kIcmp6);
@@ -114,7 +112,7 @@ void shared_v6(BpfProgram& program, std::vector<BpfProgram::Place>& ports)
     program.byte(kL4v6 + kQuote + offsetof(Ipv6Header, next_header));
     program.if_not(ip_protocol::kUdp);
     program.refuse();
-    program.half(kL4v6 + kQuote + sizeof(Ipv6Header) + kPort);
+    program.half(kL4v6 + kQuote + sizeof(Ipv6Header) + kDestinationPort);
     ports.push_back(program.jump());
 }
 
