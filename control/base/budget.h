@@ -82,19 +82,28 @@ public:
         });
     }
 
-    // What is done now and then while it takes steps: the work of others, which changes what is not configured.
-    void set_pause(std::function<void()> pause) { pause_ = std::move(pause); }
-    // While one lives there is no pause: what is gone through must stay as it is.
-    class NoPause
+    // What is done now and then while it takes steps: the work of others.
+    enum class Pause : std::uint8_t {
+        kNone,
+        kAnswers, // ARP, ND and ping, which change what is resolved
+        kTurn,    // and whatever changes what is not configured: the FDB, interfaces
+    };
+    void set_pause(std::function<void(Pause)> pause) { pause_ = std::move(pause); }
+    // While one lives a pause is no more than this: what is gone through must stay as it is.
+    class AtMost
     {
     public:
-        explicit NoPause(Budget& budget) : budget_(budget) { ++budget_.no_pauses_; }
-        ~NoPause() { --budget_.no_pauses_; }
-        NoPause(const NoPause&) = delete;
-        NoPause& operator=(const NoPause&) = delete;
+        AtMost(Budget& budget, Pause most) : budget_(budget), before_(budget.most_)
+        {
+            budget_.most_ = std::min(before_, most);
+        }
+        ~AtMost() { budget_.most_ = before_; }
+        AtMost(const AtMost&) = delete;
+        AtMost& operator=(const AtMost&) = delete;
 
     private:
         Budget& budget_;
+        Pause before_;
     };
 
     // Memory that is taken for the answer, and given back.
@@ -151,8 +160,8 @@ private:
         next_look_ = steps_ + kStepsPerLook;
         if (on_look_)
             on_look_();
-        if (pause_ && no_pauses_ == 0)
-            pause_();
+        if (pause_ && most_ != Pause::kNone)
+            pause_(most_);
         if (std::chrono::milliseconds{clock_ms_() - begin_ms_} > limits_.time)
             throw OverBudget(fmt::format("more than {} ms of vxd's time", limits_.time.count()));
     }
@@ -160,8 +169,8 @@ private:
     Limits limits_;
     Clock clock_ms_; // empty: there is no limit
     std::function<void()> on_look_;
-    std::function<void()> pause_;
-    unsigned no_pauses_ = 0;
+    std::function<void(Pause)> pause_;
+    Pause most_ = Pause::kTurn;
     std::int64_t begin_ms_ = 0;
     std::size_t steps_ = 0;
     std::size_t next_look_ = std::numeric_limits<std::size_t>::max();

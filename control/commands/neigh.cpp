@@ -210,6 +210,7 @@ std::map<NeighborKey, NeighRow> all_rows(const Transaction& transaction)
     for (const auto& [key, neighbor] : transaction.budget().each(transaction.model().neighbors()))
         rows.emplace(key, NeighRow{neighbor.mac, neighbor.state_name()});
     // emplace(): what is static goes first
+    const Budget::AtMost no_pause(transaction.budget(), Budget::Pause::kNone);
     for (const auto& [key, neighbor] : transaction.budget().each(transaction.resolver().all()))
         rows.emplace(key, NeighRow{neighbor.mac, to_string(neighbor.state)});
     return rows;

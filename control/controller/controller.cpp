@@ -79,11 +79,14 @@ std::unique_ptr<Transaction> Controller::begin()
 
 // Long lists of changes touch one place in memory after the other: several are asked for at a time.
 template <typename Function>
-void Controller::for_each_fdb_change(const Transaction& transaction, Function function) const
+void Controller::for_each_fdb_change(const Transaction& transaction, Function function)
 {
     constexpr std::ptrdiff_t kAhead = 16;
+    constexpr std::ptrdiff_t kChangesPerLook = 1024;
     const FdbChanges& changes = transaction.fdb_changes_;
     for (auto change = changes.begin(); change != changes.end(); ++change) {
+        if ((change - changes.begin()) % kChangesPerLook == kChangesPerLook - 1)
+            answer();
         if (changes.end() - change > kAhead)
             dataplane_.fdb().prefetch(change[kAhead].first);
         function(change->first, change->second);

@@ -56,6 +56,9 @@ public:
 
     // When Dataplane::event_fd() is readable: what workers learned and punted. True if there was anything.
     bool poll();
+    // In the middle of what takes long, whoever does it: what workers punted, which is ARP, ND and ping. It changes
+    // what is resolved, and neither the Model nor the FDB. Not more often than every millisecond.
+    void answer() noexcept;
     // At least every 100 ms: retries, refreshes, ageing, interfaces that came and went.
     void tick();
 
@@ -78,13 +81,15 @@ private:
                                            std::vector<std::string>& warnings);
     void add_lost_ports(const Transaction& wanted, ConfigDiff& difference, std::vector<std::string>& warnings) const;
     void take_turn();
+    void answer_beside(const Transaction* transaction) noexcept; // that is under way; null: none is
+    std::size_t take_punted();
     Error over_budget(const Request& request, std::size_t index, const Budget& budget, const OverBudget& why) const;
     Error not_allowed(std::string_view command) const;
     Result<> check_role(Role role, CommandView words) const;
     Result<> start_stream(const Request& request, const Reply& reply, Response& response);
     Result<> check_fdb_size(const Transaction& transaction) const;
     template <typename Function>
-    void for_each_fdb_change(const Transaction& transaction, Function function) const; // function(FdbKey, Dest)
+    void for_each_fdb_change(const Transaction& transaction, Function function); // function(FdbKey, Dest)
     template <typename Function>
     void for_each_touched_neighbor(const Transaction& transaction, Function function) const;
     std::size_t memory_for(const Transaction& transaction) const;
@@ -146,6 +151,7 @@ private:
     TurnWatch turns_;
     bool needs_refresh_ = false;                  // a table was rebuilt
     std::int64_t ticked_ms_ = 0;                  // when tick() was called last
+    std::int64_t answered_ms_ = 0;                // likewise answer()
     std::int64_t aged_ms_ = 0;                    // until when it was due
     std::size_t aged_parts_ = 0;                  // of the table, in this round
     std::int64_t checked_ms_ = 0;                 // when interfaces were looked for

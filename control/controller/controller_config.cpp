@@ -133,7 +133,7 @@ void Controller::add_lost_ports(const Transaction& wanted, ConfigDiff& differenc
 Result<nlohmann::ordered_json> Controller::compare(const Transaction& wanted, Format format, Budget& budget,
                                                    std::vector<std::string>& warnings)
 {
-    budget.set_pause([this] { take_turn(); });
+    budget.set_pause([this](Budget::Pause most) { most == Budget::Pause::kTurn ? take_turn() : answer(); });
     const auto before = [&] {
         const auto transaction = begin();
         transaction->serve(budget, format);
@@ -189,6 +189,7 @@ Response Controller::run_config(const Request& request, Budget& budget)
         }
         const auto transaction = begin();
         transaction->serve(budget, request.format);
+        budget.set_pause([&](Budget::Pause) { answer_beside(transaction.get()); });
         if (auto applied = apply_config(*transaction, wanted); !applied) {
             const auto origin = origins.find(applied.error().link);
             const std::string where = applied.error().link.empty() ? "" : fmt::format("\"{}\": ", applied.error().link);

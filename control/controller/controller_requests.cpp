@@ -52,6 +52,7 @@ Response Controller::run_commands(const Request& request, Budget& budget)
     Response response;
     std::int64_t asked_ms = options_.clock_ms();
     std::unique_ptr<Transaction> transaction;
+    budget.set_pause([&](Budget::Pause) { answer_beside(transaction.get()); });
     bool is_compiled = false; // before the transaction: the config knows every VTEP
     const auto fail = [&](std::size_t index, Error failure) {
         transaction.reset(); // takes back what the transaction did so far

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The Controller's other half: what comes by itself, from workers and with time.
+#include "control/base/log.h"
 #include "control/base/memory_reserve.h"
 #include "control/controller/controller.h"
 
@@ -33,6 +34,13 @@ bool Controller::poll()
         if (count != 0)
             commit_if_possible(*transaction);
     }
+    const std::size_t punted = take_punted();
+    publish_if_needed();
+    return count + punted != 0;
+}
+
+std::size_t Controller::take_punted()
+{
     const std::int64_t now = options_.clock_ms();
     std::size_t punted = 0;
     while (const std::size_t taken = dataplane_.take_punted([&](const Punted& packet) {
@@ -45,8 +53,27 @@ bool Controller::poll()
         if (punted > 4096)
             break; // let the config socket have a turn; the rest is taken by the next tick
     }
-    publish_if_needed();
-    return count + punted != 0;
+    return punted;
+}
+
+void Controller::answer() noexcept
+{
+    const std::int64_t now = options_.clock_ms();
+    if (now == answered_ms_)
+        return;
+    answered_ms_ = now;
+    const MemoryReserve::Use use(std::nothrow);
+    try {
+        take_punted();
+    } catch (const std::exception& failure) { // the request that this is in the middle of is not to blame
+        log_warning("what hosts asked could not be answered: {}", words_of(failure));
+    }
+}
+
+void Controller::answer_beside(const Transaction* transaction) noexcept
+{
+    if (transaction == nullptr || !transaction->touches_stations())
+        answer();
 }
 
 void Controller::learn(Transaction& transaction, const LearnEvent& event)

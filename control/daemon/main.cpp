@@ -206,7 +206,8 @@ Result<> run(const Options& options)
         service.ready(response.failures.empty() ? "configuration applied" : "a configuration was refused");
         return response;
     };
-    auto server = SocketServer::start(**loop, options.socket_path, VXD_VERSION, handle, {}, options.access);
+    auto server = SocketServer::start(**loop, options.socket_path, VXD_VERSION, handle, {}, options.access,
+                                      [&] { target->answer(); });
     if (!server)
         return std::move(server).error();
 

@@ -30,7 +30,7 @@ constexpr std::size_t kLargeRequest = 8 << 20;
 
 Result<std::unique_ptr<SocketServer>> SocketServer::start(EventLoop& loop, std::string path, std::string version,
                                                           Handler handler, const SocketLimits& limits,
-                                                          AccessPolicy access)
+                                                          AccessPolicy access, Meanwhile meanwhile)
 {
     // Who may change things may look.
     const std::optional<Group>& group = access.socket_group ? access.socket_group : access.admin_group;
@@ -38,7 +38,8 @@ Result<std::unique_ptr<SocketServer>> SocketServer::start(EventLoop& loop, std::
     if (!listener)
         return std::move(listener).error();
     std::unique_ptr<SocketServer> server(new SocketServer(loop, *std::move(listener), std::move(version),
-                                                          std::move(handler), limits, std::move(access)));
+                                                          std::move(handler), limits, std::move(access),
+                                                          std::move(meanwhile)));
     auto watched =
         loop.watch(server->listener_.fd(), EPOLLIN, [self = server.get()](std::uint32_t) { self->accept(); });
     if (!watched)
@@ -57,9 +58,9 @@ Result<std::unique_ptr<SocketServer>> SocketServer::start(EventLoop& loop, std::
 }
 
 SocketServer::SocketServer(EventLoop& loop, UnixListener listener, std::string version, Handler handler,
-                           const SocketLimits& limits, AccessPolicy access)
+                           const SocketLimits& limits, AccessPolicy access, Meanwhile meanwhile)
     : loop_(loop), listener_(std::move(listener)), version_(std::move(version)), handler_(std::move(handler)),
-      limits_(limits), access_(std::move(access))
+      limits_(limits), access_(std::move(access)), meanwhile_(std::move(meanwhile))
 {
 }
 
@@ -285,6 +286,7 @@ SocketServer::Answer SocketServer::answer(Client& client, std::string line, std:
 {
     const std::int64_t begin_ms = Budget::worked_ms();
     Budget budget{limits_of(client.peer.role).budget, Budget::worked_ms, begin_ms};
+    budget.set_pause([this](Budget::Pause) { meanwhile_(); });
     DecodedRequest request = [&]() -> DecodedRequest {
         try {
             return decode_request(line, budget);
@@ -314,7 +316,9 @@ SocketServer::Answer SocketServer::answer(Client& client, std::string line, std:
     client.has_effect = response.has_effect;
     if (response.has_effect)
         use.emplace(std::nothrow);
-    Answer answer{encode_response(*request, response), std::move(response.stream), std::move(request->id)};
+    StreamTaker stream = std::move(response.stream);
+    Answer answer{encode_response(*request, std::move(response), meanwhile_), std::move(stream),
+                  std::move(request->id)};
     if (!use)
         use.emplace(std::nothrow); // JSON is destroyed with memory
     return answer;

@@ -49,11 +49,13 @@ class SocketServer
 public:
     // Carries out a `run`. Called in the loop's thread; it must not destroy the server.
     using Handler = std::function<Response(const Request&)>;
+    // Called now and then in the middle of reading a long request or writing a long reply: the work of others.
+    using Meanwhile = std::function<void()>;
 
     // `loop` must outlive the server.
-    static Result<std::unique_ptr<SocketServer>> start(EventLoop& loop, std::string path, std::string version,
-                                                       Handler handler, const SocketLimits& limits = {},
-                                                       AccessPolicy access = {});
+    static Result<std::unique_ptr<SocketServer>> start(
+        EventLoop& loop, std::string path, std::string version, Handler handler, const SocketLimits& limits = {},
+        AccessPolicy access = {}, Meanwhile meanwhile = [] {});
     ~SocketServer(); // closes every client, and removes the socket file
     SocketServer(const SocketServer&) = delete;
     SocketServer& operator=(const SocketServer&) = delete;
@@ -65,7 +67,7 @@ private:
     struct Client;
 
     SocketServer(EventLoop& loop, UnixListener listener, std::string version, Handler handler,
-                 const SocketLimits& limits, AccessPolicy access);
+                 const SocketLimits& limits, AccessPolicy access, Meanwhile meanwhile);
     void accept();
     void admit(FileDescriptor newcomer);
     FileDescriptor take_connection();
@@ -103,6 +105,7 @@ private:
     Handler handler_;
     SocketLimits limits_;
     AccessPolicy access_;
+    Meanwhile meanwhile_;
     std::unordered_map<int, std::unique_ptr<Client>> clients_; // by descriptor
     int timer_ = -1;
     ReaderShares shares_;

@@ -144,7 +144,7 @@ std::vector<FdbEntry> Transaction::fdb_entries_of(LinkId link) const
 {
     const auto is_its = [link](Dest dest) { return dest.link() == link && dest.kind() != Dest::Kind::kLocal; };
     std::vector<FdbEntry> entries;
-    const Budget::NoPause no_pause(*budget_);
+    const Budget::AtMost answers(*budget_, Budget::Pause::kAnswers);
     if (mode_ == Mode::kReal && dataplane_.fdb().count_of(link) != 0)
         dataplane_.fdb().for_each([&](FdbKey key, Dest dest, std::uint32_t seen) {
             budget_->step();

@@ -80,7 +80,7 @@ public:
     template <typename Function>
     void for_each_fdb(Function&& function) const
     {
-        const Budget::NoPause no_pause(*budget_); // in which the table may get another size
+        const Budget::AtMost answers(*budget_, Budget::Pause::kAnswers); // the table has to keep its size
         if (mode_ == Mode::kReal)
             dataplane_.fdb().for_each([&](FdbKey key, Dest dest, std::uint32_t seen) {
                 budget_->step();
@@ -106,6 +106,11 @@ public:
     std::vector<FdbEntry> fdb_entries_of(LinkId link) const;
     // About how many changes of the FDB may come.
     void expect_fdb_changes(std::size_t count) { fdb_changes_.expect(count); }
+    // Whether links, addresses or neighbours are not what was committed: who answers then would answer for others.
+    bool touches_stations() const
+    {
+        return !before_.links.empty() || !before_.addresses.empty() || !before_.neighbors.empty();
+    }
     bool has_changes() const { return !before_.empty() || !fdb_changes_.empty() || !forgotten_.empty(); }
     std::uint32_t now_seconds() const { return now_seconds_; }
     void set_now_seconds(std::uint32_t now) { now_seconds_ = now; }

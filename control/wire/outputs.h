@@ -53,6 +53,7 @@ public:
     const Json& front() const { return (*this)[0]; }
     const Json& back() const { return (*this)[size_ - 1]; }
     const std::vector<Printed>& printed() const { return printed_; } // in their order
+    std::vector<Printed>& printed() { return printed_; }
     friend bool operator==(const Outputs&, const Outputs&) = default;
 
 private:

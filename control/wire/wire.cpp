@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 namespace vx
 {
@@ -53,7 +54,26 @@ void append_strings(std::string& out, const CommandWords& strings)
     });
 }
 
-void append_outputs(std::string& out, const Outputs& outputs)
+// An output, and with it the memory that it took. Of a list, row by row.
+void append_output(std::string& out, Json output, const std::function<void()>& meanwhile)
+{
+    constexpr std::size_t kRows = 64; // less than a millisecond
+    if (!output.is_array()) {
+        out += dump(output);
+        return;
+    }
+    out += '[';
+    std::size_t count = 0;
+    for (Json& row : output) {
+        out += count++ == 0 ? "" : ",";
+        out += dump(std::exchange(row, nullptr));
+        if (count % kRows == 0)
+            meanwhile();
+    }
+    out += ']';
+}
+
+void append_outputs(std::string& out, Outputs& outputs, const std::function<void()>& meanwhile)
 {
     out += '[';
     std::size_t next = 0;
@@ -61,23 +81,31 @@ void append_outputs(std::string& out, const Outputs& outputs)
         for (; next < end; ++next)
             out += next == 0 ? "\"\"" : ",\"\"";
     };
-    for (const auto& [index, output] : outputs.printed()) {
+    for (auto& [index, output] : outputs.printed()) {
         append_nothing_until(index);
         out += next++ == 0 ? "" : ",";
-        out += dump(output);
+        append_output(out, std::move(output), meanwhile);
+        if (next % 256 == 0)
+            meanwhile();
     }
     append_nothing_until(outputs.size());
     out += ']';
 }
 
 // Those of a script: only what was printed.
-void append_printed(std::string& out, const Outputs& outputs)
+void append_printed(std::string& out, Outputs& outputs, const std::function<void()>& meanwhile)
 {
-    std::vector<std::string> printed;
-    for (const auto& [index, output] : outputs.printed())
-        if (!output.is_null())
-            printed.push_back(dump(output));
-    append_array(out, printed, [&](const std::string& output) { out += output; });
+    out += '[';
+    std::size_t count = 0;
+    for (auto& [index, output] : outputs.printed()) {
+        if (output.is_null())
+            continue;
+        out += count++ == 0 ? "" : ",";
+        append_output(out, std::move(output), meanwhile);
+        if (count % 256 == 0)
+            meanwhile();
+    }
+    out += ']';
 }
 
 constexpr std::string_view kind_name(Error::Kind kind)
@@ -217,7 +245,7 @@ Result<std::string> encode_request(const Request& request, std::string_view scri
     return end_request(std::move(out), request, "the commands");
 }
 
-std::string encode_response(const Request& request, const Response& response)
+std::string encode_response(const Request& request, Response response, const std::function<void()>& meanwhile)
 {
     std::string out = fmt::format(R"({{"jsonrpc":"2.0","id":{},)", dump(request.id));
     const bool is_result = response.failures.empty() || request.on_failure == OnFailure::kGoOn;
@@ -231,9 +259,9 @@ std::string encode_response(const Request& request, const Response& response)
     }
     out += "\"outputs\":";
     if (request.lines.empty())
-        append_outputs(out, response.outputs);
+        append_outputs(out, response.outputs, meanwhile);
     else
-        append_printed(out, response.outputs);
+        append_printed(out, response.outputs, meanwhile);
     out += ",\"warnings\":";
     append_strings(out, response.warnings);
     if (is_result && !response.failures.empty()) {

@@ -144,7 +144,9 @@ Result<std::string> encode_request(const Request& request);
 // without anything to escape.
 Result<std::string> encode_request(const Request& request, std::string_view script, const CommandWords& options);
 bool is_plain_script(std::string_view text); // of ASCII characters and blanks
-std::string encode_response(const Request& request, const Response& response);
+// `meanwhile` is called now and then: the outputs of a response, and the end of them, take long.
+std::string encode_response(
+    const Request& request, Response response, const std::function<void()>& meanwhile = [] {});
 std::string encode_pong(const Request& request, std::string_view version);
 std::string encode_error(const RpcError& failure);
 

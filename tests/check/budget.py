@@ -11,7 +11,7 @@ import os
 import re
 import sys
 
-PLACES = ["control/commands/*.cpp", "control/config_*.cpp", "control/controller/controller_config.cpp", "control/grammar/completion.cpp"]
+PLACES = ["control/commands/*.cpp", "control/grammar/*.cpp", "control/config/*.cpp", "control/controller/controller_config.cpp"]
 LOOP = re.compile(r"for \([^;]*[^:]:\s*([^:;]*(?:\.|->)(?:links|addresses|routes|neighbors|all)\(\))\)")
 
 

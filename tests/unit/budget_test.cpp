@@ -58,19 +58,26 @@ TEST_CASE("a long loop has pauses for others, but where it goes through what the
 {
     Timed timed({});
     int pauses = 0;
-    timed.budget.set_pause([&] { ++pauses; });
+    int answers = 0;
+    timed.budget.set_pause([&](Budget::Pause most) { (most == Budget::Pause::kTurn ? pauses : answers) += 1; });
     for (int i = 0; i < 10'000; ++i)
         timed.budget.step();
     CHECK(pauses == timed.looks);
     CHECK(pauses >= 10'000 / 256);
     {
-        const Budget::NoPause outer(timed.budget);
-        const Budget::NoPause inner(timed.budget);
+        const Budget::AtMost outer(timed.budget, Budget::Pause::kNone);
+        const Budget::AtMost inner(timed.budget, Budget::Pause::kTurn); // it stays none
         timed.budget.step(10'000);
     }
     CHECK(pauses == timed.looks - 1);
+    {
+        const Budget::AtMost answers_only(timed.budget, Budget::Pause::kAnswers);
+        timed.budget.step(10'000);
+    }
+    CHECK(answers == 1);
+    CHECK(pauses == timed.looks - 2);
     timed.budget.step(10'000);
-    CHECK(pauses == timed.looks - 1);
+    CHECK(pauses == timed.looks - 2);
 }
 
 TEST_CASE("each element of a container is a step, and every one is met")
