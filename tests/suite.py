@@ -244,6 +244,9 @@ class Suite:
     def step_pages(self):
         self.run_step("pages", [sys.executable, "tests/check/pages.py"])
 
+    def step_version(self):
+        self.run_step("version", [sys.executable, "tests/check/version.py"])
+
     def step_docs(self):
         if self.compile(""):
             self.run_step("docs", [sys.executable, "tests/docs/run.py", "--build", self.build], timeout=600)
@@ -302,6 +305,7 @@ class Suite:
         ("includes", step_includes, "who may include what; every file's first line and length"),
         ("format", step_format, "clang-format has nothing to say"),
         ("pages", step_pages, "links, and the names of files and man pages in what is written; README is short"),
+        ("version", step_version, "package, CHANGELOG and pages have meson.build's version"),
         ("release", step_release, "the release build, with warnings as errors"),
         ("headers", step_headers, "every header compiles alone"),
         ("doctor", step_doctor, "tools/doctor finds what is wrong with pictures of hosts"),
