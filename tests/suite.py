@@ -244,6 +244,9 @@ class Suite:
     def step_pages(self):
         self.run_step("pages", [sys.executable, "tests/check/pages.py"])
 
+    def step_scripts(self):
+        self.run_step("scripts", ["tools/dev/lint"])
+
     def step_version(self):
         self.run_step("version", [sys.executable, "tests/check/version.py"])
 
@@ -305,6 +308,7 @@ class Suite:
         ("includes", step_includes, "who may include what; every file's first line and length"),
         ("format", step_format, "clang-format has nothing to say"),
         ("pages", step_pages, "links, and the names of files and man pages in what is written; README is short"),
+        ("scripts", step_scripts, "shellcheck and flake8 have nothing to say: tools/dev/lint"),
         ("version", step_version, "package, CHANGELOG and pages have meson.build's version"),
         ("release", step_release, "the release build, with warnings as errors"),
         ("headers", step_headers, "every header compiles alone"),

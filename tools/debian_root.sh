@@ -31,6 +31,7 @@ make_root() {
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d" # no service is started here
     chmod +x "$root/usr/sbin/policy-rc.d"
     chmod 0755 "$root" # readers have to come in
+    # shellcheck disable=SC2015 # whichever of them fails
     mount -t proc proc "$root/proc" && mount --rbind /sys "$root/sys" && mount --make-rslave "$root/sys" &&
         mount --rbind /dev "$root/dev" && mount --make-rslave "$root/dev" || die "mount"
     printf 'deb %s %s main\n' "$mirror" "$release" "$mirror" "$release-updates" "${mirror%/}-security" "$release-security" \

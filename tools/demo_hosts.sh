@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The hosts and containers of tools/demo, which reads this file: their namespaces, their vxd or Linux, what is done on them,
 # and how they end. Uses demo's prefix, run_dir, build, and words on the screen.
+# shellcheck disable=SC2154 # those three are demo's
 
 # --- hosts: host 1 is always vxd; host 2 is vxd or linux
 

@@ -325,5 +325,3 @@ def test_a_terminal_gets_a_line_for_each_packet(lab):
     lines = text.decode().splitlines()
     expect(any("c1 in #" in line and "172.18.20.1 > 172.18.20.2 ICMP echo request" in line for line in lines), lines)
     expect(any("uplink out #" in line and "VXLAN vni 100" in line for line in lines), lines)
-
-

@@ -382,5 +382,3 @@ def test_a_container_without_ipam_has_an_interface_and_no_address(lab):
     c1 = CniContainer(lab, runtime, "c1", runtime.conf())
     expect("ips" not in c1.result and "UP" in c1.namespace.links()["eth0"]["flags"], c1.result)
     runtime.check(runtime.conf(), c1.result, c1.namespace)
-
-

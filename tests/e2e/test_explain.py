@@ -81,5 +81,3 @@ def test_trace_shows_each_step_of_real_packets(lab):
     for line, part in zip(requests, ("c1 in", "br0 in", "vxlan100 out", "uplink out")):
         expect(part in line, out)
     expect(len(requests) in (1, 4), out)  # 1: the first one seen was a reply
-
-

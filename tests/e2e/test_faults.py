@@ -10,7 +10,6 @@ import json
 import os
 import random
 import resource
-import socket
 import time
 
 from lib.faults import Faults
@@ -63,7 +62,7 @@ class Requests:
             f"link set {rng.choice([port, tap])} mtu {rng.choice([1400, 1450, 1500])}",
             f"link del {rng.choice([bridge, port, tap, vxlan])}",
             f"addr {rng.choice(['add', 'replace', 'del'])} 10.{number}.0.{rng.randrange(1, 9)}/24 dev {device}",
-            f"addr replace 192.0.2.1/24 dev uplink",
+            "addr replace 192.0.2.1/24 dev uplink",
             f"route {rng.choice(['add', 'replace', 'del'])} 203.0.{rng.randrange(8)}.0/24 via {far}",
             f"neigh {rng.choice(['replace', 'del'])} 10.{number}.0.{rng.randrange(20, 30)} "
             f"lladdr {entry} dev {bridge}",

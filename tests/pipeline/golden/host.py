@@ -8,7 +8,7 @@ from scapy.layers.inet6 import (ICMPv6DestUnreach, ICMPv6PacketTooBig, ICMPv6Par
                                 ICMPv6NDOptSrcLLAddr, ICMPv6MLDMultAddrRec, ICMPv6MLQuery, ICMPv6MLQuery2,
                                 ICMPv6MLReport2, IPv6ExtHdrHopByHop, RouterAlert)
 
-from .case import golden, golden_each
+from .case import golden
 from .oracle import *
 
 GATEWAY = "02:00:00:00:03:01"

@@ -7,9 +7,9 @@ import random
 import struct
 
 from scapy.config import conf
-from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.inet import ICMP, IP, TCP, UDP  # noqa: F401: cases say ICMP
 from scapy.layers.inet6 import IPv6
-from scapy.layers.l2 import ARP, Dot1Q, Ether
+from scapy.layers.l2 import ARP, Dot1Q, Ether  # noqa: F401: cases say ARP
 from scapy.layers.vxlan import VXLAN
 from scapy.packet import Raw
 
